@@ -1,0 +1,189 @@
+//! `cargo xtask bench`: Redline beside named peers, on this machine, in one run. Every figure that
+//! counts is a ratio of two medians whose runs were interleaved, so that a slow minute of the
+//! machine hits both sides. Never compares with a number from another day.
+
+mod data;
+mod import;
+mod machine;
+mod measure;
+mod start;
+mod table;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    command,
+    place::Place,
+    setup::{self, Engine, Purpose},
+    steps::{Outcome, Steps},
+};
+use table::Row;
+
+/// What the person asked for; the defaults are what the README's table was made with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub rounds: usize,
+    pub size_mib: u64,
+    pub files: u64,
+    pub rows: u64,
+    /// Where stores and test data go. The file system is part of what is measured.
+    pub dir: PathBuf,
+}
+
+/// What a bench gets to work with.
+pub struct Bench<'a> {
+    pub place: &'a Place,
+    pub options: Options,
+    /// Emptied before and removed after each bench.
+    pub scratch: PathBuf,
+}
+
+const NAMES: &[&str] = &["import", "start"];
+
+pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCode> {
+    let (chosen, options) = parse(place, arguments)?;
+    let packages = packages(&chosen);
+    let mut steps = Steps::of(setup::step_count(Purpose::Drive, engine) + 1 + chosen.len());
+    setup::all(place, &mut steps, Purpose::Drive, engine)?;
+    steps.step("Build for release", || {
+        let mut build = command::cargo(place, &["build", "--release", "--bins"]);
+        for package in &packages {
+            build.args(["--package", package]);
+        }
+        if engine == Engine::Bundled {
+            build.args(["--features", "redline-core/bundled"]);
+        }
+        command::run(&mut build)?;
+        if chosen.contains(&"start") {
+            let mut build = command::cargo(place, &["build", "--release"]);
+            command::run(build.args(["--package", "redline-desktop", "--example", "bare_window"]))?;
+        }
+        Ok(Outcome::Done)
+    })?;
+
+    let mut rows = Vec::new();
+    for name in &chosen {
+        steps.step(&format!("Bench: {name}"), || {
+            let scratch = options
+                .dir
+                .join(format!("redline-bench-{}-{name}", std::process::id()));
+            fs::create_dir_all(&scratch)
+                .with_context(|| format!("could not create {}", scratch.display()))?;
+            let bench = Bench {
+                place,
+                options: options.clone(),
+                scratch: scratch.clone(),
+            };
+            let result = match *name {
+                "import" => import::run(&bench),
+                _ => start::run(&bench),
+            };
+            let _ = fs::remove_dir_all(&scratch);
+            rows.extend(result?);
+            Ok(Outcome::Done)
+        })?;
+    }
+
+    let report = format!(
+        "{}\n{}\n",
+        machine::line(&options.dir, options.rounds)?,
+        table::markdown(&rows)
+    );
+    let folder = place.output("bench");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join("report.md");
+    fs::write(&file, &report).with_context(|| format!("could not write {}", file.display()))?;
+    println!("\n{report}\nAlso in {}", place.short(&file));
+    Ok(if rows.iter().any(Row::misses) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Building fewer packages is quicker, and the release profile is slow to build.
+fn packages(chosen: &[&str]) -> Vec<&'static str> {
+    let mut packages = vec!["redline"];
+    if chosen.contains(&"start") {
+        packages.push("redline-desktop");
+    }
+    if chosen
+        .iter()
+        .any(|name| matches!(*name, "catalog" | "convert" | "backup"))
+    {
+        packages.push("redline-tests");
+    }
+    packages
+}
+
+fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Options)> {
+    let mut options = Options {
+        rounds: 5,
+        size_mib: 2048,
+        files: 10_000,
+        rows: 1_000_000,
+        dir: place.output("bench"),
+    };
+    let mut chosen = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if let Some(name) = NAMES.iter().find(|name| *name == argument) {
+            chosen.push(*name);
+            continue;
+        }
+        let value = rest
+            .next()
+            .with_context(|| format!("unknown bench, or an option without a value: {argument}"))?;
+        let number = || {
+            value
+                .parse::<u64>()
+                .ok()
+                .filter(|number| *number > 0)
+                .with_context(|| format!("{argument} takes a whole number above 0, not {value:?}"))
+        };
+        match argument.as_str() {
+            "--rounds" => options.rounds = usize::try_from(number()?)?,
+            "--size-mib" => options.size_mib = number()?,
+            "--files" => options.files = number()?,
+            "--rows" => options.rows = number()?,
+            "--dir" => options.dir = Path::new(value).to_path_buf(),
+            _ => bail!("bench does not know {argument}; see `cargo xtask help`"),
+        }
+    }
+    if chosen.is_empty() {
+        chosen = NAMES.to_vec();
+    }
+    fs::create_dir_all(&options.dir)
+        .with_context(|| format!("could not create {}", options.dir.display()))?;
+    options.dir = options.dir.canonicalize()?;
+    Ok((chosen, options))
+}
+
+impl Bench<'_> {
+    /// The release command line, on a store of its own in `folder`, away from the person's profiles.
+    pub fn redline(&self, folder: &Path) -> Command {
+        let mut command = Command::new(self.place.built("release", "redline"));
+        command::scrub(&mut command);
+        self.at_home(&mut command, folder);
+        command
+    }
+
+    /// Points a program of ours at a store under `folder`.
+    pub fn at_home(&self, command: &mut Command, folder: &Path) {
+        command
+            .env("REDLINE_LICENSE_KEY", "RL-BENCH000-00000000-00000001")
+            .env("REDLINE_DATA_DIR", folder.join("data"))
+            .env("REDLINE_CONFIG_DIR", folder.join("config"))
+            .env("XDG_CONFIG_HOME", folder.join("config"))
+            .env("XDG_DATA_HOME", folder.join("share"))
+            .env("XDG_CACHE_HOME", folder.join("cache"))
+            .env_remove("LICENSE_SERVER_URL")
+            .env_remove("RUST_LOG");
+    }
+}
