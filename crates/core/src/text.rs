@@ -1,0 +1,89 @@
+//! How numbers and times are said in a sentence, the same everywhere.
+
+use jiff::{Timestamp, Unit};
+
+/// RFC 3339 in UTC, to the millisecond.
+pub(crate) fn instant(time: Timestamp) -> String {
+    time.round(Unit::Millisecond).unwrap_or(time).to_string()
+}
+
+pub(crate) fn now() -> String {
+    instant(Timestamp::now())
+}
+
+/// `1.2 GB`, `300 MB`, `12 bytes`: decimal, as disks are sold; at most two digits
+/// that matter after the first.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if count < 1000 {
+        return counted(count, "byte");
+    }
+    let mut value = count as f64 / 1000.0;
+    let mut unit = 0;
+    // 999.95 would print as 1000.0.
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(value < 99.95 && (value * 10.0).round() % 10.0 != 0.0);
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+/// `1 file`, `3 files`, `10,000 files`.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// `10,000`
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The first letter large: the crates below write their hints for the end of a line.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well() {
+        for (count, shown) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1_000, "1 kB"),
+            (1_234, "1.2 kB"),
+            (300_000_000, "300 MB"),
+            (1_200_000_000, "1.2 GB"),
+            (999_990_000, "1 GB"),
+            (12_345_678_901_234, "12.3 TB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(bytes(count), shown);
+        }
+    }
+
+    #[test]
+    fn counts_read_well() {
+        assert_eq!(counted(1, "file"), "1 file");
+        assert_eq!(counted(10_000, "file"), "10,000 files");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(sentence("free some space."), "Free some space.");
+        assert_eq!(sentence(""), "");
+    }
+}
