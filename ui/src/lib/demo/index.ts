@@ -1,0 +1,2 @@
+import type { Transport } from '../tauri/transport';
+export function demoTransport(_: URLSearchParams): Transport { throw new Error('x'); }

@@ -1,0 +1,108 @@
+/**
+ * Every command and event of the shell, typed. Nothing outside this folder
+ * imports `@tauri-apps/*`. Paths never cross: files come in as tokens and are
+ * named by id. Secrets only travel in.
+ */
+import type { AppState } from '../contract/AppState';
+import type { BackupPlanView } from '../contract/BackupPlanView';
+import type { BackupStatus } from '../contract/BackupStatus';
+import type { BucketSetup } from '../contract/BucketSetup';
+import type { BucketView } from '../contract/BucketView';
+import type { ConversionPlanView } from '../contract/ConversionPlanView';
+import type { ConversionView } from '../contract/ConversionView';
+import type { DoctorCheck } from '../contract/DoctorCheck';
+import type { Event as CoreEvent } from '../contract/Event';
+import type { FilePage } from '../contract/FilePage';
+import type { FileQuery } from '../contract/FileQuery';
+import type { FileView } from '../contract/FileView';
+import type { JobView } from '../contract/JobView';
+import type { OfferedPath } from '../contract/OfferedPath';
+import type { OnDuplicate } from '../contract/OnDuplicate';
+import type { RestorePlanView } from '../contract/RestorePlanView';
+import type { RestorePointView } from '../contract/RestorePointView';
+import type { ServerStatus } from '../contract/ServerStatus';
+import type { SessionView } from '../contract/SessionView';
+import type { Settings } from '../contract/Settings';
+import type { SignInRequest } from '../contract/SignInRequest';
+import type { StoreStats } from '../contract/StoreStats';
+import type { TypeCount } from '../contract/TypeCount';
+import { call, door, type Unlisten } from './transport';
+
+export { toReport, useTransport, type Transport, type Unlisten } from './transport';
+
+// session
+export const appState = () => call<AppState>('app_state');
+export const retryKeyring = () => call<AppState>('retry_keyring');
+export const signIn = (request: SignInRequest) => call<SessionView>('sign_in', { request });
+export const openProfile = (name: string, passphrase: string | null = null) =>
+  call<SessionView>('use_profile', { name, passphrase });
+export const signOut = () => call<AppState>('sign_out');
+export const forgetProfile = (name: string) => call<AppState>('forget_profile', { name });
+export const renameProfile = (name: string, label: string) => call<unknown>('rename_profile', { name, label });
+export const saveRecoveryKit = () => call<boolean>('save_recovery_kit');
+export const saveSettings = (settings: Settings) => call<Settings>('save_settings', { settings });
+
+// files
+export const listFiles = (query: FileQuery) => call<FilePage>('list_files', { query });
+export const fileCounts = () => call<TypeCount[]>('file_counts');
+export const fileDetails = (id: number) => call<FileView>('file_details', { id });
+export const pickFiles = () => call<OfferedPath[]>('pick_files');
+export const pickFolders = () => call<OfferedPath[]>('pick_folders');
+export const importOffered = (tokens: string[], onDuplicate: OnDuplicate | null = null) =>
+  call<string>('import_offered', { tokens, onDuplicate });
+export const saveCopies = (ids: number[]) => call<string | null>('save_copies', { ids });
+export const deleteFiles = (ids: number[]) => call<number>('delete_files', { ids });
+export const restoreFromTrash = (ids: number[]) => call<number>('restore_from_trash', { ids });
+export const emptyTrash = () => call<number>('empty_trash');
+export const verifyFiles = (ids: number[] | null) => call<string>('verify_files', { ids });
+export const stats = () => call<StoreStats>('stats');
+
+// jobs
+export const jobs = () => call<JobView[]>('jobs');
+export const cancelJob = (id: string) => call<unknown>('cancel_job', { id });
+export const dismissJob = (id: string) => call<unknown>('dismiss_job', { id });
+
+// convert
+export const planConversion = (id: number, to: string) => call<ConversionPlanView>('plan_conversion', { id, to });
+export const convertFile = (id: number, to: string) => call<string>('convert_file', { id, to });
+export const history = (limit: number, offset: number) => call<ConversionView[]>('history', { limit, offset });
+
+// backup
+export const backupStatus = () => call<BackupStatus>('backup_status');
+export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
+export const probeBucket = () => call<BucketView>('probe_bucket');
+export const clearBucket = () => call<unknown>('clear_bucket');
+export const planBackup = () => call<BackupPlanView>('plan_backup');
+export const runBackup = () => call<string>('run_backup');
+export const restorePoints = () => call<RestorePointView[]>('restore_points');
+export const planRestore = (at: string | null) => call<RestorePlanView>('plan_restore', { at });
+export const runRestore = (at: string | null) => call<string>('run_restore', { at });
+
+// this machine
+export const doctor = () => call<DoctorCheck[]>('doctor');
+export const serverStatus = () => call<ServerStatus>('server_status');
+export const startServer = (port: number) => call<ServerStatus>('start_server', { port });
+export const stopServer = () => call<ServerStatus>('stop_server');
+export const windowReady = () => call<unknown>('window_ready');
+
+export interface DragState {
+  over: boolean;
+  count: number;
+}
+
+export interface Listeners {
+  event(event: CoreEvent): void;
+  drag(state: DragState): void;
+  offered(paths: OfferedPath[]): void;
+}
+
+/** Subscribes to all that the shell says without being asked. */
+export async function subscribe(to: Listeners): Promise<Unlisten> {
+  const { listen } = await door();
+  const stops = await Promise.all([
+    listen('redline://event', (payload) => to.event(payload as CoreEvent)),
+    listen('redline://drag', (payload) => to.drag(payload as DragState)),
+    listen('redline://offered', (payload) => to.offered(payload as OfferedPath[])),
+  ]);
+  return () => stops.forEach((stop) => stop());
+}

@@ -1,0 +1,44 @@
+/** Words that more than one screen says. */
+import type { JobKind } from './contract/JobKind';
+import type { JobState } from './contract/JobState';
+import type { KeptIn } from './contract/KeptIn';
+import type { Tier } from './contract/Tier';
+
+export const TIERS: Record<Tier, string> = {
+  free: 'Free',
+  standard: 'Standard',
+  pro: 'Pro',
+  enterprise: 'Enterprise',
+};
+
+export const KEPT: Record<KeptIn, string> = {
+  keyring: 'Key in the keyring',
+  passphrase_file: 'Key in a file, behind a passphrase',
+  session_only: 'Key not kept on this machine',
+  environment: 'Key from REDLINE_LICENSE_KEY',
+};
+
+export const JOB_STATES: Record<Exclude<JobState, 'running'>, string> = {
+  done: 'done',
+  partial: 'done in part',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  interrupted: 'interrupted',
+};
+
+export const JOB_KINDS: Record<JobKind, string> = {
+  import: 'Storing',
+  verify: 'Verifying',
+  reconcile: 'Checking the store',
+  export: 'Saving copies',
+  convert: 'Converting',
+  backup: 'Backing up',
+  restore: 'Restoring',
+};
+
+/** A certificate's verdict, in a word and a colour. Green is for proven alone. */
+export function verdictWords(verdict: string, losses: number): { word: string; look: 'ok' | 'warn' | 'danger' } {
+  if (verdict === 'proved') return { word: 'proved', look: 'ok' };
+  if (verdict === 'lossy') return { word: `${losses} ${losses === 1 ? 'loss' : 'losses'}, accepted`, look: 'warn' };
+  return { word: 'not proved', look: 'danger' };
+}
