@@ -1,1 +1,5 @@
-//! placeholder
+//! What tests across crates share.
+
+pub mod s3;
+#[cfg(target_os = "linux")]
+pub mod window;
