@@ -2,6 +2,7 @@
 //! counts is a ratio of two medians whose runs were interleaved, so that a slow minute of the
 //! machine hits both sides. Never compares with a number from another day.
 
+mod catalog;
 mod data;
 mod import;
 mod machine;
@@ -44,7 +45,7 @@ pub struct Bench<'a> {
     pub scratch: PathBuf,
 }
 
-const NAMES: &[&str] = &["import", "start"];
+const NAMES: &[&str] = &["import", "catalog", "start"];
 
 pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCode> {
     let (chosen, options) = parse(place, arguments)?;
@@ -82,6 +83,7 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
             };
             let result = match *name {
                 "import" => import::run(&bench),
+                "catalog" => catalog::run(&bench),
                 _ => start::run(&bench),
             };
             let _ = fs::remove_dir_all(&scratch);
