@@ -3,6 +3,7 @@
  * into view, kept until the catalog's version moves, then replaced in place so
  * that nothing flickers. Owns the query and the blocks; never the selection.
  */
+import { untrack } from 'svelte';
 import type { ErrorReport } from '../contract/ErrorReport';
 import type { FileQuery } from '../contract/FileQuery';
 import type { FileView } from '../contract/FileView';
@@ -77,7 +78,8 @@ export class FileList {
   /** Tells which rows are in view; fetches what is missing there. */
   want(first: number, last: number): void {
     this.#wanted = [Math.max(0, first), Math.max(first, last)];
-    this.#pump();
+    // Asked from effects, which must not follow what is only looked up on the way.
+    untrack(() => this.#pump());
   }
 
   turn(patch: Partial<Pick<FileList, 'type' | 'search' | 'sort' | 'reverse'>>): void {

@@ -16,6 +16,8 @@ class Session {
   offerKit = $state(false);
   /** Counts sessions, so that whatever belongs to one store is dropped with it. */
   epoch = $state(0);
+  /** Told before the window redraws, so that no screen sees the last store's files. */
+  onchange: (signedIn: boolean) => void = () => {};
 
   get current(): SessionView | null {
     return this.app?.session ?? null;
@@ -90,6 +92,7 @@ class Session {
       this.epoch += 1;
       this.offerKit = after?.new_key ?? false;
       this.notices = after?.notice.lines ?? [];
+      this.onchange(after !== null);
     }
   }
 

@@ -1,4 +1,5 @@
 export { default as Button } from './Button.svelte';
+export { default as Certificate } from './Certificate.svelte';
 export { default as Chip } from './Chip.svelte';
 export { default as Choices } from './Choices.svelte';
 export { default as CopyButton } from './CopyButton.svelte';
@@ -8,10 +9,12 @@ export { default as ErrorState } from './ErrorState.svelte';
 export { default as Field } from './Field.svelte';
 export { default as Icon } from './Icon.svelte';
 export { default as IconButton } from './IconButton.svelte';
+export { default as Losses } from './Losses.svelte';
 export { default as Notice } from './Notice.svelte';
 export { default as ProgressBar } from './ProgressBar.svelte';
 export { default as Skeleton } from './Skeleton.svelte';
 export { default as Switch } from './Switch.svelte';
 export { default as Tag } from './Tag.svelte';
 export { default as Toasts } from './Toasts.svelte';
+export { default as Verdict } from './Verdict.svelte';
 export { default as VirtualList } from './VirtualList.svelte';
