@@ -1,1 +1,52 @@
-//! placeholder
+//! redline-backup: one store's backup in an S3 bucket, and the way back.
+//!
+//! Owns the layout in the bucket, the commit order, manifests and their
+//! authentication, transfer (parts, retries, memory) and verification.
+//! Never opens a store or its catalog, never picks names on disk, never deletes
+//! a restore point or a stored byte in the bucket. What it works on comes in as
+//! plain data ([`SourceFile`], [`CatalogSnapshot`]) and goes out through a
+//! [`RestoreSink`].
+//!
+//! The order that makes a backup safe to interrupt anywhere: data, catalog,
+//! shards, manifest. A restore point exists once its manifest does.
+
+mod backup;
+mod bucket;
+mod budget;
+mod config;
+mod download;
+mod error;
+mod fault;
+mod layout;
+mod manifest;
+mod names;
+mod plan;
+mod points;
+mod probe;
+mod progress;
+mod restore;
+mod retry;
+mod source;
+mod upload;
+mod verify;
+
+pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
+pub use bucket::Bucket;
+pub use config::{BucketConfig, ManifestKey, SecretText, Tuning};
+pub use error::BackupError;
+pub use layout::{Layout, PointName};
+pub use manifest::{Changes, FileEntry, Manifest, ManifestHead, ObjectRef, ShardRef};
+pub use names::NameProblem;
+pub use plan::{BackupPlan, Change, PlannedUpload, RefusedFile, plan_backup};
+pub use points::{PointState, RestorePoint, SkippedPoint, latest_manifest, list_restore_points};
+pub use probe::{ProbeCheck, ProbeReport};
+pub use progress::{Phase, Progress};
+pub use restore::{
+    RestoreFailure, RestoreItem, RestoreOutcome, RestorePlan, RestoreSink, plan_restore, run_restore,
+};
+pub use retry::RetryPolicy;
+pub use source::{CatalogSnapshot, SkipReason, SourceFile};
+pub use verify::{VerifyFinding, VerifyReport, verify};
+
+/// `Result` with this crate's error.
+pub type Result<T, E = BackupError> = std::result::Result<T, E>;

@@ -1,0 +1,422 @@
+//! A backup, in the order that makes it safe to stop anywhere: data, catalog,
+//! shards, and the manifest last.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
+
+use crate::layout::PointName;
+use crate::manifest::{Changes, EncodedShard, FileEntry, Manifest, ManifestHead, ObjectRef, VERSION, encode_head, encode_shards};
+use crate::plan::{Change, PlannedUpload};
+use crate::progress::{self, Phase, Progress};
+use crate::upload::{self, OpenUploads, Payload, Stop};
+use crate::{BackupError, BackupPlan, Bucket, CatalogSnapshot, ManifestKey, Result, SkipReason};
+
+/// A file that is not in the restore point with its present bytes.
+#[derive(Clone, Debug)]
+pub struct SkippedFile {
+    pub relative_path: String,
+    pub uid: String,
+    pub reason: SkipReason,
+    /// The restore point still has the revision before.
+    pub earlier_kept: bool,
+}
+
+/// What a backup did.
+#[derive(Clone, Debug)]
+pub struct BackupOutcome {
+    /// The manifest's object name (its key in the bucket).
+    pub manifest: String,
+    /// The restore point's id, as `--at` takes it.
+    pub restore_point: String,
+    pub generation: u64,
+    /// False where nothing had changed: the last restore point stands for this run too.
+    pub created: bool,
+    pub uploaded_files: u64,
+    /// Of files; the catalog and the manifest not counted.
+    pub uploaded_bytes: u64,
+    pub unchanged_files: u64,
+    pub requests: u64,
+    pub seconds: f64,
+    pub skipped: Vec<SkippedFile>,
+    /// Names that this server does not take as a key. Their bytes are safe and
+    /// restorable; only the directly readable copy is not there.
+    pub without_plain_copy: Vec<String>,
+    /// The restore point as read back: pass it to the next [`crate::plan_backup`].
+    pub current: Manifest,
+}
+
+/// Files on their way at once. What really limits is the byte budget and the pace.
+const FILES_AT_ONCE: usize = 64;
+
+/// Carries out a plan. After an error or a cancel there is no new restore
+/// point, and uploads that were begun are ended; what was sent stays and is
+/// not sent again.
+pub async fn run_backup(
+    bucket: &Bucket,
+    plan: &BackupPlan,
+    snapshot: &CatalogSnapshot,
+    key: &ManifestKey,
+    device: &str,
+    progress: Arc<dyn Progress>,
+) -> Result<BackupOutcome> {
+    let started = Instant::now();
+    let requests_before = bucket.requests();
+    let open = OpenUploads::default();
+    let run = Run { bucket: bucket.clone(), open: open.clone(), progress: progress.clone() };
+    let prepared = progress::until_cancelled(&progress, run.all_but_manifest(plan, snapshot, device)).await;
+    let prepared = match prepared.and_then(|p| progress::check(&progress).map(|()| p)) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            open.abort_all(bucket).await;
+            return Err(error);
+        }
+    };
+    // From here on a cancel comes too late: the request may have arrived, and a
+    // restore point that exists must not be reported as cancelled.
+    if prepared.created {
+        let body = encode_head(&prepared.manifest.head, key)?;
+        let sha256 = hex::encode(Sha256::digest(&body));
+        bucket.put(&bucket.layout().manifest(prepared.manifest.id()), Bytes::from(body), &sha256).await?;
+    }
+    tracing::info!(
+        restore_point = prepared.manifest.id(),
+        created = prepared.created,
+        files = prepared.sent.files,
+        bytes = prepared.sent.bytes,
+        skipped = prepared.sent.skipped.len(),
+        "backed up"
+    );
+    Ok(BackupOutcome {
+        manifest: bucket.layout().manifest(prepared.manifest.id()),
+        restore_point: prepared.manifest.id().to_owned(),
+        generation: prepared.manifest.head.generation,
+        created: prepared.created,
+        uploaded_files: prepared.sent.files,
+        uploaded_bytes: prepared.sent.bytes,
+        unchanged_files: plan.unchanged,
+        requests: bucket.requests() - requests_before,
+        seconds: started.elapsed().as_secs_f64(),
+        skipped: prepared.sent.skipped,
+        without_plain_copy: prepared.sent.without_plain_copy,
+        current: prepared.manifest,
+    })
+}
+
+/// Ends unfinished uploads under this store's prefix that were begun more than
+/// `older_than` ago, left by runs that were killed. Returns how many.
+pub async fn abort_stale_uploads(bucket: &Bucket, older_than: std::time::Duration) -> Result<u64> {
+    let now = jiff::Timestamp::now().as_second();
+    let age = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX);
+    let mut ended = 0;
+    for upload in bucket.open_uploads(&bucket.layout().own_prefix()).await? {
+        // One without a date may be in use right now.
+        if upload.initiated.is_some_and(|begun| now.saturating_sub(begun.secs()) >= age) {
+            bucket.abort_upload(&upload.key, &upload.upload_id).await?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+#[derive(Clone)]
+struct Run {
+    bucket: Bucket,
+    open: OpenUploads,
+    progress: Arc<dyn Progress>,
+}
+
+struct Prepared {
+    manifest: Manifest,
+    created: bool,
+    sent: Sent,
+}
+
+#[derive(Default)]
+struct Sent {
+    entries: Vec<FileEntry>,
+    files: u64,
+    bytes: u64,
+    changes: Changes,
+    skipped: Vec<SkippedFile>,
+    without_plain_copy: Vec<String>,
+}
+
+/// One content with all the names it goes by.
+type Group = Vec<PlannedUpload>;
+
+/// What became of one group.
+struct GroupDone {
+    group: Group,
+    /// Per file, why it is not in; `None` if it is.
+    skipped: Vec<Option<SkipReason>>,
+    bytes: u64,
+    without_plain_copy: Vec<String>,
+}
+
+impl Run {
+    async fn all_but_manifest(&self, plan: &BackupPlan, snapshot: &CatalogSnapshot, device: &str) -> Result<Prepared> {
+        self.progress.set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
+        self.progress.phase(Phase::Uploading);
+        let mut sent = self.send_files(plan).await?;
+
+        self.progress.phase(Phase::Committing);
+        let mut files = plan.carried.clone();
+        files.append(&mut sent.entries);
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let for_shards = files.clone();
+        let shards = tokio::task::spawn_blocking(move || encode_shards(&for_shards))
+            .await
+            .map_err(|e| BackupError::io("write the list of files", std::io::Error::other(e)))??;
+        if let Some(manifest) = self.nothing_new(plan, snapshot, &shards, &files).await? {
+            self.progress.advance(snapshot.size, 0);
+            return Ok(Prepared { manifest, created: false, sent });
+        }
+        self.send_catalog(plan, snapshot).await?;
+        let head_shards = self.send_shards(plan, shards).await?;
+
+        let name = PointName::new(plan.generation, device);
+        sent.changes.removed_files = plan.removed.len() as u64;
+        sent.changes.uploaded_bytes = sent.bytes;
+        let head = ManifestHead {
+            version: VERSION,
+            store: self.bucket.store_hash().to_owned(),
+            id: name.id(),
+            generation: name.generation,
+            device: name.device.clone(),
+            created_at: jiff::Timestamp::now().to_string(),
+            parents: plan.previous.iter().map(|p| p.id.clone()).collect(),
+            catalog: ObjectRef { sha256: snapshot.sha256.clone(), size: snapshot.size },
+            shards: head_shards,
+            files: files.len() as u64,
+            bytes: files.iter().map(|f| f.size).sum(),
+            changes: sent.changes,
+        };
+        Ok(Prepared { manifest: Manifest { head, files, refused: Vec::new() }, created: true, sent })
+    }
+
+    async fn send_files(&self, plan: &BackupPlan) -> Result<Sent> {
+        let mut sent = Sent::default();
+        for refused in &plan.refused {
+            sent.skipped.push(SkippedFile {
+                relative_path: refused.relative_path.clone(),
+                uid: refused.uid.clone(),
+                reason: refused.problem.into(),
+                earlier_kept: false,
+            });
+        }
+        let mut tasks: JoinSet<Result<GroupDone>> = JoinSet::new();
+        for group in by_content(&plan.upload) {
+            if tasks.len() >= FILES_AT_ONCE
+                && let Some(done) = tasks.join_next().await
+            {
+                sent.take(done.map_err(|e| BackupError::io("finish a transfer", std::io::Error::other(e)))??);
+            }
+            let run = self.clone();
+            tasks.spawn(async move { run.send_group(group).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            sent.take(done.map_err(|e| BackupError::io("finish a transfer", std::io::Error::other(e)))??);
+        }
+        Ok(sent)
+    }
+
+    /// The content once, then each name. If one file of several with the same
+    /// bytes cannot be read, the next stands in for it.
+    async fn send_group(&self, group: Group) -> Result<GroupDone> {
+        let mut done =
+            GroupDone { skipped: vec![None; group.len()], group, bytes: 0, without_plain_copy: Vec::new() };
+        let key = self.bucket.layout().object(&done.group[0].file.sha256);
+        let mut there = done.group[0].in_bucket || self.already_there(&key, &done.group[0]).await?;
+        if there && !done.group[0].in_bucket {
+            self.progress.advance(done.group[0].file.size, 0);
+        }
+        for index in 0..done.group.len() {
+            let planned = done.group[index].clone();
+            if !there {
+                match self.send_object(&key, &planned, &self.progress).await {
+                    Ok(()) => {
+                        there = true;
+                        done.bytes += planned.file.size;
+                    }
+                    Err(Stop::Skip(reason)) => {
+                        done.skipped[index] = Some(reason);
+                        self.progress.advance(0, 1);
+                        continue;
+                    }
+                    Err(Stop::Fatal(error)) => return Err(error),
+                }
+            }
+            match self.send_plain(&key, &planned).await {
+                Ok(true) => {}
+                Ok(false) => done.without_plain_copy.push(planned.file.relative_path.clone()),
+                // The list of objects said it was there; it is not.
+                Err(Stop::Fatal(BackupError::NotFound { .. })) => match self.resend(&key, &planned).await {
+                    Ok(()) => done.bytes += planned.file.size,
+                    Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
+                    Err(Stop::Fatal(error)) => return Err(error),
+                },
+                Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
+                Err(Stop::Fatal(error)) => return Err(error),
+            }
+            self.progress.advance(0, 1);
+        }
+        Ok(done)
+    }
+
+    /// One request saves sending a large object again after a run that was cut off.
+    async fn already_there(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
+        if planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
+            return Ok(false);
+        }
+        let stored = self.bucket.head(key).await?;
+        Ok(stored.is_some_and(|s| s.size == planned.file.size && s.sha256.as_deref() == Some(planned.file.sha256.as_str())))
+    }
+
+    async fn send_object(&self, key: &str, planned: &PlannedUpload, progress: &Arc<dyn Progress>) -> Result<(), Stop> {
+        let file = &planned.file;
+        let payload = Payload { key, path: &file.path, size: file.size, sha256: &file.sha256 };
+        upload::store(&self.bucket, payload, progress, &self.open).await
+    }
+
+    async fn resend(&self, key: &str, planned: &PlannedUpload) -> Result<(), Stop> {
+        // Not among the planned bytes, so not counted against them.
+        let silent: Arc<dyn Progress> = Arc::new(());
+        self.send_object(key, planned, &silent).await?;
+        self.send_plain(key, planned).await.map(|_| ())
+    }
+
+    /// The directly readable copy. `Ok(false)`: this server takes no such key.
+    async fn send_plain(&self, object_key: &str, planned: &PlannedUpload) -> Result<bool, Stop> {
+        let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else { return Ok(false) };
+        match self.name_object(object_key, &plain, planned.file.size).await {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                let silent: Arc<dyn Progress> = Arc::new(());
+                self.send_object(&plain, planned, &silent).await.map(|()| true)
+            }
+            Err(BackupError::Service { status: 400, message, .. }) => {
+                tracing::warn!(message, "the server does not take a file's name as a key");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A copy on the server. `Ok(false)` where it has none.
+    async fn name_object(&self, from: &str, to: &str, size: u64) -> Result<bool> {
+        if !self.bucket.copies() {
+            return Ok(false);
+        }
+        match self.bucket.copy(from, to, size).await {
+            Ok(()) => Ok(true),
+            Err(BackupError::Unsupported { .. }) => {
+                tracing::info!("this server has no copy: files are sent again under their names");
+                self.bucket.never_copy_again();
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// If not one byte of the restore point would differ, and the last one is
+    /// still there (one request), it stands.
+    async fn nothing_new(
+        &self,
+        plan: &BackupPlan,
+        snapshot: &CatalogSnapshot,
+        shards: &[EncodedShard],
+        files: &[FileEntry],
+    ) -> Result<Option<Manifest>> {
+        let Some(previous) = &plan.previous else { return Ok(None) };
+        let same = previous.catalog.sha256 == snapshot.sha256
+            && previous.shards.len() == shards.len()
+            && previous.shards.iter().zip(shards).all(|(a, b)| *a == b.reference);
+        if !same || self.bucket.head(&self.bucket.layout().manifest(&previous.id)).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Manifest { head: previous.clone(), files: files.to_vec(), refused: Vec::new() }))
+    }
+
+    async fn send_catalog(&self, plan: &BackupPlan, snapshot: &CatalogSnapshot) -> Result<()> {
+        if plan.previous.as_ref().is_some_and(|p| p.catalog.sha256 == snapshot.sha256) {
+            self.progress.advance(snapshot.size, 0);
+            return Ok(());
+        }
+        let key = self.bucket.layout().catalog(&snapshot.sha256);
+        let send = |key: String, progress: Arc<dyn Progress>| async move {
+            let payload = Payload { key: &key, path: &snapshot.path, size: snapshot.size, sha256: &snapshot.sha256 };
+            upload::store(&self.bucket, payload, &progress, &self.open).await.map_err(|stop| match stop {
+                Stop::Fatal(error) => error,
+                Stop::Skip(_) => BackupError::SourceChanged { path: "the catalog's snapshot".to_owned() },
+            })
+        };
+        send(key.clone(), self.progress.clone()).await?;
+        let latest = self.bucket.layout().latest_catalog();
+        if !self.name_object(&key, &latest, snapshot.size).await? {
+            send(latest, Arc::new(())).await?;
+        }
+        Ok(())
+    }
+
+    /// Those that the last restore point does not have already.
+    async fn send_shards(&self, plan: &BackupPlan, shards: Vec<EncodedShard>) -> Result<Vec<crate::ShardRef>> {
+        let there: HashSet<&str> =
+            plan.previous.iter().flat_map(|p| p.shards.iter().map(|s| s.sha256.as_str())).collect();
+        let mut references = Vec::with_capacity(shards.len());
+        for shard in shards {
+            if !there.contains(shard.reference.sha256.as_str()) {
+                let key = self.bucket.layout().shard(&shard.reference.sha256);
+                self.bucket.put(&key, Bytes::from(shard.bytes), &shard.reference.sha256).await?;
+            }
+            references.push(shard.reference);
+        }
+        Ok(references)
+    }
+}
+
+fn by_content(upload: &[PlannedUpload]) -> Vec<Group> {
+    let mut at: HashMap<(&str, u64), usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for planned in upload {
+        let index = *at.entry((planned.file.sha256.as_str(), planned.file.size)).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[index].push(planned.clone());
+    }
+    groups
+}
+
+impl Sent {
+    fn take(&mut self, done: GroupDone) {
+        self.bytes += done.bytes;
+        self.without_plain_copy.extend(done.without_plain_copy);
+        for (planned, skipped) in done.group.into_iter().zip(done.skipped) {
+            match skipped {
+                None => {
+                    self.files += 1;
+                    match planned.change {
+                        Change::New => self.changes.new_files += 1,
+                        Change::Changed => self.changes.changed_files += 1,
+                    }
+                    self.entries.push(planned.file.entry());
+                }
+                // Not claimed. What the last restore point had stays claimed: it is still there.
+                Some(reason) => {
+                    self.skipped.push(SkippedFile {
+                        relative_path: planned.file.relative_path,
+                        uid: planned.file.uid,
+                        reason,
+                        earlier_kept: planned.was.is_some(),
+                    });
+                    self.entries.extend(planned.was);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One object out of the bucket: ranges fetched ahead, written and hashed in
+//! order. Nothing is believed until the SHA-256 of the whole is right.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::progress::Meter;
+use crate::{BackupError, Bucket, Result};
+
+/// What is wanted, and from where: the first key that has it whole.
+pub(crate) struct Wanted<'a> {
+    pub(crate) keys: Vec<String>,
+    /// For messages: `"q3.csv"`, or "The catalog".
+    pub(crate) what: &'a str,
+    pub(crate) size: u64,
+    pub(crate) sha256: &'a str,
+}
+
+/// Ranges of one object under way at once.
+const RANGES_AHEAD: usize = 4;
+
+/// Fetches into `into` (created or emptied first; `None` only checks). A
+/// mismatch is fetched once more, since a bit can flip on the way, and then
+/// from the next key.
+pub(crate) async fn fetch(bucket: &Bucket, wanted: &Wanted<'_>, into: Option<PathBuf>, meter: &Meter) -> Result<()> {
+    let mut last = None;
+    for key in &wanted.keys {
+        for _ in 0..2 {
+            match fetch_once(bucket, key, wanted, into.clone(), meter).await {
+                Ok(()) => return Ok(()),
+                Err(error @ BackupError::Damaged { .. }) => last = Some(error),
+                Err(error @ BackupError::NotFound { .. }) => {
+                    last = last.or(Some(error));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Err(last.unwrap_or_else(|| BackupError::NotFound { what: wanted.what.to_owned() }))
+}
+
+async fn fetch_once(bucket: &Bucket, key: &str, wanted: &Wanted<'_>, into: Option<PathBuf>, meter: &Meter) -> Result<()> {
+    let mut sink = blocking(move || Sink::open(into)).await??;
+    if wanted.size == 0 {
+        let stored = bucket.head(key).await?;
+        match stored {
+            None => return Err(BackupError::NotFound { what: wanted.what.to_owned() }),
+            Some(s) if s.size != 0 => return Err(damaged(wanted)),
+            Some(_) => {}
+        }
+    }
+    let step = bucket.tuning().part_size(wanted.size);
+    let mut starts = (0..wanted.size).step_by(usize::try_from(step).unwrap_or(usize::MAX)).peekable();
+    let mut ahead: VecDeque<Range> = VecDeque::new();
+    let mut across = 0u64;
+    loop {
+        while let Some(&start) = starts.peek() {
+            if ahead.len() >= RANGES_AHEAD {
+                break;
+            }
+            let length = step.min(wanted.size - start);
+            // Waits for its share only with empty hands: files that each held some
+            // and waited for more could wait in a circle.
+            let held = match bucket.budget().try_take(length) {
+                Some(held) => held,
+                None if ahead.is_empty() => bucket.budget().take(length).await,
+                None => break,
+            };
+            starts.next();
+            ahead.push_back(Range::fetch(bucket, key, wanted.what, start, length, held));
+        }
+        let Some(Range { task, held }) = ahead.pop_front() else { break };
+        let bytes = task.await.map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            // The object is shorter than the manifest says.
+            Err(BackupError::Service { status: 416, .. }) => return Err(damaged(wanted)),
+            Err(error) => return Err(error),
+        };
+        across += bytes.len() as u64;
+        sink = blocking(move || sink.write(bytes)).await??;
+        drop(held);
+        meter.reach(across);
+    }
+    let sha256 = blocking(move || sink.finish()).await??;
+    if sha256 == wanted.sha256 { Ok(()) } else { Err(damaged(wanted)) }
+}
+
+/// A range under way; ended if nobody wants it any more.
+struct Range {
+    task: AbortOnDropHandle<Result<Bytes>>,
+    held: OwnedSemaphorePermit,
+}
+
+impl Range {
+    fn fetch(bucket: &Bucket, key: &str, what: &str, start: u64, length: u64, held: OwnedSemaphorePermit) -> Self {
+        let (bucket, key, what) = (bucket.clone(), key.to_owned(), what.to_owned());
+        let task = tokio::spawn(async move { bucket.get_range(&key, &what, start, length).await });
+        Self { task: AbortOnDropHandle::new(task), held }
+    }
+}
+
+fn damaged(wanted: &Wanted<'_>) -> BackupError {
+    BackupError::Damaged { what: wanted.what.to_owned() }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| BackupError::io("finish a piece of work", io::Error::other(e)))
+}
+
+struct Sink {
+    file: Option<File>,
+    hasher: Sha256,
+}
+
+impl Sink {
+    fn open(path: Option<PathBuf>) -> Result<Self> {
+        let file = match path {
+            Some(path) => Some(create_private(&path).map_err(|e| BackupError::io("write a restored file", e))?),
+            None => None,
+        };
+        Ok(Self { file, hasher: Sha256::new() })
+    }
+
+    fn write(mut self, bytes: Bytes) -> Result<Self> {
+        self.hasher.update(&bytes);
+        if let Some(file) = &mut self.file {
+            file.write_all(&bytes).map_err(|e| BackupError::io("write a restored file", e))?;
+        }
+        Ok(self)
+    }
+
+    fn finish(self) -> Result<String> {
+        if let Some(mut file) = self.file {
+            file.flush().map_err(|e| BackupError::io("write a restored file", e))?;
+        }
+        Ok(hex::encode(self.hasher.finalize()))
+    }
+}
+
+fn create_private(path: &std::path::Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}

@@ -1,0 +1,97 @@
+//! What can go wrong with a bucket, with the data a good message needs. Never a
+//! secret, never a file's content, never a signed URL.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::names::NameProblem;
+
+/// Why a backup, restore or check stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BackupError {
+    #[error("The bucket \"{bucket}\" does not exist at {endpoint}.")]
+    NoSuchBucket { bucket: String, endpoint: String },
+    /// `operation` is the permission's name, such as `s3:PutObject`.
+    #[error("The bucket refused {operation}: these credentials are not allowed to do it.")]
+    AccessDenied { operation: String },
+    #[error("The bucket does not accept the access key or the secret key.")]
+    WrongCredentials,
+    #[error("The credentials for the bucket have expired.")]
+    CredentialsExpired,
+    #[error("The bucket is in another region{}.", .expected.as_ref().map(|r| format!(", {r}")).unwrap_or_default())]
+    WrongRegion { expected: Option<String> },
+    #[error("Could not reach {endpoint}: {detail}.")]
+    Unreachable { endpoint: String, detail: String },
+    /// Seconds that this machine's clock is ahead of the server's; negative when behind.
+    #[error("This machine's clock differs from the server's{}.", .seconds.map(|s| format!(" by {} min", s.abs() / 60)).unwrap_or_default())]
+    ClockSkew { seconds: Option<i64> },
+    #[error("The bucket kept asking to slow down ({operation}).")]
+    Throttled { operation: String },
+    #[error("{what} is not in the bucket.")]
+    NotFound { what: String },
+    #[error("{what} is damaged in the bucket: its bytes are not the ones that were stored.")]
+    Damaged { what: String },
+    #[error("{what} was not written with this license key, or was changed since.")]
+    Forged { what: String },
+    #[error("{what} was written by a newer Redline (format {version}).")]
+    TooNew { what: String, version: u32 },
+    #[error("\"{path}\" changed while it was being read.")]
+    SourceChanged { path: String },
+    #[error("{what} has a name that cannot be accepted: {problem}.")]
+    BadName { what: String, problem: NameProblem },
+    #[error("The bucket's settings are not usable: {what}.")]
+    BadConfig { what: String },
+    #[error("This server does not offer {operation}.")]
+    Unsupported { operation: String },
+    #[error("The bucket answered {operation} with an error: {message}.")]
+    Service { operation: String, status: u16, message: String },
+    #[error("Cancelled.")]
+    Cancelled,
+    #[error("Could not {what}: {source}.")]
+    Io {
+        what: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl BackupError {
+    pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+
+    /// What the person can do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoSuchBucket { .. } => "check the bucket's name and the endpoint, or create the bucket.",
+            Self::AccessDenied { .. } => "add that permission to the access key's policy; `redline backup probe` tests each one.",
+            Self::WrongCredentials => "copy both keys again; the secret key is shown only when it is made.",
+            Self::CredentialsExpired => "enter new credentials under Backup.",
+            Self::WrongRegion { .. } => "set the bucket's own region under Backup.",
+            Self::Unreachable { .. } => "check the network and the endpoint, then try again; nothing was lost.",
+            Self::ClockSkew { .. } => "set this machine's date and time, then try again.",
+            Self::Throttled { .. } => "try again later; what was sent already is kept.",
+            Self::NotFound { .. } => "choose another restore point, or check that this is the right bucket and license key.",
+            Self::Damaged { .. } => "choose an earlier restore point, and run a deep verify.",
+            Self::Forged { .. } => "choose a restore point that is marked authentic, and find out who can write to this bucket.",
+            Self::TooNew { .. } => "update Redline on this machine.",
+            Self::SourceChanged { .. } => "run the backup again once the file is at rest.",
+            Self::BadName { .. } => "rename the file and run the backup again.",
+            Self::BadConfig { .. } => "correct it under Backup.",
+            Self::Unsupported { .. } => "`redline backup probe` shows what this server can do.",
+            Self::Service { .. } => "try again; if it stays, look at the server's own log.",
+            Self::Cancelled => "run it again to go on; what was sent already is kept.",
+            Self::Io { .. } => "check the free space and the permissions of the folder.",
+        }
+    }
+
+    /// Whether the same call may work a little later with nothing else changed.
+    pub fn retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::Throttled { .. } | Self::Service { .. } | Self::SourceChanged { .. } | Self::Cancelled
+        )
+    }
+}

@@ -1,0 +1,321 @@
+//! Manifests and shards: what a restore point says, how it is authenticated,
+//! and how it is read back from a bucket that nobody has to trust.
+//!
+//! A manifest is a small JSON object: format, HMAC, and the head. The files are
+//! in shards (JSON lines, zstd), which the head names by their SHA-256, so the
+//! HMAC covers them too. A shard holds the files whose path hashes into it, so
+//! one changed file rewrites one shard.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::names::{self, NameProblem};
+use crate::{BackupError, ManifestKey, Result};
+
+pub(crate) const FORMAT: &str = "redline-manifest";
+pub(crate) const VERSION: u32 = 1;
+/// A head of 256 shards is 40 KiB. Anything far over that is not ours.
+pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
+const MAX_SHARD: u64 = 256 << 20;
+const MAX_SHARDS: usize = 256;
+const FILES_PER_SHARD: usize = 4096;
+
+/// Bytes in the bucket by their hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRef {
+    pub sha256: String,
+    pub size: u64,
+}
+
+/// One shard as stored: compressed, and addressed by the hash of those bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRef {
+    pub sha256: String,
+    pub size: u64,
+    /// Uncompressed.
+    pub raw_size: u64,
+    pub files: u64,
+}
+
+/// Against the restore point before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    pub new_files: u64,
+    pub changed_files: u64,
+    pub removed_files: u64,
+    /// Bytes that crossed the network for it, catalog and shards not counted.
+    pub uploaded_bytes: u64,
+}
+
+/// The authenticated head of a restore point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestHead {
+    pub version: u32,
+    /// The store's hash: a manifest moved to another store's prefix is refused.
+    pub store: String,
+    pub id: String,
+    pub generation: u64,
+    pub device: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// Restore points this one builds on. Two devices' heads are those nobody names here.
+    pub parents: Vec<String>,
+    pub catalog: ObjectRef,
+    pub shards: Vec<ShardRef>,
+    pub files: u64,
+    pub bytes: u64,
+    pub changes: Changes,
+}
+
+/// One file of a restore point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    pub path: String,
+    pub uid: String,
+    pub id: i64,
+    pub size: u64,
+    pub sha256: String,
+    pub mtime_ns: i64,
+}
+
+/// A restore point, authenticated and read in full.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    pub head: ManifestHead,
+    /// In order of path. Only those with an acceptable name.
+    pub files: Vec<FileEntry>,
+    /// Names that were refused, and why.
+    pub refused: Vec<(String, NameProblem)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a> {
+    format: String,
+    hmac: String,
+    #[serde(borrow)]
+    manifest: &'a RawValue,
+}
+
+pub(crate) fn encode_head(head: &ManifestHead, key: &ManifestKey) -> Result<Vec<u8>> {
+    let encode = |e: serde_json::Error| BackupError::io("write the manifest", io::Error::other(e));
+    let body = serde_json::value::to_raw_value(head).map_err(encode)?;
+    let hmac = key.sign(&head.id, body.get().as_bytes());
+    serde_json::to_vec(&Envelope { format: FORMAT.to_owned(), hmac, manifest: &body }).map_err(encode)
+}
+
+/// Authenticates before it believes a word.
+pub(crate) fn decode_head(id: &str, bytes: &[u8], key: &ManifestKey, store: &str) -> Result<ManifestHead> {
+    let what = || format!("The restore point {id}");
+    let damaged = |_| BackupError::Damaged { what: what() };
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
+    if envelope.format != FORMAT {
+        return Err(BackupError::Damaged { what: what() });
+    }
+    let body = envelope.manifest.get();
+    if !key.accepts(id, body.as_bytes(), &envelope.hmac) {
+        return Err(BackupError::Forged { what: what() });
+    }
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let Versioned { version } = serde_json::from_str(body).map_err(damaged)?;
+    if version > VERSION {
+        return Err(BackupError::TooNew { what: what(), version });
+    }
+    let head: ManifestHead = serde_json::from_str(body).map_err(damaged)?;
+    let hashes_ok = names::is_sha256(&head.catalog.sha256) && head.shards.iter().all(|s| names::is_sha256(&s.sha256));
+    let sizes_ok = head.shards.len() <= MAX_SHARDS && head.shards.iter().all(|s| s.size <= MAX_SHARD && s.raw_size <= MAX_SHARD);
+    if head.id != id || head.store != store || !hashes_ok || !sizes_ok {
+        return Err(BackupError::Forged { what: what() });
+    }
+    Ok(head)
+}
+
+/// A shard ready to be stored.
+pub(crate) struct EncodedShard {
+    pub(crate) reference: ShardRef,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Deterministic: the same files give the same shards, which then need no upload.
+pub(crate) fn encode_shards(files: &[FileEntry]) -> Result<Vec<EncodedShard>> {
+    let count = files.len().div_ceil(FILES_PER_SHARD).next_power_of_two().min(MAX_SHARDS);
+    let mut buckets: Vec<Vec<&FileEntry>> = vec![Vec::new(); count];
+    for file in files {
+        let hash = Sha256::digest(file.path.as_bytes());
+        buckets[usize::from(hash[0]) % count].push(file);
+    }
+    buckets.into_iter().filter(|b| !b.is_empty()).map(encode_shard).collect()
+}
+
+fn encode_shard(mut files: Vec<&FileEntry>) -> Result<EncodedShard> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let encode = || -> io::Result<(Vec<u8>, u64)> {
+        let mut writer = zstd::Encoder::new(Vec::new(), 3)?;
+        writer.include_checksum(true)?;
+        let mut raw_size = 0u64;
+        let mut line = Vec::new();
+        for file in &files {
+            line.clear();
+            serde_json::to_writer(&mut line, file)?;
+            line.push(b'\n');
+            raw_size += line.len() as u64;
+            writer.write_all(&line)?;
+        }
+        Ok((writer.finish()?, raw_size))
+    };
+    let (bytes, raw_size) = encode().map_err(|e| BackupError::io("write the list of files", e))?;
+    if raw_size > MAX_SHARD {
+        return Err(BackupError::io("write the list of files", io::Error::other("a shard would pass 256 MiB")));
+    }
+    let reference =
+        ShardRef { sha256: hex::encode(Sha256::digest(&bytes)), size: bytes.len() as u64, raw_size, files: files.len() as u64 };
+    Ok(EncodedShard { reference, bytes })
+}
+
+/// Checks the hash, unpacks no more than the head said, and refuses names one by one.
+pub(crate) fn decode_shard(reference: &ShardRef, bytes: &[u8]) -> Result<Vec<FileEntry>> {
+    let damaged = || BackupError::Damaged { what: format!("The list of files {}", &reference.sha256[..12]) };
+    if bytes.len() as u64 != reference.size || hex::encode(Sha256::digest(bytes)) != reference.sha256 {
+        return Err(damaged());
+    }
+    let mut raw = Vec::new();
+    zstd::Decoder::new(bytes)
+        .and_then(|reader| reader.take(reference.raw_size + 1).read_to_end(&mut raw))
+        .map_err(|_| damaged())?;
+    if raw.len() as u64 != reference.raw_size {
+        return Err(damaged());
+    }
+    let files: Vec<FileEntry> = raw
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).map_err(|_| damaged()))
+        .collect::<Result<_>>()?;
+    if files.len() as u64 != reference.files { Err(damaged()) } else { Ok(files) }
+}
+
+impl Manifest {
+    /// Puts the head and its shards' files together, refusing names one by one.
+    pub(crate) fn assemble(head: ManifestHead, entries: Vec<FileEntry>) -> Self {
+        let mut files = Vec::with_capacity(entries.len());
+        let mut refused = Vec::new();
+        let mut seen = BTreeSet::new();
+        for entry in entries {
+            match check_entry(&entry) {
+                Ok(()) if !seen.insert(entry.path.clone()) => refused.push((entry.path, NameProblem::Repeated)),
+                Ok(()) => files.push(entry),
+                Err(problem) => refused.push((entry.path, problem)),
+            }
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Self { head, files, refused }
+    }
+
+    /// The restore point's id, as `--at` takes it.
+    pub fn id(&self) -> &str {
+        &self.head.id
+    }
+}
+
+fn check_entry(entry: &FileEntry) -> std::result::Result<(), NameProblem> {
+    names::check_path(&entry.path)?;
+    let uid_ok = entry.uid.len() <= 64 && entry.uid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !names::is_sha256(&entry.sha256) || i64::try_from(entry.size).is_err() || !uid_ok {
+        return Err(NameProblem::Malformed);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORE: &str = "0123456789abcdef";
+
+    fn entry(path: &str) -> FileEntry {
+        FileEntry { path: path.into(), uid: "01J".into(), id: 1, size: 3, sha256: "ab".repeat(32), mtime_ns: -5 }
+    }
+
+    fn head(id: &str) -> ManifestHead {
+        ManifestHead {
+            version: VERSION,
+            store: STORE.into(),
+            id: id.into(),
+            generation: 1,
+            device: "d".into(),
+            created_at: "2026-01-01T00:00:00Z".into(),
+            parents: vec![],
+            catalog: ObjectRef { sha256: "cd".repeat(32), size: 9 },
+            shards: vec![],
+            files: 0,
+            bytes: 0,
+            changes: Changes::default(),
+        }
+    }
+
+    #[test]
+    fn a_head_comes_back_only_with_its_key_name_and_store() {
+        let key = ManifestKey::new([3; 32]);
+        let bytes = encode_head(&head("a"), &key).unwrap();
+        assert_eq!(decode_head("a", &bytes, &key, STORE).unwrap(), head("a"));
+        let forged = |r: Result<ManifestHead>| matches!(r, Err(BackupError::Forged { .. }));
+        assert!(forged(decode_head("b", &bytes, &key, STORE)));
+        assert!(forged(decode_head("a", &bytes, &ManifestKey::new([4; 32]), STORE)));
+        assert!(forged(decode_head("a", &bytes, &key, "fedcba9876543210")));
+        let text = String::from_utf8(bytes.clone()).unwrap().replace("\"bytes\":0", "\"bytes\":1");
+        assert!(forged(decode_head("a", text.as_bytes(), &key, STORE)));
+        assert!(matches!(decode_head("a", &bytes[..20], &key, STORE), Err(BackupError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_newer_format_is_said_not_guessed() {
+        let key = ManifestKey::new([3; 32]);
+        let bytes = encode_head(&ManifestHead { version: 2, ..head("a") }, &key).unwrap();
+        assert!(matches!(decode_head("a", &bytes, &key, STORE), Err(BackupError::TooNew { version: 2, .. })));
+    }
+
+    #[test]
+    fn one_changed_file_rewrites_one_shard() {
+        let mut files: Vec<_> = (0..20_000).map(|n| entry(&format!("dir/{n}.csv"))).collect();
+        let before = encode_shards(&files).unwrap();
+        assert_eq!(before.len(), 8);
+        files[777].size = 4;
+        let after = encode_shards(&files).unwrap();
+        let changed = before.iter().zip(&after).filter(|(a, b)| a.reference != b.reference).count();
+        assert_eq!(changed, 1);
+        let mut back: Vec<FileEntry> = after.iter().flat_map(|s| decode_shard(&s.reference, &s.bytes).unwrap()).collect();
+        back.sort_by(|a, b| a.path.cmp(&b.path));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        assert_eq!(back, files);
+    }
+
+    #[test]
+    fn a_shard_that_differs_in_one_bit_is_refused() {
+        let mut shard = encode_shards(&[entry("a")]).unwrap().remove(0);
+        let last = shard.bytes.len() - 1;
+        shard.bytes[last] ^= 1;
+        assert!(matches!(decode_shard(&shard.reference, &shard.bytes), Err(BackupError::Damaged { .. })));
+    }
+
+    #[test]
+    fn a_shard_never_unpacks_to_more_than_was_said() {
+        let bytes = zstd::encode_all(&vec![b'\n'; 1 << 20][..], 3).unwrap();
+        let reference =
+            ShardRef { sha256: hex::encode(Sha256::digest(&bytes)), size: bytes.len() as u64, raw_size: 100, files: 0 };
+        assert!(matches!(decode_shard(&reference, &bytes), Err(BackupError::Damaged { .. })));
+    }
+
+    #[test]
+    fn hostile_entries_are_set_apart() {
+        let mut bad_hash = entry("h");
+        bad_hash.sha256 = "../../x".into();
+        let manifest = Manifest::assemble(head("a"), vec![entry("ok"), entry("../out"), entry("/abs"), entry("ok"), bad_hash]);
+        assert_eq!(manifest.files.len(), 1);
+        assert_eq!(manifest.refused.len(), 4);
+    }
+}

@@ -1,0 +1,133 @@
+//! What a backup would send: the store's files against the last restore point.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::layout::PointName;
+use crate::manifest::{FileEntry, ManifestHead};
+use crate::names::{self, NameProblem};
+use crate::{Bucket, Manifest, Result, SourceFile};
+
+/// Why a file is in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Its name is not in the last restore point.
+    New,
+    /// Its name is, with other bytes.
+    Changed,
+}
+
+/// One file to bring into the bucket.
+#[derive(Clone, Debug)]
+pub struct PlannedUpload {
+    pub file: SourceFile,
+    pub change: Change,
+    /// The bytes are there already under their hash: nothing to send but the name.
+    pub in_bucket: bool,
+    /// What the last restore point has under this name.
+    pub(crate) was: Option<FileEntry>,
+}
+
+/// A file that cannot be backed up, with the reason.
+#[derive(Clone, Debug)]
+pub struct RefusedFile {
+    pub relative_path: String,
+    pub uid: String,
+    pub problem: NameProblem,
+}
+
+/// Exactly what [`crate::run_backup`] would do.
+#[derive(Clone, Debug)]
+pub struct BackupPlan {
+    pub upload: Vec<PlannedUpload>,
+    /// Files that cost no request.
+    pub unchanged: u64,
+    /// Bytes to send, each content once. The catalog comes on top.
+    pub bytes: u64,
+    /// In the last restore point and no longer in the store. They stay in the bucket.
+    pub removed: Vec<String>,
+    pub refused: Vec<RefusedFile>,
+    /// Of the restore point to be made.
+    pub generation: u64,
+    pub(crate) carried: Vec<FileEntry>,
+    /// The head of the last restore point.
+    pub(crate) previous: Option<ManifestHead>,
+}
+
+/// Compares `files` with `previous` (see [`crate::latest_manifest`]).
+///
+/// One request to see which restore points there are; without a previous one, a
+/// request per thousand objects more, so that a first backup that was cut off
+/// does not send its bytes twice. A file whose local bytes are gone but whose
+/// hash is known to the bucket counts as unchanged: missing is not deleted.
+pub async fn plan_backup(bucket: &Bucket, files: &[SourceFile], previous: Option<&Manifest>) -> Result<BackupPlan> {
+    let highest = crate::points::point_names(bucket).await?.into_iter().map(|name| name.generation).max().unwrap_or(0);
+    let mut known = match previous {
+        Some(manifest) => manifest.files.iter().map(|f| (f.sha256.clone(), f.size)).collect(),
+        None => objects_there(bucket).await?,
+    };
+    let before: HashMap<&str, &FileEntry> =
+        previous.map(|m| m.files.iter().map(|f| (f.path.as_str(), f)).collect()).unwrap_or_default();
+
+    let mut plan = BackupPlan {
+        upload: Vec::new(),
+        unchanged: 0,
+        bytes: 0,
+        removed: Vec::new(),
+        refused: Vec::new(),
+        generation: next_generation(highest, previous),
+        carried: Vec::new(),
+        previous: previous.map(|m| m.head.clone()),
+    };
+    let mut seen: HashSet<&str> = HashSet::with_capacity(files.len());
+    for file in files {
+        if let Err(problem) = check(file, &mut seen) {
+            plan.refused.push(RefusedFile { relative_path: file.relative_path.clone(), uid: file.uid.clone(), problem });
+            continue;
+        }
+        let was = before.get(file.relative_path.as_str()).copied();
+        if was.is_some_and(|w| w.sha256 == file.sha256 && w.size == file.size) {
+            plan.unchanged += 1;
+            plan.carried.push(file.entry());
+            continue;
+        }
+        let in_bucket = known.get(&file.sha256) == Some(&file.size);
+        if !in_bucket {
+            plan.bytes += file.size;
+        }
+        let change = if was.is_some() { Change::Changed } else { Change::New };
+        plan.upload.push(PlannedUpload { file: file.clone(), change, in_bucket, was: was.cloned() });
+        // The same bytes again in this plan travel with the first.
+        known.insert(file.sha256.clone(), file.size);
+    }
+    plan.removed = before.keys().filter(|path| !seen.contains(*path)).map(|path| (*path).to_owned()).collect();
+    plan.removed.sort();
+    Ok(plan)
+}
+
+fn check<'a>(file: &'a SourceFile, seen: &mut HashSet<&'a str>) -> Result<(), NameProblem> {
+    names::check_path(&file.relative_path)?;
+    if !names::is_sha256(&file.sha256) {
+        return Err(NameProblem::Malformed);
+    }
+    if seen.insert(&file.relative_path) { Ok(()) } else { Err(NameProblem::Repeated) }
+}
+
+/// One more than any there is. A stranger's absurd number is not followed.
+fn next_generation(highest: u64, previous: Option<&Manifest>) -> u64 {
+    let trusted = previous.map_or(0, |m| m.head.generation);
+    let highest = if highest.saturating_sub(trusted) > PointName::PLAUSIBLE_GAP { trusted } else { highest.max(trusted) };
+    highest + 1
+}
+
+/// Immutable objects by hash, with their sizes.
+async fn objects_there(bucket: &Bucket) -> Result<HashMap<String, u64>> {
+    let prefix = bucket.layout().objects_prefix();
+    let listed = bucket.list(&prefix).await?;
+    Ok(listed
+        .into_iter()
+        .filter_map(|object| {
+            let sha256 = object.key.rsplit('/').next()?.to_owned();
+            (names::is_sha256(&sha256) && bucket.layout().object(&sha256) == object.key).then_some((sha256, object.size))
+        })
+        .collect())
+}

@@ -1,0 +1,161 @@
+//! The restore points of a store: listed, authenticated, read.
+
+use futures::stream::{self, StreamExt};
+
+use crate::layout::PointName;
+use crate::manifest::{MAX_MANIFEST, Manifest, ManifestHead, decode_head, decode_shard};
+use crate::{BackupError, Bucket, ManifestKey, Result};
+
+/// What a manifest turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PointState {
+    /// Authentic and readable.
+    Ready,
+    /// Not written with this key, or changed since. Never restored.
+    Forged,
+    /// Not a manifest at all any more.
+    Damaged,
+    /// Authentic, in a format of a newer Redline.
+    TooNew,
+}
+
+/// One line of the list of restore points.
+#[derive(Clone, Debug)]
+pub struct RestorePoint {
+    pub id: String,
+    pub generation: u64,
+    pub device: String,
+    /// RFC 3339, UTC. Where the manifest cannot be believed: from its name.
+    pub created_at: String,
+    pub files: u64,
+    pub bytes: u64,
+    pub new_files: u64,
+    pub changed_files: u64,
+    pub removed_files: u64,
+    pub authentic: bool,
+    pub state: PointState,
+}
+
+/// A newer restore point that was passed over, and why.
+#[derive(Debug)]
+pub struct SkippedPoint {
+    pub id: String,
+    pub reason: BackupError,
+}
+
+const FETCHES: usize = 8;
+
+/// Newest first. One request for the list and one for each manifest; those that
+/// fail authentication are in the list and marked.
+pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<RestorePoint>> {
+    let names = point_names(bucket).await?;
+    let heads: Vec<(PointName, Result<ManifestHead>)> = stream::iter(names)
+        .map(|name| async move {
+            let head = read_head(bucket, key, &name.id()).await;
+            (name, head)
+        })
+        .buffered(FETCHES)
+        .collect()
+        .await;
+    let mut points = Vec::with_capacity(heads.len());
+    for (name, head) in heads {
+        let state = match &head {
+            Ok(_) => PointState::Ready,
+            Err(BackupError::Forged { .. }) => PointState::Forged,
+            Err(BackupError::Damaged { .. }) => PointState::Damaged,
+            Err(BackupError::TooNew { .. }) => PointState::TooNew,
+            // Removed between the list and the read.
+            Err(BackupError::NotFound { .. }) => continue,
+            Err(_) => return head.map(|_| Vec::new()),
+        };
+        points.push(describe(&name, head.ok().as_ref(), state));
+    }
+    Ok(points)
+}
+
+fn describe(name: &PointName, head: Option<&ManifestHead>, state: PointState) -> RestorePoint {
+    let named_time = || {
+        let millis = i64::try_from(name.ulid.timestamp_ms()).unwrap_or(0);
+        jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default()
+    };
+    RestorePoint {
+        id: name.id(),
+        generation: name.generation,
+        device: name.device.clone(),
+        created_at: head.map_or_else(named_time, |h| h.created_at.clone()),
+        files: head.map_or(0, |h| h.files),
+        bytes: head.map_or(0, |h| h.bytes),
+        new_files: head.map_or(0, |h| h.changes.new_files),
+        changed_files: head.map_or(0, |h| h.changes.changed_files),
+        removed_files: head.map_or(0, |h| h.changes.removed_files),
+        authentic: matches!(state, PointState::Ready | PointState::TooNew),
+        state,
+    }
+}
+
+/// The newest restore point that is authentic and whole, and those passed over
+/// on the way to it. A newer format is an error: an older Redline must not
+/// build on what it cannot read.
+pub async fn latest_manifest(bucket: &Bucket, key: &ManifestKey) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
+    let mut skipped = Vec::new();
+    for name in point_names(bucket).await? {
+        match load_manifest(bucket, key, &name.id()).await {
+            Ok(manifest) => return Ok((Some(manifest), skipped)),
+            Err(reason @ (BackupError::Forged { .. } | BackupError::Damaged { .. } | BackupError::NotFound { .. })) => {
+                tracing::warn!(id = name.id(), %reason, "a restore point is passed over");
+                skipped.push(SkippedPoint { id: name.id(), reason });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((None, skipped))
+}
+
+/// One restore point by its id, authenticated, with its files.
+pub(crate) async fn load_manifest(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<Manifest> {
+    if PointName::parse(id).is_none() {
+        return Err(BackupError::NotFound { what: format!("The restore point \"{id}\"") });
+    }
+    let head = read_head(bucket, key, id).await?;
+    let shards: Vec<Result<_>> = stream::iter(head.shards.clone())
+        .map(|shard| async move {
+            let what = format!("The list of files {}", &shard.sha256[..12]);
+            let bytes = bucket.get_small(&bucket.layout().shard(&shard.sha256), &what, shard.size).await.map_err(|error| match error {
+                // Larger than the manifest says: not the shard that was stored.
+                BackupError::Service { .. } => BackupError::Damaged { what },
+                other => other,
+            })?;
+            decode_shard(&shard, &bytes)
+        })
+        .buffered(FETCHES)
+        .collect()
+        .await;
+    let mut entries = Vec::new();
+    for shard in shards {
+        entries.extend(shard?);
+    }
+    Ok(Manifest::assemble(head, entries))
+}
+
+async fn read_head(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<ManifestHead> {
+    let what = format!("The restore point {id}");
+    let bytes = bucket.get_small(&bucket.layout().manifest(id), &what, MAX_MANIFEST).await.map_err(|error| match error {
+        BackupError::Service { message, .. } if message.contains("larger than") => BackupError::Damaged { what },
+        other => other,
+    })?;
+    decode_head(id, &bytes, key, bucket.store_hash())
+}
+
+/// Names only, newest first. What is not named as a restore point is not one.
+pub(crate) async fn point_names(bucket: &Bucket) -> Result<Vec<PointName>> {
+    let prefix = bucket.layout().manifests_prefix();
+    let mut names: Vec<PointName> = bucket
+        .list(&prefix)
+        .await?
+        .iter()
+        .filter_map(|object| PointName::parse(object.key.strip_prefix(&prefix)?.strip_suffix(".json")?))
+        .collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.order()));
+    Ok(names)
+}

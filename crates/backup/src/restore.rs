@@ -1,0 +1,304 @@
+//! The way back: plan (what is new, same, replaced, kept), then fetch, verify
+//! and hand over. Where files go on disk, and how durably, is the sink's to say.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+
+use crate::download::{self, Wanted};
+use crate::manifest::{FileEntry, Manifest, ManifestHead, ObjectRef};
+use crate::points::{self, SkippedPoint};
+use crate::progress::{self, Meter, Phase, Progress};
+use crate::{BackupError, Bucket, ManifestKey, NameProblem, Result, SourceFile, names};
+
+/// One file to bring back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreItem {
+    pub uid: String,
+    /// The row id it had where it was backed up.
+    pub id: i64,
+    /// Checked: it stays below whatever folder it is joined to.
+    pub relative_path: String,
+    pub size: u64,
+    pub sha256: String,
+    pub mtime_ns: i64,
+    /// The local file under this name has other bytes.
+    pub replaces: bool,
+}
+
+/// Exactly what [`run_restore`] would do. Drop items from it, or the catalog,
+/// to restore less.
+#[derive(Debug)]
+pub struct RestorePlan {
+    /// The authenticated head of the restore point.
+    pub point: ManifestHead,
+    pub items: Vec<RestoreItem>,
+    pub new: u64,
+    /// Already here with the same bytes.
+    pub same: u64,
+    pub replaced: u64,
+    /// Here and not in the restore point; they stay.
+    pub kept: u64,
+    /// To be fetched, the catalog included.
+    pub bytes: u64,
+    pub catalog: Option<ObjectRef>,
+    /// Names in the restore point that are not acceptable. Never written.
+    pub refused: Vec<(String, NameProblem)>,
+    /// Newer restore points that were passed over because they cannot be trusted or read.
+    pub skipped_points: Vec<SkippedPoint>,
+}
+
+/// Where restored bytes go. Called from threads that may block, several at once.
+///
+/// The order: `begin`, then the bytes are written into the file it named and
+/// verified, then `commit`. The file handed over is closed but not synced: the
+/// sink syncs it, renames it and records it by its own import rules. After a
+/// failure `discard` is called instead of `commit`.
+pub trait RestoreSink: Send + Sync {
+    /// A path for the bytes of `item`: a new file, or one that may be emptied.
+    fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf>;
+    /// The bytes at `temp` are the ones in the restore point.
+    fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()>;
+    fn discard(&self, _item: &RestoreItem, temp: PathBuf) {
+        let _ = std::fs::remove_file(temp);
+    }
+    /// As `begin`, for the catalog.
+    fn begin_catalog(&self) -> io::Result<PathBuf>;
+    /// The verified catalog, handed over before any file, so that the sink can
+    /// look up what it says about each. Swapping it in is for the caller, later.
+    fn catalog(&self, temp: PathBuf) -> io::Result<()>;
+}
+
+/// A file that did not come back.
+#[derive(Debug)]
+pub struct RestoreFailure {
+    pub relative_path: String,
+    pub error: BackupError,
+}
+
+#[derive(Debug)]
+pub struct RestoreOutcome {
+    pub restored: u64,
+    pub bytes: u64,
+    pub catalog: bool,
+    pub failed: Vec<RestoreFailure>,
+    pub requests: u64,
+    pub seconds: f64,
+}
+
+/// Files on their way at once.
+const FILES_AT_ONCE: usize = 32;
+
+/// Compares a restore point (`at`, or the newest that can be trusted) with what
+/// is here. Run again after an interruption, it leaves out what came through.
+pub async fn plan_restore(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, local: &[SourceFile]) -> Result<RestorePlan> {
+    let (manifest, skipped_points) = choose(bucket, key, at).await?;
+    let here: HashMap<&str, &SourceFile> = local.iter().map(|f| (f.relative_path.as_str(), f)).collect();
+    let Manifest { head, files, refused } = manifest;
+    let there: HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
+    let kept = local.iter().filter(|f| !there.contains(f.relative_path.as_str())).count() as u64;
+
+    let catalog = head.catalog.clone();
+    let mut plan = RestorePlan {
+        bytes: catalog.size,
+        catalog: Some(catalog),
+        point: head,
+        items: Vec::new(),
+        new: 0,
+        same: 0,
+        replaced: 0,
+        kept,
+        refused,
+        skipped_points,
+    };
+    for file in &files {
+        let local = here.get(file.path.as_str());
+        match local {
+            Some(l) if l.sha256 == file.sha256 && l.size == file.size => {
+                plan.same += 1;
+                continue;
+            }
+            Some(_) => plan.replaced += 1,
+            None => plan.new += 1,
+        }
+        plan.bytes = plan.bytes.saturating_add(file.size);
+        plan.items.push(item(file, local.is_some()));
+    }
+    Ok(plan)
+}
+
+/// The restore point asked for, or the newest one that can be trusted. If there
+/// are only ones that cannot, the reason of the newest is the error.
+pub(crate) async fn choose(bucket: &Bucket, key: &ManifestKey, at: Option<&str>) -> Result<(Manifest, Vec<SkippedPoint>)> {
+    if let Some(id) = at {
+        return Ok((points::load_manifest(bucket, key, id).await?, Vec::new()));
+    }
+    let (manifest, mut skipped) = points::latest_manifest(bucket, key).await?;
+    match manifest {
+        Some(manifest) => Ok((manifest, skipped)),
+        None if skipped.is_empty() => Err(BackupError::NotFound { what: "A restore point of this store".to_owned() }),
+        None => Err(skipped.swap_remove(0).reason),
+    }
+}
+
+fn item(file: &FileEntry, replaces: bool) -> RestoreItem {
+    RestoreItem {
+        uid: file.uid.clone(),
+        id: file.id,
+        relative_path: file.path.clone(),
+        size: file.size,
+        sha256: file.sha256.clone(),
+        mtime_ns: file.mtime_ns,
+        replaces,
+    }
+}
+
+/// Carries out a plan: the catalog first, then the files. A file that is
+/// damaged in the bucket is reported and the others come through; trouble that
+/// concerns them all (credentials, network, a full disk) ends the run.
+pub async fn run_restore(
+    bucket: &Bucket,
+    plan: &RestorePlan,
+    sink: Arc<dyn RestoreSink>,
+    progress: Arc<dyn Progress>,
+) -> Result<RestoreOutcome> {
+    let sink = Handover { sink, calls: TaskTracker::new() };
+    let outcome = progress::until_cancelled(&progress, run(bucket, plan, &sink, &progress)).await;
+    // A commit that had begun is not torn off: when this returns, nothing moves any more.
+    sink.calls.close();
+    sink.calls.wait().await;
+    outcome
+}
+
+async fn run(bucket: &Bucket, plan: &RestorePlan, sink: &Handover, progress: &Arc<dyn Progress>) -> Result<RestoreOutcome> {
+    let started = Instant::now();
+    let requests_before = bucket.requests();
+    let catalog_size = plan.catalog.as_ref().map_or(0, |c| c.size);
+    let total = plan.items.iter().map(|i| i.size).fold(catalog_size, u64::saturating_add);
+    progress.set_total(total, plan.items.len() as u64);
+    progress.phase(Phase::Downloading);
+    if let Some(catalog) = &plan.catalog {
+        fetch_catalog(bucket, catalog, sink, progress).await?;
+    }
+    let mut outcome =
+        RestoreOutcome { restored: 0, bytes: 0, catalog: plan.catalog.is_some(), failed: Vec::new(), requests: 0, seconds: 0.0 };
+    let mut tasks: JoinSet<(RestoreItem, Result<()>)> = JoinSet::new();
+    let mut items = plan.items.iter();
+    loop {
+        while tasks.len() < FILES_AT_ONCE
+            && let Some(item) = items.next()
+        {
+            let (bucket, item, sink, progress) = (bucket.clone(), item.clone(), sink.clone(), progress.clone());
+            tasks.spawn(async move {
+                let result = fetch_item(&bucket, &item, &sink, &progress).await;
+                (item, result)
+            });
+        }
+        let Some(joined) = tasks.join_next().await else { break };
+        let (item, result) = joined.map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
+        progress.advance(0, 1);
+        match result {
+            Ok(()) => {
+                outcome.restored += 1;
+                outcome.bytes += item.size;
+            }
+            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) => outcome.failed.push(RestoreFailure { relative_path: item.relative_path, error }),
+        }
+    }
+    outcome.requests = bucket.requests() - requests_before;
+    outcome.seconds = started.elapsed().as_secs_f64();
+    tracing::info!(restored = outcome.restored, failed = outcome.failed.len(), "restored from the bucket");
+    Ok(outcome)
+}
+
+fn concerns_all(error: &BackupError) -> bool {
+    match error {
+        BackupError::Damaged { .. } | BackupError::NotFound { .. } | BackupError::BadName { .. } => false,
+        BackupError::Io { source, .. } => {
+            matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
+        }
+        _ => true,
+    }
+}
+
+async fn fetch_catalog(bucket: &Bucket, catalog: &ObjectRef, sink: &Handover, progress: &Arc<dyn Progress>) -> Result<()> {
+    let io_error = |e| BackupError::io("place the restored catalog", e);
+    let temp = sink.call(|sink| sink.begin_catalog()).await?.map_err(io_error)?;
+    let begun = Begun { sink: sink.sink.clone(), item: None, temp: Some(temp) };
+    let wanted = Wanted {
+        keys: vec![bucket.layout().catalog(&catalog.sha256), bucket.layout().latest_catalog()],
+        what: "The catalog",
+        size: catalog.size,
+        sha256: &catalog.sha256,
+    };
+    download::fetch(bucket, &wanted, begun.temp.clone(), &Meter::new(progress.clone())).await?;
+    let temp = begun.done();
+    sink.call(move |sink| sink.catalog(temp)).await?.map_err(io_error)
+}
+
+async fn fetch_item(bucket: &Bucket, item: &RestoreItem, sink: &Handover, progress: &Arc<dyn Progress>) -> Result<()> {
+    // Checked when the plan was made; the plan's items are open to the caller.
+    let acceptable = names::check_path(&item.relative_path).and_then(|()| {
+        if names::is_sha256(&item.sha256) { Ok(()) } else { Err(NameProblem::Malformed) }
+    });
+    acceptable.map_err(|problem| BackupError::BadName { what: "A file in the restore point".to_owned(), problem })?;
+    let io_error = |e| BackupError::io(format!("place \"{}\"", item.relative_path), e);
+    let for_begin = item.clone();
+    let temp = sink.call(move |sink| sink.begin(&for_begin)).await?.map_err(io_error)?;
+    let begun = Begun { sink: sink.sink.clone(), item: Some(item.clone()), temp: Some(temp) };
+    let what = format!("\"{}\"", item.relative_path);
+    let mut keys = vec![bucket.layout().object(&item.sha256)];
+    keys.extend(bucket.layout().plain(&item.relative_path));
+    let wanted = Wanted { keys, what: &what, size: item.size, sha256: &item.sha256 };
+    download::fetch(bucket, &wanted, begun.temp.clone(), &Meter::new(progress.clone())).await?;
+    let (temp, item) = (begun.done(), item.clone());
+    sink.call(move |sink| sink.commit(&item, temp)).await?.map_err(io_error)
+}
+
+/// The sink, and its calls that are still running.
+#[derive(Clone)]
+struct Handover {
+    sink: Arc<dyn RestoreSink>,
+    calls: TaskTracker,
+}
+
+impl Handover {
+    async fn call<T: Send + 'static>(&self, work: impl FnOnce(&dyn RestoreSink) -> T + Send + 'static) -> Result<T> {
+        let sink = self.sink.clone();
+        let call = self.calls.spawn_blocking(move || work(sink.as_ref()));
+        call.await.map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
+    }
+}
+
+/// A temporary file that goes away unless it is handed over, whether the run
+/// fails, is cancelled or is dropped.
+struct Begun {
+    sink: Arc<dyn RestoreSink>,
+    /// `None` for the catalog.
+    item: Option<RestoreItem>,
+    temp: Option<PathBuf>,
+}
+
+impl Begun {
+    fn done(mut self) -> PathBuf {
+        self.temp.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let Some(temp) = self.temp.take() else { return };
+        match &self.item {
+            Some(item) => self.sink.discard(item, temp),
+            None => {
+                let _ = std::fs::remove_file(temp);
+            }
+        }
+    }
+}

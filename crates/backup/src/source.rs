@@ -1,0 +1,68 @@
+//! What a backup is made of: plain data that core takes from a store.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::FileEntry;
+use crate::names::NameProblem;
+
+/// One stored file as the catalog knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// The local row id.
+    pub id: i64,
+    /// The ULID that means the same file on every device.
+    pub uid: String,
+    /// Below the store's `files/`, parts separated by `/`.
+    pub relative_path: String,
+    pub size: u64,
+    /// Hex, lower case.
+    pub sha256: String,
+    /// Absolute. Stays inside this process: no manifest, no message has it.
+    pub path: PathBuf,
+    pub mtime_ns: i64,
+}
+
+impl SourceFile {
+    pub(crate) fn entry(&self) -> FileEntry {
+        FileEntry {
+            path: self.relative_path.clone(),
+            uid: self.uid.clone(),
+            id: self.id,
+            size: self.size,
+            sha256: self.sha256.clone(),
+            mtime_ns: self.mtime_ns,
+        }
+    }
+}
+
+/// A copy of the catalog that nobody writes to any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogSnapshot {
+    pub path: PathBuf,
+    /// Hex, lower case.
+    pub sha256: String,
+    pub size: u64,
+}
+
+/// Why a file is not in the new restore point with its present bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Its bytes are not (or no longer) the ones the catalog knows.
+    Changed,
+    /// It is not there.
+    Missing,
+    /// It could not be read.
+    Unreadable { detail: String },
+    /// Its name cannot be stored.
+    Name { detail: String },
+}
+
+impl From<NameProblem> for SkipReason {
+    fn from(problem: NameProblem) -> Self {
+        Self::Name { detail: problem.to_string() }
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether a restore point could be restored: asked of the bucket, object by
+//! object, and answered from nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+
+use crate::download::{self, Wanted};
+use crate::manifest::Manifest;
+use crate::progress::{self, Meter, Phase, Progress};
+use crate::restore::choose;
+use crate::{BackupError, Bucket, ManifestKey, Result};
+
+/// Something a restore would stumble over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyFinding {
+    /// A file's relative path, or "catalog".
+    pub what: String,
+    /// Not in the bucket at all; otherwise there with other bytes.
+    pub missing: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct VerifyReport {
+    /// The restore point's id.
+    pub point: String,
+    pub created_at: String,
+    pub deep: bool,
+    pub files: u64,
+    /// Distinct contents looked at, the catalog included.
+    pub objects: u64,
+    /// Read and hashed (deep), or vouched for by size and recorded hash (quick).
+    pub bytes: u64,
+    pub findings: Vec<VerifyFinding>,
+    /// Newer restore points that cannot be restored, by id.
+    pub skipped_points: Vec<String>,
+    pub ok: bool,
+}
+
+const CHECKS_AT_ONCE: usize = 32;
+
+struct Target {
+    key: String,
+    sha256: String,
+    size: u64,
+    /// Everything that would be lost with it.
+    names: Vec<String>,
+}
+
+/// Quick: a HEAD for each content, its size and recorded SHA-256 against the
+/// manifest. Deep: every byte is read back and hashed. The manifest and its
+/// lists are authenticated in both.
+pub async fn verify(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, deep: bool, progress: Arc<dyn Progress>) -> Result<VerifyReport> {
+    progress::until_cancelled(&progress, run(bucket, key, at, deep, &progress)).await
+}
+
+async fn run(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, deep: bool, progress: &Arc<dyn Progress>) -> Result<VerifyReport> {
+    progress.phase(Phase::Verifying);
+    let (manifest, skipped) = choose(bucket, key, at).await?;
+    let targets = targets(bucket, &manifest);
+    let mut report = VerifyReport {
+        point: manifest.head.id.clone(),
+        created_at: manifest.head.created_at.clone(),
+        deep,
+        files: manifest.head.files,
+        objects: targets.len() as u64,
+        bytes: targets.iter().map(|t| t.size).fold(0, u64::saturating_add),
+        findings: manifest.refused.iter().map(|(path, _)| VerifyFinding { what: path.clone(), missing: false }).collect(),
+        skipped_points: skipped.into_iter().map(|p| p.id).collect(),
+        ok: false,
+    };
+    progress.set_total(report.bytes, report.objects);
+    let mut checks = stream::iter(targets)
+        .map(|target| async move {
+            let verdict = if deep { check_deep(bucket, &target, progress).await } else { check_quick(bucket, &target, progress).await };
+            progress.advance(0, 1);
+            (target, verdict)
+        })
+        .buffer_unordered(CHECKS_AT_ONCE);
+    while let Some((target, verdict)) = checks.next().await {
+        if let Some(missing) = verdict? {
+            report.findings.extend(target.names.into_iter().map(|what| VerifyFinding { what, missing }));
+        }
+    }
+    report.findings.sort_by(|a, b| a.what.cmp(&b.what));
+    report.ok = report.findings.is_empty();
+    Ok(report)
+}
+
+/// Each content once, however many names it has.
+fn targets(bucket: &Bucket, manifest: &Manifest) -> Vec<Target> {
+    let mut by_hash: BTreeMap<(&str, u64), Vec<String>> = BTreeMap::new();
+    for file in &manifest.files {
+        by_hash.entry((&file.sha256, file.size)).or_default().push(file.path.clone());
+    }
+    let catalog = &manifest.head.catalog;
+    let mut all = vec![Target {
+        key: bucket.layout().catalog(&catalog.sha256),
+        sha256: catalog.sha256.clone(),
+        size: catalog.size,
+        names: vec!["catalog".to_owned()],
+    }];
+    all.extend(by_hash.into_iter().map(|((sha256, size), names)| Target {
+        key: bucket.layout().object(sha256),
+        sha256: sha256.to_owned(),
+        size,
+        names,
+    }));
+    all
+}
+
+/// `None` if all is well, else whether it is missing.
+async fn check_quick(bucket: &Bucket, target: &Target, progress: &Arc<dyn Progress>) -> Result<Option<bool>> {
+    let stored = bucket.head(&target.key).await?;
+    progress.advance(target.size, 0);
+    Ok(match stored {
+        None => Some(true),
+        Some(s) if s.size == target.size && s.sha256.as_ref().is_none_or(|h| *h == target.sha256) => None,
+        Some(_) => Some(false),
+    })
+}
+
+async fn check_deep(bucket: &Bucket, target: &Target, progress: &Arc<dyn Progress>) -> Result<Option<bool>> {
+    let wanted = Wanted { keys: vec![target.key.clone()], what: &target.names[0], size: target.size, sha256: &target.sha256 };
+    match download::fetch(bucket, &wanted, None, &Meter::new(progress.clone())).await {
+        Ok(()) => Ok(None),
+        Err(BackupError::NotFound { .. }) => Ok(Some(true)),
+        Err(BackupError::Damaged { .. }) => Ok(Some(false)),
+        Err(error) => Err(error),
+    }
+}

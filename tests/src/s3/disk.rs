@@ -1,0 +1,213 @@
+//! Objects as files: the bytes in `{root}/{bucket}/data/{key}` where the file
+//! system takes the name (in `long/{hash}` where it does not), what is known
+//! about them in `meta/{hash}.json`. A restart finds them again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use s3s::crypto::{Checksum as _, Md5};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Object {
+    key: String,
+    /// Below the bucket's folder.
+    file: String,
+    pub(super) size: u64,
+    pub(super) etag: String,
+    pub(super) metadata: HashMap<String, String>,
+    pub(super) modified_ms: u64,
+}
+
+impl Object {
+    pub(super) fn modified(&self) -> SystemTime {
+        UNIX_EPOCH + std::time::Duration::from_millis(self.modified_ms)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) file: PathBuf,
+    pub(super) size: u64,
+    pub(super) md5: [u8; 16],
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Upload {
+    pub(super) key: String,
+    pub(super) metadata: HashMap<String, String>,
+    pub(super) begun: SystemTime,
+    pub(super) parts: BTreeMap<i32, Part>,
+}
+
+type Objects = BTreeMap<String, Object>;
+
+#[derive(Default)]
+struct State {
+    buckets: BTreeMap<String, Objects>,
+    /// By bucket and id.
+    uploads: BTreeMap<(String, String), Upload>,
+}
+
+pub(super) struct Disk {
+    root: PathBuf,
+    state: Mutex<State>,
+    next: AtomicU64,
+}
+
+impl Disk {
+    pub(super) fn open(root: &Path) -> io::Result<Self> {
+        fs::create_dir_all(root)?;
+        let mut state = State::default();
+        for entry in fs::read_dir(root)? {
+            let entry = entry?;
+            let meta = entry.path().join("meta");
+            if !meta.is_dir() {
+                continue;
+            }
+            let mut objects = Objects::new();
+            for file in fs::read_dir(meta)? {
+                if let Ok(object) = serde_json::from_slice::<Object>(&fs::read(file?.path())?) {
+                    objects.insert(object.key.clone(), object);
+                }
+            }
+            state.buckets.insert(entry.file_name().to_string_lossy().into_owned(), objects);
+        }
+        Ok(Self { root: root.to_owned(), state: Mutex::new(state), next: AtomicU64::new(0) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn create_bucket(&self, bucket: &str) -> io::Result<()> {
+        for folder in ["data", "long", "meta", "temp"] {
+            fs::create_dir_all(self.root.join(bucket).join(folder))?;
+        }
+        self.lock().buckets.entry(bucket.to_owned()).or_default();
+        Ok(())
+    }
+
+    pub(super) fn buckets(&self) -> Vec<String> {
+        self.lock().buckets.keys().cloned().collect()
+    }
+
+    pub(super) fn has_bucket(&self, bucket: &str) -> bool {
+        self.lock().buckets.contains_key(bucket)
+    }
+
+    /// A fresh file for bytes on their way in.
+    pub(super) fn temp(&self, bucket: &str) -> PathBuf {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.root.join(bucket).join("temp").join(format!("{}-{n}", std::process::id()))
+    }
+
+    pub(super) fn get(&self, bucket: &str, key: &str) -> Option<Object> {
+        self.lock().buckets.get(bucket)?.get(key).cloned()
+    }
+
+    pub(super) fn path_of(&self, bucket: &str, object: &Object) -> PathBuf {
+        self.root.join(bucket).join(&object.file)
+    }
+
+    pub(super) fn list(&self, bucket: &str, prefix: &str) -> Vec<(String, Object)> {
+        let state = self.lock();
+        let Some(objects) = state.buckets.get(bucket) else { return Vec::new() };
+        objects.range(prefix.to_owned()..).take_while(|(k, _)| k.starts_with(prefix)).map(|(k, o)| (k.clone(), o.clone())).collect()
+    }
+
+    /// Takes `temp` over as the object's bytes, at once and whole.
+    pub(super) fn put(&self, bucket: &str, key: &str, temp: &Path, etag: String, metadata: HashMap<String, String>) -> io::Result<Object> {
+        let size = fs::metadata(temp)?.len();
+        let hash = hex::encode(Sha256::digest(key.as_bytes()));
+        let folder = self.root.join(bucket);
+        // Under the lock, so that bytes and what is known of them change together.
+        let mut state = self.lock();
+        let file = match readable_place(&folder, key, temp) {
+            Some(file) => file,
+            None => {
+                let file = format!("long/{hash}");
+                fs::rename(temp, folder.join(&file))?;
+                file
+            }
+        };
+        let modified_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+        let object = Object { key: key.to_owned(), file, size, etag, metadata, modified_ms };
+        let meta_temp = folder.join("temp").join(format!("meta-{hash}"));
+        fs::write(&meta_temp, serde_json::to_vec(&object)?)?;
+        fs::rename(meta_temp, folder.join("meta").join(format!("{hash}.json")))?;
+        state.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), object.clone());
+        Ok(object)
+    }
+
+    pub(super) fn put_bytes(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<()> {
+        let temp = self.temp(bucket);
+        fs::write(&temp, bytes)?;
+        self.put(bucket, key, &temp, hex::encode(Md5::checksum(bytes)), HashMap::new()).map(|_| ())
+    }
+
+    pub(super) fn remove(&self, bucket: &str, key: &str) {
+        let mut state = self.lock();
+        let Some(object) = state.buckets.get_mut(bucket).and_then(|o| o.remove(key)) else { return };
+        let folder = self.root.join(bucket);
+        let _ = fs::remove_file(folder.join(&object.file));
+        let _ = fs::remove_file(folder.join("meta").join(format!("{}.json", hex::encode(Sha256::digest(key.as_bytes())))));
+    }
+
+    pub(super) fn begin_upload(&self, bucket: &str, key: &str, metadata: HashMap<String, String>) -> String {
+        let id = format!("upload-{}-{}", std::process::id(), self.next.fetch_add(1, Ordering::Relaxed));
+        let upload = Upload { key: key.to_owned(), metadata, begun: SystemTime::now(), parts: BTreeMap::new() };
+        self.lock().uploads.insert((bucket.to_owned(), id.clone()), upload);
+        id
+    }
+
+    pub(super) fn upload(&self, bucket: &str, key: &str, id: &str) -> Option<Upload> {
+        let upload = self.lock().uploads.get(&(bucket.to_owned(), id.to_owned())).cloned()?;
+        (upload.key == key).then_some(upload)
+    }
+
+    pub(super) fn add_part(&self, bucket: &str, id: &str, number: i32, part: Part) -> bool {
+        let mut state = self.lock();
+        let Some(upload) = state.uploads.get_mut(&(bucket.to_owned(), id.to_owned())) else { return false };
+        if let Some(old) = upload.parts.insert(number, part) {
+            let _ = fs::remove_file(old.file);
+        }
+        true
+    }
+
+    pub(super) fn end_upload(&self, bucket: &str, id: &str) -> bool {
+        let Some(upload) = self.lock().uploads.remove(&(bucket.to_owned(), id.to_owned())) else { return false };
+        for part in upload.parts.values() {
+            let _ = fs::remove_file(&part.file);
+        }
+        true
+    }
+
+    pub(super) fn uploads(&self, bucket: &str) -> Vec<(String, Upload)> {
+        self.lock().uploads.iter().filter(|((b, _), _)| b == bucket).map(|((_, id), u)| (id.clone(), u.clone())).collect()
+    }
+}
+
+/// Under the key's own name, if that is a name for this file system and no
+/// folder is in the way (`a` and `a/b` are both keys).
+fn readable_place(folder: &Path, key: &str, temp: &Path) -> Option<String> {
+    let fits = key.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && part.len() <= 255 && !part.contains('\0'));
+    if !fits {
+        return None;
+    }
+    let file = format!("data/{key}");
+    let path = folder.join(&file);
+    fs::create_dir_all(path.parent()?).ok()?;
+    fs::rename(temp, &path).ok()?;
+    Some(file)
+}

@@ -1,0 +1,216 @@
+//! An S3 server for tests: real HTTP on loopback, real signatures, objects as
+//! files in a folder, faults on request, and a log of every request. It is
+//! strict where AWS is (signatures, checksums, part sizes) and can be told to
+//! be as odd as others are. Never for anything but tests.
+
+mod disk;
+mod faults;
+mod service;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub use faults::{Fault, FaultKind, Seen};
+
+use disk::Disk;
+use faults::Front;
+use service::Service;
+
+pub const ACCESS_KEY: &str = "REDLINETESTACCESS";
+pub const SECRET_KEY: &str = "redline-test-secret-not-a-real-one";
+pub const REGION: &str = "us-east-1";
+
+/// Ways in which servers differ from AWS.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Personality {
+    /// As Backblaze B2: a checksum header is an error.
+    pub refuses_checksums: bool,
+    /// No server-side copy at all.
+    pub refuses_copy: bool,
+    /// As Garage: `If-None-Match` is not looked at.
+    pub ignores_conditions: bool,
+}
+
+/// How to start one.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where objects go; a temporary folder if not given.
+    pub dir: Option<PathBuf>,
+    /// 0 for any free one.
+    pub port: u16,
+    pub bucket: String,
+    pub personality: Personality,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { dir: None, port: 0, bucket: "redline-test".to_owned(), personality: Personality::default() }
+    }
+}
+
+/// A running server. Stops when dropped.
+pub struct TestS3 {
+    port: u16,
+    bucket: String,
+    disk: Arc<Disk>,
+    front: Arc<Front>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    _temp: Option<tempfile::TempDir>,
+}
+
+impl TestS3 {
+    pub fn start(options: Options) -> io::Result<Self> {
+        let temp = match options.dir {
+            Some(_) => None,
+            None => Some(tempfile::tempdir()?),
+        };
+        let dir = options.dir.clone().or_else(|| temp.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
+        let disk = Arc::new(Disk::open(&dir)?);
+        disk.create_bucket(&options.bucket)?;
+        let front = Arc::new(Front::default());
+        let service = {
+            let mut builder = S3ServiceBuilder::new(Service { disk: disk.clone(), personality: options.personality });
+            builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+            builder.build()
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (ready, started) = std::sync::mpsc::channel::<io::Result<u16>>();
+        let at_the_front = front.clone();
+        let thread = std::thread::Builder::new().name("test-s3".into()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    let _ = ready.send(Err(error));
+                    return;
+                }
+            };
+            runtime.block_on(async move {
+                // Loopback only, whatever the caller says.
+                let listener = match TcpListener::bind(("127.0.0.1", options.port)).await {
+                    Ok(listener) => listener,
+                    Err(error) => {
+                        let _ = ready.send(Err(error));
+                        return;
+                    }
+                };
+                let _ = ready.send(listener.local_addr().map(|a| a.port()));
+                tokio::select! {
+                    () = serve(listener, service, at_the_front) => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_background();
+        })?;
+        let port = started.recv().map_err(io::Error::other)??;
+        Ok(Self { port, bucket: options.bucket, disk, front, stop: Some(stop), thread: Some(thread), _temp: temp })
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// From now on, until its count is used up.
+    pub fn inject(&self, fault: Fault) {
+        self.front.inject(fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.front.clear_faults();
+    }
+
+    /// Every request since the start or the last [`TestS3::forget_requests`], refused ones included.
+    pub fn requests(&self) -> Vec<Seen> {
+        self.front.seen()
+    }
+
+    pub fn count(&self, operation: &str) -> usize {
+        self.front.seen().iter().filter(|s| s.operation == operation).count()
+    }
+
+    pub fn forget_requests(&self) {
+        self.front.forget();
+    }
+
+    /// Adds to the `Date` of every answer.
+    pub fn set_clock_offset(&self, seconds: i64) {
+        self.front.set_clock_offset(seconds);
+    }
+
+    /// Keys and sizes, in order.
+    pub fn objects(&self) -> Vec<(String, u64)> {
+        self.disk.list(&self.bucket, "").into_iter().map(|(key, object)| (key, object.size)).collect()
+    }
+
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
+        let object = self.disk.get(&self.bucket, key)?;
+        std::fs::read(self.disk.path_of(&self.bucket, &object)).ok()
+    }
+
+    /// As anyone with write access could.
+    pub fn plant(&self, key: &str, bytes: &[u8]) -> io::Result<()> {
+        self.disk.put_bytes(&self.bucket, key, bytes)
+    }
+
+    /// Flips one bit of an object at rest, behind the server's back.
+    pub fn rot(&self, key: &str, offset: usize) -> io::Result<()> {
+        let object = self.disk.get(&self.bucket, key).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let path = self.disk.path_of(&self.bucket, &object);
+        let mut bytes = std::fs::read(&path)?;
+        *bytes.get_mut(offset).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))? ^= 1;
+        std::fs::write(path, bytes)
+    }
+
+    pub fn remove(&self, key: &str) {
+        self.disk.remove(&self.bucket, key);
+    }
+
+    pub fn open_uploads(&self) -> usize {
+        self.disk.uploads(&self.bucket).len()
+    }
+
+    /// Where a bucket's objects are, each under its own name where the file system takes it.
+    pub fn dir(&self) -> &Path {
+        self.disk.root()
+    }
+}
+
+impl Drop for TestS3 {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, service: s3s::service::S3Service, front: Arc<Front>) {
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { continue };
+        let _ = socket.set_nodelay(true);
+        let (service, front) = (service.clone(), front.clone());
+        tokio::spawn(async move {
+            let answer = service_fn(move |request| {
+                let (service, front) = (service.clone(), front.clone());
+                async move { front.answer(request, service).await }
+            });
+            // A connection that a fault cut off ends in an error; that is its purpose.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
+        });
+    }
+}

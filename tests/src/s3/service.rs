@@ -1,0 +1,468 @@
+//! The S3 operations that a backup and its users' tools need, over [`Disk`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures::StreamExt;
+use s3s::checksum::ChecksumHasher;
+use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::dto::*;
+use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use super::Personality;
+use super::disk::{Disk, Object as Stored, Part as StoredPart};
+
+pub(super) struct Service {
+    pub(super) disk: Arc<Disk>,
+    pub(super) personality: Personality,
+}
+
+/// AWS's smallest part, but for the last.
+const MIN_PART: u64 = 5 << 20;
+const CHUNK: usize = 256 << 10;
+
+fn internal(error: io::Error) -> S3Error {
+    s3_error!(error, InternalError)
+}
+
+impl Service {
+    fn bucket(&self, bucket: &str) -> S3Result {
+        if self.disk.has_bucket(bucket) { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
+    }
+
+    fn object(&self, bucket: &str, key: &str) -> S3Result<Stored> {
+        self.bucket(bucket)?;
+        self.disk.get(bucket, key).ok_or_else(|| s3_error!(NoSuchKey))
+    }
+
+    fn source(&self, source: &CopySource) -> S3Result<(PathBuf, Stored)> {
+        let CopySource::Bucket { bucket, key, .. } = source else { return Err(s3_error!(NotImplemented)) };
+        let object = self.object(bucket, key)?;
+        Ok((self.disk.path_of(bucket, &object), object))
+    }
+
+    fn refuse_checksums(&self, headers: &hyper::HeaderMap) -> S3Result {
+        let refused = headers.keys().find(|n| n.as_str().starts_with("x-amz-checksum-") || n.as_str().starts_with("x-amz-sdk-checksum-"));
+        match refused {
+            Some(name) if self.personality.refuses_checksums => {
+                Err(s3_error!(InvalidArgument, "Unsupported header '{}' received for this API call.", name))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a request says about its body.
+#[derive(Default)]
+struct Claims {
+    md5: Option<String>,
+    sums: Checksum,
+}
+
+/// Streams a body into a file and checks it against every claim. Removes the file if it does not hold.
+async fn receive(body: Option<StreamingBlob>, claims: Claims, temp: &Path) -> S3Result<[u8; 16]> {
+    let received = receive_into(body, claims, temp).await;
+    if received.is_err() {
+        let _ = std::fs::remove_file(temp);
+    }
+    received
+}
+
+async fn receive_into(body: Option<StreamingBlob>, claims: Claims, temp: &Path) -> S3Result<[u8; 16]> {
+    let mut file = File::create(temp).map_err(internal)?;
+    let mut md5 = Md5::new();
+    let mut hasher = ChecksumHasher {
+        crc32: claims.sums.checksum_crc32.is_some().then(Crc32::new),
+        crc32c: claims.sums.checksum_crc32c.is_some().then(Crc32c::new),
+        sha1: claims.sums.checksum_sha1.is_some().then(Sha1::new),
+        sha256: claims.sums.checksum_sha256.is_some().then(Sha256::new),
+        crc64nvme: claims.sums.checksum_crc64nvme.is_some().then(Crc64Nvme::new),
+    };
+    if let Some(mut body) = body {
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|_| s3_error!(IncompleteBody))?;
+            md5.update(&chunk);
+            hasher.update(&chunk);
+            file.write_all(&chunk).map_err(internal)?;
+        }
+    }
+    let md5: [u8; 16] = md5.finalize();
+    let sums = hasher.finalize();
+    let claimed = claims.sums;
+    let holds = sums.checksum_crc32 == claimed.checksum_crc32
+        && sums.checksum_crc32c == claimed.checksum_crc32c
+        && sums.checksum_sha1 == claimed.checksum_sha1
+        && sums.checksum_sha256 == claimed.checksum_sha256
+        && sums.checksum_crc64nvme == claimed.checksum_crc64nvme
+        && claims.md5.is_none_or(|m| m == BASE64.encode(md5));
+    if holds { Ok(md5) } else { Err(s3_error!(BadDigest)) }
+}
+
+/// `length` bytes of a file from `start`, read as they are asked for.
+fn send(path: &Path, start: u64, length: u64) -> S3Result<StreamingBlob> {
+    let mut file = File::open(path).map_err(internal)?;
+    file.seek(SeekFrom::Start(start)).map_err(internal)?;
+    let mut left = length;
+    let chunks = std::iter::from_fn(move || {
+        if left == 0 {
+            return None;
+        }
+        let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
+        match file.read(&mut chunk) {
+            Ok(0) => {
+                left = 0;
+                Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof)))
+            }
+            Ok(n) => {
+                chunk.truncate(n);
+                left -= n as u64;
+                Some(Ok(Bytes::from(chunk)))
+            }
+            Err(error) => {
+                left = 0;
+                Some(Err(error))
+            }
+        }
+    });
+    Ok(StreamingBlob::wrap(futures::stream::iter(chunks)))
+}
+
+fn checked_key(key: &str) -> S3Result {
+    if key.len() > 1024 { Err(s3_error!(KeyTooLongError)) } else { Ok(()) }
+}
+
+#[async_trait::async_trait]
+impl S3 for Service {
+    async fn list_buckets(&self, _req: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
+        let buckets = self.disk.buckets().into_iter().map(|name| Bucket { name: Some(name), ..Default::default() }).collect();
+        Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..Default::default() }))
+    }
+
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
+        self.disk.create_bucket(&req.input.bucket).map_err(internal)?;
+        Ok(S3Response::new(CreateBucketOutput::default()))
+    }
+
+    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.bucket(&req.input.bucket)?;
+        Ok(S3Response::new(HeadBucketOutput::default()))
+    }
+
+    async fn get_bucket_location(&self, req: S3Request<GetBucketLocationInput>) -> S3Result<S3Response<GetBucketLocationOutput>> {
+        self.bucket(&req.input.bucket)?;
+        Ok(S3Response::new(GetBucketLocationOutput::default()))
+    }
+
+    async fn get_bucket_versioning(
+        &self,
+        req: S3Request<GetBucketVersioningInput>,
+    ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
+        self.bucket(&req.input.bucket)?;
+        Ok(S3Response::new(GetBucketVersioningOutput::default()))
+    }
+
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+        self.refuse_checksums(&req.headers)?;
+        let input = req.input;
+        self.bucket(&input.bucket)?;
+        checked_key(&input.key)?;
+        let only_new = input.if_none_match.is_some() && !self.personality.ignores_conditions;
+        if only_new && self.disk.get(&input.bucket, &input.key).is_some() {
+            return Err(s3_error!(PreconditionFailed));
+        }
+        let claims = Claims {
+            md5: input.content_md5,
+            sums: Checksum {
+                checksum_crc32: input.checksum_crc32,
+                checksum_crc32c: input.checksum_crc32c,
+                checksum_sha1: input.checksum_sha1,
+                checksum_sha256: input.checksum_sha256,
+                checksum_crc64nvme: input.checksum_crc64nvme.clone(),
+                ..Default::default()
+            },
+        };
+        let temp = self.disk.temp(&input.bucket);
+        let md5 = receive(input.body, claims, &temp).await?;
+        let etag = hex::encode(md5);
+        let metadata = input.metadata.unwrap_or_default();
+        self.disk.put(&input.bucket, &input.key, &temp, etag.clone(), metadata).map_err(internal)?;
+        Ok(S3Response::new(PutObjectOutput {
+            e_tag: Some(ETag::Strong(etag)),
+            checksum_crc64nvme: input.checksum_crc64nvme,
+            ..Default::default()
+        }))
+    }
+
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+        let input = req.input;
+        let object = self.object(&input.bucket, &input.key)?;
+        let path = self.disk.path_of(&input.bucket, &object);
+        // What is on disk counts: a test may have cut it short.
+        let size = std::fs::metadata(&path).map_err(internal)?.len();
+        let (start, length, content_range) = match input.range {
+            None => (0, size, None),
+            Some(range) => {
+                let range = range.check(size)?;
+                let shown = format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
+                (range.start, range.end - range.start, Some(shown))
+            }
+        };
+        Ok(S3Response::new(GetObjectOutput {
+            body: Some(send(&path, start, length)?),
+            content_length: i64::try_from(length).ok(),
+            content_range,
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            last_modified: Some(Timestamp::from(object.modified())),
+            metadata: Some(object.metadata),
+            ..Default::default()
+        }))
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+        let object = self.object(&req.input.bucket, &req.input.key)?;
+        Ok(S3Response::new(HeadObjectOutput {
+            content_length: i64::try_from(object.size).ok(),
+            e_tag: Some(ETag::Strong(object.etag.clone())),
+            last_modified: Some(Timestamp::from(object.modified())),
+            metadata: Some(object.metadata),
+            ..Default::default()
+        }))
+    }
+
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+        self.bucket(&req.input.bucket)?;
+        self.disk.remove(&req.input.bucket, &req.input.key);
+        Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+        if self.personality.refuses_copy {
+            return Err(s3_error!(NotImplemented));
+        }
+        let input = req.input;
+        self.bucket(&input.bucket)?;
+        checked_key(&input.key)?;
+        let (from, object) = self.source(&input.copy_source)?;
+        let temp = self.disk.temp(&input.bucket);
+        std::fs::copy(from, &temp).map_err(internal)?;
+        let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+        let metadata: HashMap<String, String> = if replace { input.metadata.unwrap_or_default() } else { object.metadata };
+        let copied = self.disk.put(&input.bucket, &input.key, &temp, object.etag, metadata).map_err(internal)?;
+        let result = CopyObjectResult {
+            e_tag: Some(ETag::Strong(copied.etag.clone())),
+            last_modified: Some(Timestamp::from(copied.modified())),
+            ..Default::default()
+        };
+        Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+    }
+
+    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+        let input = req.input;
+        self.bucket(&input.bucket)?;
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let limit = usize::try_from(input.max_keys.unwrap_or(1000)).unwrap_or(1000).min(1000);
+        let after = input.continuation_token.clone().or_else(|| input.start_after.clone()).unwrap_or_default();
+        let mut contents = Vec::new();
+        let mut folders = BTreeSet::new();
+        let mut last = None;
+        let mut truncated = false;
+        for (key, object) in self.disk.list(&input.bucket, &prefix) {
+            let folder = input.delimiter.as_ref().and_then(|d| {
+                let end = key[prefix.len()..].find(d.as_str())? + prefix.len() + d.len();
+                Some(key[..end].to_owned())
+            });
+            let shown = folder.clone().unwrap_or_else(|| key.clone());
+            if shown <= after || folders.contains(&shown) {
+                continue;
+            }
+            if contents.len() + folders.len() >= limit {
+                truncated = true;
+                break;
+            }
+            last = Some(shown);
+            match folder {
+                Some(folder) => {
+                    folders.insert(folder);
+                }
+                None => contents.push(Object {
+                    key: Some(key),
+                    size: i64::try_from(object.size).ok(),
+                    e_tag: Some(ETag::Strong(object.etag.clone())),
+                    last_modified: Some(Timestamp::from(object.modified())),
+                    ..Default::default()
+                }),
+            }
+        }
+        Ok(S3Response::new(ListObjectsV2Output {
+            key_count: i32::try_from(contents.len() + folders.len()).ok(),
+            contents: Some(contents),
+            common_prefixes: Some(folders.into_iter().map(|p| CommonPrefix { prefix: Some(p) }).collect()),
+            is_truncated: Some(truncated),
+            next_continuation_token: last.filter(|_| truncated),
+            max_keys: input.max_keys,
+            name: Some(input.bucket),
+            prefix: input.prefix,
+            ..Default::default()
+        }))
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+        self.refuse_checksums(&req.headers)?;
+        let input = req.input;
+        if self.personality.refuses_checksums && input.checksum_algorithm.is_some() {
+            return Err(s3_error!(InvalidArgument, "Unsupported header 'x-amz-checksum-algorithm' received for this API call."));
+        }
+        self.bucket(&input.bucket)?;
+        checked_key(&input.key)?;
+        let id = self.disk.begin_upload(&input.bucket, &input.key, input.metadata.unwrap_or_default());
+        Ok(S3Response::new(CreateMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            upload_id: Some(id),
+            ..Default::default()
+        }))
+    }
+
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+        self.refuse_checksums(&req.headers)?;
+        let input = req.input;
+        if !(1..=10_000).contains(&input.part_number) {
+            return Err(s3_error!(InvalidArgument));
+        }
+        self.disk.upload(&input.bucket, &input.key, &input.upload_id).ok_or_else(|| s3_error!(NoSuchUpload))?;
+        let claims = Claims {
+            md5: input.content_md5,
+            sums: Checksum {
+                checksum_crc32: input.checksum_crc32,
+                checksum_crc32c: input.checksum_crc32c,
+                checksum_sha1: input.checksum_sha1,
+                checksum_sha256: input.checksum_sha256,
+                checksum_crc64nvme: input.checksum_crc64nvme.clone(),
+                ..Default::default()
+            },
+        };
+        let temp = self.disk.temp(&input.bucket);
+        let md5 = receive(input.body, claims, &temp).await?;
+        let size = std::fs::metadata(&temp).map_err(internal)?.len();
+        if !self.disk.add_part(&input.bucket, &input.upload_id, input.part_number, StoredPart { file: temp, size, md5 }) {
+            return Err(s3_error!(NoSuchUpload));
+        }
+        Ok(S3Response::new(UploadPartOutput {
+            e_tag: Some(ETag::Strong(hex::encode(md5))),
+            checksum_crc64nvme: input.checksum_crc64nvme,
+            ..Default::default()
+        }))
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: S3Request<CompleteMultipartUploadInput>,
+    ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+        let input = req.input;
+        let upload = self.disk.upload(&input.bucket, &input.key, &input.upload_id).ok_or_else(|| s3_error!(NoSuchUpload))?;
+        let named = input.multipart_upload.and_then(|u| u.parts).unwrap_or_default();
+        if named.is_empty() {
+            return Err(s3_error!(InvalidPart));
+        }
+        let temp = self.disk.temp(&input.bucket);
+        let mut whole = File::create(&temp).map_err(internal)?;
+        let mut of_parts = Md5::new();
+        let mut before = 0;
+        for (index, part) in named.iter().enumerate() {
+            let number = part.part_number.unwrap_or(0);
+            if number <= before {
+                return Err(s3_error!(InvalidPartOrder));
+            }
+            before = number;
+            let stored = upload.parts.get(&number).ok_or_else(|| s3_error!(InvalidPart))?;
+            if part.e_tag.as_ref().map(ETag::value) != Some(hex::encode(stored.md5).as_str()) {
+                return Err(s3_error!(InvalidPart));
+            }
+            if index + 1 < named.len() && stored.size < MIN_PART {
+                return Err(s3_error!(EntityTooSmall));
+            }
+            of_parts.update(&stored.md5);
+            io::copy(&mut File::open(&stored.file).map_err(internal)?, &mut whole).map_err(internal)?;
+        }
+        let etag = format!("{}-{}", hex::encode(of_parts.finalize()), named.len());
+        self.disk.put(&input.bucket, &input.key, &temp, etag.clone(), upload.metadata).map_err(internal)?;
+        self.disk.end_upload(&input.bucket, &input.upload_id);
+        Ok(S3Response::new(CompleteMultipartUploadOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            e_tag: Some(ETag::Strong(etag)),
+            ..Default::default()
+        }))
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+        if self.disk.end_upload(&req.input.bucket, &req.input.upload_id) {
+            Ok(S3Response::new(AbortMultipartUploadOutput::default()))
+        } else {
+            Err(s3_error!(NoSuchUpload))
+        }
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let input = req.input;
+        self.bucket(&input.bucket)?;
+        let prefix = input.prefix.clone().unwrap_or_default();
+        let uploads = self
+            .disk
+            .uploads(&input.bucket)
+            .into_iter()
+            .filter(|(_, upload)| upload.key.starts_with(&prefix))
+            .map(|(id, upload)| MultipartUpload {
+                key: Some(upload.key),
+                upload_id: Some(id),
+                initiated: Some(Timestamp::from(upload.begun)),
+                ..Default::default()
+            })
+            .collect();
+        Ok(S3Response::new(ListMultipartUploadsOutput {
+            bucket: Some(input.bucket),
+            uploads: Some(uploads),
+            is_truncated: Some(false),
+            prefix: input.prefix,
+            ..Default::default()
+        }))
+    }
+
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+        let input = req.input;
+        let upload = self.disk.upload(&input.bucket, &input.key, &input.upload_id).ok_or_else(|| s3_error!(NoSuchUpload))?;
+        let parts = upload
+            .parts
+            .iter()
+            .map(|(number, part)| Part {
+                part_number: Some(*number),
+                size: i64::try_from(part.size).ok(),
+                e_tag: Some(ETag::Strong(hex::encode(part.md5))),
+                ..Default::default()
+            })
+            .collect();
+        Ok(S3Response::new(ListPartsOutput {
+            bucket: Some(input.bucket),
+            key: Some(input.key),
+            upload_id: Some(input.upload_id),
+            parts: Some(parts),
+            is_truncated: Some(false),
+            ..Default::default()
+        }))
+    }
+}
