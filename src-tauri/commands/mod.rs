@@ -1,0 +1,59 @@
+//! The commands of the page, one thin function each: arguments in, one call of
+//! core, the answer or an `ErrorReport` out. A name in [`handler`] without its
+//! function does not compile.
+
+mod backup;
+mod convert;
+mod files;
+mod jobs;
+mod machine;
+mod session;
+
+use tauri::Wry;
+use tauri::ipc::Invoke;
+
+pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
+    tauri::generate_handler![
+        session::app_state,
+        session::retry_keyring,
+        session::sign_in,
+        session::use_profile,
+        session::sign_out,
+        session::forget_profile,
+        session::rename_profile,
+        session::save_recovery_kit,
+        session::save_settings,
+        files::list_files,
+        files::file_counts,
+        files::file_details,
+        files::pick_files,
+        files::pick_folders,
+        files::import_offered,
+        files::save_copies,
+        files::delete_files,
+        files::restore_from_trash,
+        files::empty_trash,
+        files::verify_files,
+        files::stats,
+        jobs::jobs,
+        jobs::cancel_job,
+        jobs::dismiss_job,
+        convert::plan_conversion,
+        convert::convert_file,
+        convert::history,
+        backup::backup_status,
+        backup::set_bucket,
+        backup::probe_bucket,
+        backup::clear_bucket,
+        backup::plan_backup,
+        backup::run_backup,
+        backup::restore_points,
+        backup::plan_restore,
+        backup::run_restore,
+        machine::doctor,
+        machine::server_status,
+        machine::start_server,
+        machine::stop_server,
+        machine::window_ready,
+    ]
+}
