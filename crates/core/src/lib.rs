@@ -7,20 +7,41 @@
 //! mapping from every error to words. It never touches a window, a socket that
 //! listens, or a terminal, and it hands out neither a secret nor a path.
 
+mod backup;
+mod bucket;
+mod classify;
 pub mod contract;
+mod convert;
+mod doctor;
+mod env_file;
 pub mod error;
 mod events;
+mod export;
+mod files;
 mod fsx;
+mod import;
 mod jobs;
+mod notice;
+mod options;
+mod profiles;
+mod progress;
+mod recovery;
 mod redline;
+mod restore;
+mod runtime;
+mod secrets;
 mod session;
 mod settings;
 mod text;
+mod verify;
+mod watch;
 
 pub use contract::*;
 pub use error::{Code, CoreError};
-pub use redline::{FrontEnd, Options, Redline};
-pub use session::{ImportEvents, JobId, Session, SourcePath};
+pub use import::ImportEvents;
+pub use options::{FrontEnd, Options};
+pub use redline::Redline;
+pub use session::{JobId, Session, SourcePath};
 
 /// The version that every front end shows.
 pub fn version() -> &'static str {

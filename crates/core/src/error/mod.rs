@@ -6,13 +6,23 @@
 //! whatever a library below put in its message.
 
 mod code;
+mod from_backup;
+mod from_convert;
+mod from_license;
+mod from_store;
 mod scrub;
 
+#[cfg(test)]
+mod tests;
+
 pub use code::Code;
-pub use scrub::scrub;
+pub(crate) use from_convert::convert_error;
+pub(crate) use from_store::{Doing, cancelled, store_error};
 pub(crate) use scrub::hide_root;
+pub use scrub::scrub;
 
 use crate::contract::ErrorReport;
+use crate::text;
 
 /// An error on its way to a front end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +55,15 @@ impl CoreError {
         Self(Box::new(ErrorReport {
             code,
             message: scrub(message.as_ref()),
-            hint: scrub(hint.as_ref()),
+            // The crates below write their hints for the end of a line.
+            hint: text::sentence(&scrub(hint.as_ref())),
             retryable,
         }))
+    }
+
+    fn with_retryable(mut self, retryable: bool) -> Self {
+        self.0.retryable = retryable;
+        self
     }
 
     /// A request that cannot be right whatever the state: exit status 2, HTTP 400.

@@ -261,9 +261,52 @@ impl Jobs {
         }
     }
 
+    /// Jobs of other processes that look different from `seen`, which is brought up to
+    /// date. What was over when first met is no news.
+    pub(crate) fn news_from_elsewhere(&self, seen: &mut HashMap<String, Option<JobView>>) -> Vec<JobView> {
+        let here = self.here.lock().clone();
+        let mut news = Vec::new();
+        for id in self.records.ids() {
+            // A job that was seen to end changes no more, and costs no reading.
+            if here.contains_key(&id) || matches!(seen.get(&id), Some(None)) {
+                continue;
+            }
+            let Some(job) = self.records.read(&id) else { continue };
+            let before = seen.get(&id);
+            let running = job.state == JobState::Running;
+            if before.is_some_and(|before| before.as_ref() != Some(&job)) || (before.is_none() && running) {
+                news.push(job.clone());
+            }
+            seen.insert(id, running.then_some(job));
+        }
+        news
+    }
+
     /// A running job of one of `kinds`, here or in another process.
     pub(crate) fn running(&self, kinds: &[JobKind]) -> Option<JobView> {
         self.list().into_iter().find(|job| job.state == JobState::Running && kinds.contains(&job.kind))
+    }
+}
+
+/// Why a job that was run on the caller's thread has no result.
+pub(crate) fn error_of(job: JobView) -> CoreError {
+    match job.error {
+        Some(report) => report.into(),
+        None => CoreError::new(Code::Internal, format!("\"{}\" ended without a result.", job.title), "Try again."),
+    }
+}
+
+/// What waiting for an unknown job answers: failed, with the reason.
+pub(crate) fn never_was(id: &str, error: &CoreError) -> JobView {
+    let now = crate::text::now();
+    JobView {
+        id: id.to_owned(),
+        state: JobState::Failed,
+        can_cancel: false,
+        started_at: now.clone(),
+        finished_at: Some(now),
+        error: Some(error.report()),
+        ..Job::new(JobKind::Import, "Unknown job".to_owned()).view()
     }
 }
 

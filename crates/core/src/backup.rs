@@ -1,0 +1,288 @@
+//! The store into its bucket: what waits, what would be sent, sending it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hkdf::Hkdf;
+use parking_lot::Mutex;
+use redline_backup::{
+    BackupError, Bucket, CatalogSnapshot, FileEntry, Manifest, ManifestHead, ManifestKey, SkipReason, SourceFile,
+};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::bucket::{BucketSettings, Remembered, SharedProgress};
+use crate::contract::{BackupPlanView, BackupReport, BackupStatus, Event, FailedFile, JobKind, JobResult};
+use crate::error::{Code, CoreError};
+use crate::fsx::{self, Durability};
+use crate::jobs::{Finish, Job};
+use crate::progress::Transferring;
+use crate::session::{JobId, Session};
+use crate::text;
+
+/// Files listed as left out; more are counted nowhere else, so this is generous.
+const LISTED: usize = 500;
+const LAST_BACKUP: &str = "last_backup_at";
+pub(crate) const LAST_PROVEN: &str = "last_proven_at";
+
+/// What a session knows of its backups beside what is on disk.
+#[derive(Default)]
+pub(crate) struct BackupState {
+    /// Set up for a key from the environment, which has no profile to keep it.
+    pub(crate) bucket: Mutex<Option<BucketSettings>>,
+    remembered: Mutex<Remembered>,
+}
+
+/// The last restore point of this machine, kept in the store's private folder: tells
+/// what waits without asking the bucket.
+#[derive(Serialize, Deserialize)]
+struct LastManifest {
+    /// [`BucketSettings::place`]
+    place: String,
+    head: ManifestHead,
+    files: Vec<FileEntry>,
+}
+
+impl Session {
+    /// Asks the bucket nothing.
+    pub fn backup_status(&self) -> Result<BackupStatus, CoreError> {
+        let store = &self.0.store;
+        let settings = self.bucket_settings()?;
+        let (waiting_files, waiting_bytes) = self.waiting(settings.as_ref())?;
+        Ok(BackupStatus {
+            bucket: self.bucket_view()?,
+            last_backup_at: store.meta_get(LAST_BACKUP)?,
+            last_proven_at: store.meta_get(LAST_PROVEN)?,
+            waiting_files,
+            waiting_bytes,
+        })
+    }
+
+    /// Files and bytes that the last restore point does not have.
+    fn waiting(&self, settings: Option<&BucketSettings>) -> Result<(u64, u64), CoreError> {
+        let last = settings.and_then(|settings| self.last_manifest(settings));
+        let id = last.as_ref().map(|last| last.head.id.clone()).unwrap_or_default();
+        let version = self.0.store.version();
+        {
+            let remembered = self.0.backup.remembered.lock();
+            if remembered.of.as_ref() == Some(&(version, id.clone())) {
+                return Ok(remembered.waiting);
+            }
+        }
+        let there: HashMap<&str, &str> =
+            last.iter().flat_map(|last| &last.files).map(|f| (f.path.as_str(), f.sha256.as_str())).collect();
+        let waiting = self
+            .0
+            .store
+            .files_for_backup()?
+            .iter()
+            .filter(|file| there.get(file.relative_path.as_str()) != Some(&file.sha256.as_str()))
+            .fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size_bytes));
+        *self.0.backup.remembered.lock() = Remembered { of: Some((version, id)), waiting };
+        Ok(waiting)
+    }
+
+    /// What a backup would send, asked of the bucket.
+    pub fn plan_backup(&self) -> Result<BackupPlanView, CoreError> {
+        let (bucket, _) = self.connect()?;
+        let files = self.source_files()?;
+        let key = self.manifest_key();
+        let plan = self.0.core.block_on(async move {
+            let (previous, _) = redline_backup::latest_manifest(&bucket, &key).await?;
+            redline_backup::plan_backup(&bucket, &files, previous.as_ref()).await
+        })??;
+        Ok(BackupPlanView {
+            upload_files: plan.upload.len() as u64,
+            upload_bytes: plan.bytes,
+            unchanged_files: plan.unchanged,
+        })
+    }
+
+    /// Starts a backup; the job's result is [`JobResult::Backup`].
+    ///
+    /// # Errors
+    /// [`Code::BucketMissing`]; [`Code::StoreBusy`] while another one runs.
+    pub fn backup(&self) -> Result<JobId, CoreError> {
+        let (bucket, settings) = self.begin_transfer()?;
+        let session = self.clone();
+        self.0.jobs.spawn(JobKind::Backup, title(&settings), move |job| session.run_backup(&bucket, &settings, job))
+    }
+
+    /// The same on this thread.
+    pub fn backup_now(&self) -> Result<BackupReport, CoreError> {
+        let (bucket, settings) = self.begin_transfer()?;
+        let job =
+            self.0.jobs.run(JobKind::Backup, title(&settings), |job| self.run_backup(&bucket, &settings, job));
+        match job.result {
+            Some(JobResult::Backup(report)) => Ok(report),
+            _ => Err(crate::jobs::error_of(job)),
+        }
+    }
+
+    /// One transfer of a store at a time, whichever process runs it.
+    pub(crate) fn begin_transfer(&self) -> Result<(Bucket, BucketSettings), CoreError> {
+        if let Some(job) = self.0.jobs.running(&[JobKind::Backup, JobKind::Restore]) {
+            return Err(CoreError::new(
+                Code::StoreBusy,
+                format!("\"{}\" is running already.", job.title),
+                "Wait until it is done, or cancel it.",
+            ));
+        }
+        self.connect()
+    }
+
+    fn run_backup(&self, bucket: &Bucket, settings: &BucketSettings, job: &Arc<Job>) -> Finish {
+        let (report, manifest) = match self.send(bucket, job) {
+            Ok(done) => done,
+            Err(error) => return Finish::stopped(error, None),
+        };
+        // The restore point exists; what cannot be noted down about it does not undo it.
+        let noted = self.0.store.meta_set(LAST_BACKUP, &text::now());
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the time of this backup could not be kept");
+        }
+        self.keep_manifest(settings, manifest);
+        self.0.store.audit("backup", serde_json::json!({ "generation": report.generation }));
+        self.tell(Event::Backup);
+        let complete = report.left_out.is_empty();
+        let result = JobResult::Backup(report);
+        if complete { Finish::done(result) } else { Finish::partial(result) }
+    }
+
+    fn send(&self, bucket: &Bucket, job: &Arc<Job>) -> Result<(BackupReport, Manifest), CoreError> {
+        job.phase("copying the catalog");
+        let scratch = self.0.store.scratch_dir()?;
+        // Before the files are listed: a file that comes in between has no row in the
+        // copy and is adopted by a restore; the other way round it would look missing.
+        let copy = self.0.store.snapshot(&scratch.path().join("catalog.duckdb"))?;
+        let snapshot = CatalogSnapshot { path: copy.path, sha256: copy.sha256, size: copy.size_bytes };
+        let files = self.source_files()?;
+        let key = self.manifest_key();
+        let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
+        let (refused, outcome) = self.0.core.block_on(async move {
+            progress.phase(redline_backup::Phase::Comparing);
+            let (previous, _) = redline_backup::latest_manifest(bucket, &key).await?;
+            let plan = redline_backup::plan_backup(bucket, &files, previous.as_ref()).await?;
+            let outcome =
+                redline_backup::run_backup(bucket, &plan, &snapshot, &key, &device_name(), progress).await?;
+            Ok::<_, BackupError>((plan.refused, outcome))
+        })??;
+        let refused = refused.into_iter().map(|file| {
+            let why = CoreError::new(
+                Code::BadName,
+                format!("\"{}\" cannot be backed up under its name: {}.", file.relative_path, file.problem),
+                "Rename the file and run the backup again.",
+            );
+            FailedFile { path: file.relative_path, error: why.report(), token: None }
+        });
+        let skipped = outcome.skipped.into_iter().map(|file| FailedFile {
+            error: skipped_error(&file.relative_path, &file.reason, file.earlier_kept).report(),
+            path: file.relative_path,
+            token: None,
+        });
+        let report = BackupReport {
+            manifest: outcome.manifest,
+            generation: outcome.generation,
+            uploaded_files: outcome.uploaded_files,
+            uploaded_bytes: outcome.uploaded_bytes,
+            requests: outcome.requests,
+            seconds: outcome.seconds,
+            left_out: refused.chain(skipped).take(LISTED).collect(),
+        };
+        Ok((report, outcome.current))
+    }
+
+    pub(crate) fn source_files(&self) -> Result<Vec<SourceFile>, CoreError> {
+        let files = self.0.store.files_for_backup()?;
+        Ok(files
+            .into_iter()
+            .map(|file| SourceFile {
+                id: file.id.0,
+                uid: file.uid,
+                relative_path: file.relative_path,
+                size: file.size_bytes,
+                sha256: file.sha256,
+                path: file.path,
+                mtime_ns: file.mtime_ns,
+            })
+            .collect())
+    }
+
+    /// Signs restore points: whoever has the license key can check and make them, and
+    /// the bucket's keys alone are not enough.
+    pub(crate) fn manifest_key(&self) -> ManifestKey {
+        let mut bytes = Zeroizing::new([0u8; 32]);
+        let kdf = Hkdf::<Sha256>::new(Some(b"redline manifest"), self.0.key.expose().as_bytes());
+        if kdf.expand(b"hmac-sha256 v1", &mut *bytes).is_err() {
+            // HKDF-SHA256 refuses only more than 8,160 bytes.
+            unreachable!("32 bytes are within what HKDF can give");
+        }
+        ManifestKey::new(*bytes)
+    }
+
+    fn manifest_path(&self) -> PathBuf {
+        self.0.store.private_dir().join("last-manifest.json")
+    }
+
+    fn last_manifest(&self, settings: &BucketSettings) -> Option<LastManifest> {
+        let bytes = fs::read(self.manifest_path()).ok()?;
+        let last: LastManifest = serde_json::from_slice(&bytes).ok()?;
+        (last.place == settings.place()).then_some(last)
+    }
+
+    fn keep_manifest(&self, settings: &BucketSettings, manifest: Manifest) {
+        let last = LastManifest { place: settings.place(), head: manifest.head, files: manifest.files };
+        let written = serde_json::to_vec(&last)
+            .map_err(std::io::Error::from)
+            .and_then(|text| fsx::replace(&self.manifest_path(), &text, Durability::Whole));
+        if let Err(error) = written {
+            tracing::warn!(error = %error.kind(), "what waits for the next backup will be counted from nothing");
+        }
+    }
+}
+
+fn title(settings: &BucketSettings) -> String {
+    format!("Backing up to \"{}\"", settings.bucket)
+}
+
+fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreError {
+    let kept = if earlier_kept { " The restore point has the revision before." } else { "" };
+    let could_not = format!("Could not back up \"{path}\"");
+    match reason {
+        SkipReason::Changed => CoreError::new(
+            Code::SourceChanged,
+            format!("{could_not}: it changed since it was stored.{kept}"),
+            "Check the file with Verify, then run the backup again.",
+        ),
+        SkipReason::Missing => CoreError::new(
+            Code::SourceVanished,
+            format!("{could_not}: it is gone from the store's folder.{kept}"),
+            "Put it back or delete it from the list, then run the backup again.",
+        ),
+        SkipReason::Unreadable { detail } => CoreError::new(
+            Code::Unreadable,
+            format!("{could_not}: it cannot be read ({}).{kept}", detail.trim_end_matches('.')),
+            "Check the disk, then run the backup again.",
+        ),
+        SkipReason::Name { detail } => CoreError::new(
+            Code::BadName,
+            format!("{could_not} under its name: {}.{kept}", detail.trim_end_matches('.')),
+            "Rename the file and run the backup again.",
+        ),
+        _ => CoreError::new(Code::Unreadable, format!("{could_not}.{kept}"), "Run the backup again."),
+    }
+}
+
+/// What this machine is called in the list of restore points.
+fn device_name() -> String {
+    let named = std::env::var("COMPUTERNAME").or_else(|_| std::env::var("HOSTNAME")).ok();
+    named
+        .or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok())
+        .or_else(|| fs::read_to_string("/etc/hostname").ok())
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "this-machine".to_owned())
+}

@@ -1,0 +1,35 @@
+//! What a bucket could not do, in words. The crate below writes its messages for
+//! people; here they get a code.
+
+use redline_backup::BackupError;
+
+use super::{Code, CoreError};
+use crate::text;
+
+impl From<BackupError> for CoreError {
+    fn from(error: BackupError) -> Self {
+        let code = match &error {
+            BackupError::Cancelled => return super::cancelled(),
+            BackupError::Unreachable { .. } | BackupError::Throttled { .. } => Code::Network,
+            BackupError::AccessDenied { .. }
+            | BackupError::WrongCredentials
+            | BackupError::CredentialsExpired => Code::BucketDenied,
+            BackupError::NoSuchBucket { .. }
+            | BackupError::WrongRegion { .. }
+            | BackupError::ClockSkew { .. }
+            | BackupError::Unsupported { .. }
+            | BackupError::Service { .. } => Code::BucketUnusable,
+            BackupError::BadConfig { .. } => Code::BadRequest,
+            BackupError::NotFound { .. } => Code::NotFound,
+            BackupError::Damaged { .. } => Code::Damaged,
+            BackupError::Forged { .. } => Code::NotAuthentic,
+            BackupError::TooNew { .. } => Code::TooNew,
+            BackupError::SourceChanged { .. } => Code::SourceChanged,
+            BackupError::BadName { .. } => Code::BadName,
+            BackupError::Io { source, .. } => super::from_license::io_code(source),
+            _ => Code::Internal,
+        };
+        let retryable = error.retryable();
+        Self::new(code, text::sentence(&error.to_string()), error.hint()).with_retryable(retryable)
+    }
+}

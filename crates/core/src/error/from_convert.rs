@@ -1,0 +1,88 @@
+//! What a conversion could not do, in words.
+
+use redline_convert::ConvertError;
+
+use super::from_store::bare;
+use super::{Code, CoreError};
+use crate::text;
+
+/// `name` is the source, as its owner knows it.
+pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
+    let new = CoreError::new;
+    let could_not = |why: String| format!("Could not convert \"{name}\": {why}.");
+    match error {
+        ConvertError::Unreadable { what, seen } => new(
+            Code::Malformed,
+            format!("Could not read \"{name}\" as {what}: {}.", bare(&seen)),
+            "The file is kept as it is. If its format is another, give it the extension of that format.",
+        ),
+        ConvertError::Unsupported { from, to } => new(
+            Code::Unsupported,
+            format!("There is no conversion from {from} to {to} in this version."),
+            "The details of the file list the formats it can be converted to.",
+        ),
+        ConvertError::Malformed { line, column, detail } => new(
+            Code::Malformed,
+            could_not(format!("line {}, field {column}: {}", text::grouped(line), bare(&detail))),
+            "Correct that line in the source and add the file again; nothing was written.",
+        ),
+        ConvertError::Cancelled => {
+            new(Code::Cancelled, "Cancelled.", "Nothing was written; the source is as it was.")
+        }
+        ConvertError::DiskFull { needed: 0 } => {
+            new(Code::DiskFull, could_not("the disk is full".to_owned()), "Free some space or move the store in Settings.")
+        }
+        ConvertError::DiskFull { needed } => new(
+            Code::DiskFull,
+            could_not(format!("the disk is full (needs about {})", text::bytes(needed))),
+            "Free some space or move the store in Settings.",
+        ),
+        ConvertError::SourceChanged => new(
+            Code::SourceChanged,
+            could_not("it changed while it was read".to_owned()),
+            "Try again once the program that writes it is done.",
+        ),
+        ConvertError::DestExists => new(
+            Code::AlreadyExists,
+            could_not("a file with the name of the result exists already".to_owned()),
+            "Choose another name.",
+        ),
+        ConvertError::OutOfMemory { limit, detail } => new(
+            Code::Unsupported,
+            could_not(format!("it does not fit in {} of memory ({})", text::bytes(limit), bare(&detail))),
+            "Close other programs and try again; very long rows need the most.",
+        ),
+        ConvertError::NotProved { certificate } => {
+            let columns: Vec<String> = certificate
+                .columns
+                .iter()
+                .filter(|column| column.hash_in != column.hash_out || column.nulls_in != column.nulls_out)
+                .map(|column| format!("\"{}\"", column.name))
+                .take(3)
+                .collect();
+            let which = match columns.len() {
+                0 => String::new(),
+                _ => format!(" in {}", columns.join(", ")),
+            };
+            new(
+                Code::NotProved,
+                could_not(format!("the result differed from the source{which}, and was removed")),
+                "Nothing was kept. Report this with a sample of the file, if you can share one.",
+            )
+        }
+        ConvertError::Io(source) => new(
+            match source.kind() {
+                std::io::ErrorKind::NotFound => Code::SourceVanished,
+                _ => super::from_license::io_code(&source),
+            },
+            could_not(bare(&source.to_string())),
+            "Check the disk and the permissions of the data folder, then try again.",
+        ),
+        ConvertError::Engine { detail } => new(
+            Code::Internal,
+            could_not(format!("the engine refused ({})", bare(&detail))),
+            "Try again; if it stays, report it with a sample of the file, if you can share one.",
+        ),
+        other => new(Code::Internal, could_not(bare(&other.to_string())), "Try again."),
+    }
+}

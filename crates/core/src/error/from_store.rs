@@ -1,0 +1,146 @@
+//! What a store could not do, in words.
+
+use redline_store::StoreError;
+
+use super::{Code, CoreError};
+use crate::text;
+
+/// What was being done to the file that an error names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Storing,
+    Copying,
+    Checking,
+    Restoring,
+}
+
+impl Doing {
+    fn to(self, name: &str) -> String {
+        match self {
+            Self::Storing => format!("Could not store \"{name}\""),
+            Self::Copying => format!("Could not save a copy of \"{name}\""),
+            Self::Checking => format!("Could not check \"{name}\""),
+            Self::Restoring => format!("Could not restore \"{name}\""),
+        }
+    }
+}
+
+impl From<StoreError> for CoreError {
+    fn from(error: StoreError) -> Self {
+        store_error(error, Doing::Storing)
+    }
+}
+
+pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
+    let new = CoreError::new;
+    match error {
+        StoreError::Busy { pid, holder } => {
+            let holder = if holder.is_empty() { "another program" } else { &holder };
+            let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            new(
+                Code::StoreBusy,
+                format!("The store is in use by {holder}{process}."),
+                "Try again in a moment, or close the other program.",
+            )
+        }
+        StoreError::NoStore => new(
+            Code::NotSignedInHere,
+            "This license key was never signed in on this machine.",
+            "Sign in with it in the window, or with `redline login`.",
+        ),
+        StoreError::WrongOwner => new(
+            Code::KeyRefused,
+            "The folder of this store belongs to another license key.",
+            "Sign in with the key that made it, or move the folder away.",
+        ),
+        StoreError::NotFound => new(
+            Code::NotFound,
+            "There is no such file in this store.",
+            "It may have been deleted; the list shows what there is.",
+        ),
+        StoreError::DiskFull { name, needed: 0, .. } => new(
+            Code::DiskFull,
+            format!("The disk is full: {name}."),
+            "Free some space or move the store in Settings.",
+        ),
+        StoreError::DiskFull { name, needed, free } => {
+            let hint = match doing {
+                Doing::Copying => "Free some space there, or choose another folder.",
+                _ => "Free some space or move the store in Settings.",
+            };
+            let amounts = format!("needs {}, {} free", text::bytes(needed), text::bytes(free));
+            new(Code::DiskFull, format!("{}: the disk is full ({amounts}).", doing.to(&name)), hint)
+        }
+        StoreError::ReadOnly { what } => new(
+            Code::ReadOnly,
+            format!("{} cannot be written to.", text::sentence(&what)),
+            "Check the permissions of the folder and of its disk.",
+        ),
+        StoreError::SourceVanished { name } => new(
+            Code::SourceVanished,
+            format!("{}: it is not there any more.", doing.to(&name)),
+            "If it was moved, add it from its new place.",
+        ),
+        StoreError::SourceChanged { name } => new(
+            Code::SourceChanged,
+            format!("{}: it changed while it was read.", doing.to(&name)),
+            "Try again once the program that writes it is done.",
+        ),
+        StoreError::SourceUnreadable { name, detail } => new(
+            Code::Unreadable,
+            format!("{}: it cannot be read ({}).", doing.to(&name), bare(&detail)),
+            "Check that you may read it, and that its disk is connected.",
+        ),
+        StoreError::NotAFile { name, kind } => new(
+            Code::Unsupported,
+            format!("{}: it is {kind}, not a file.", doing.to(&name)),
+            "Only files and folders can be stored.",
+        ),
+        StoreError::BadName { name, why } => new(
+            Code::BadName,
+            format!("\"{name}\" cannot be a name: {why}."),
+            "Rename it and try again.",
+        ),
+        StoreError::DestExists { name } => new(
+            Code::AlreadyExists,
+            format!("\"{name}\" exists already; nothing was overwritten."),
+            "Choose another name or folder.",
+        ),
+        StoreError::Damaged { what, detail } => new(
+            Code::Damaged,
+            format!("{} is damaged: {}.", text::sentence(&what), bare(&detail)),
+            "Nothing was deleted. Run `redline verify`, and restore from the backup what it names.",
+        ),
+        StoreError::LinkInStore { name } => new(
+            Code::Unreadable,
+            format!("\"{name}\" in the store is a link, and links there are not followed."),
+            "Remove the link, or put the file itself in its place.",
+        ),
+        StoreError::Cancelled => cancelled(),
+        StoreError::TooNew { found, known } => new(
+            Code::TooNew,
+            format!("The store was written by a newer Redline (schema {found}; this one knows {known})."),
+            "Update Redline on this machine.",
+        ),
+        StoreError::Io { what, source } => new(
+            super::from_license::io_code(&source),
+            format!("{}: {}.", text::sentence(&what), bare(&source.to_string())),
+            "Check the disk and the permissions of the data folder, then try again.",
+        ),
+        StoreError::Catalog { what, detail } => new(
+            Code::Internal,
+            format!("The catalog of the store failed: {what} ({}).", bare(&detail)),
+            "Try again; `redline doctor` shows the state of the store.",
+        ),
+    }
+}
+
+pub(crate) fn cancelled() -> CoreError {
+    CoreError::new(Code::Cancelled, "Cancelled.", "What was done until then is kept.")
+}
+
+/// A detail in the middle of a sentence: one line, no full stop of its own.
+pub(super) fn bare(detail: &str) -> String {
+    let line = detail.lines().next().unwrap_or_default().trim();
+    line.trim_end_matches('.').to_owned()
+}

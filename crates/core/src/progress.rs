@@ -1,0 +1,78 @@
+//! One job's counters, as each of the crates below wants to see them.
+
+use std::sync::Arc;
+
+use crate::jobs::Job;
+
+impl redline_store::Progress for Job {
+    fn phase(&self, name: &str) {
+        Job::phase(self, name);
+    }
+    fn set_total(&self, bytes: Option<u64>, items: Option<u64>) {
+        Job::set_total(self, bytes, items);
+    }
+    fn advance(&self, bytes: u64, items: u64) {
+        Job::advance(self, bytes, items);
+    }
+    fn is_cancelled(&self) -> bool {
+        Job::is_cancelled(self)
+    }
+}
+
+/// One of several pieces of work of a job: it counts bytes and hears of cancelling,
+/// and leaves phase, totals and items to whoever knows the whole.
+pub(crate) struct Piece<'a>(pub(crate) &'a Job);
+
+impl redline_store::Progress for Piece<'_> {
+    fn phase(&self, _: &str) {}
+    fn set_total(&self, _: Option<u64>, _: Option<u64>) {}
+    fn advance(&self, bytes: u64, _: u64) {
+        self.0.advance(bytes, 0);
+    }
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+/// A conversion counts each phase from nothing.
+pub(crate) struct Converting<'a>(pub(crate) &'a Job);
+
+impl redline_convert::Progress for Converting<'_> {
+    fn phase(&self, name: &str) {
+        self.0.phase(match name {
+            "scan" => "reading",
+            "check" => "checking every value",
+            "write" => "writing",
+            "prove" => "proving",
+            other => other,
+        });
+        self.0.restart_counts();
+    }
+    fn set_total(&self, bytes: u64) {
+        self.0.set_total(Some(bytes), None);
+    }
+    fn advance(&self, bytes: u64) {
+        self.0.advance(bytes, 0);
+    }
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+/// Shared with the tasks of a transfer.
+pub(crate) struct Transferring(pub(crate) Arc<Job>);
+
+impl redline_backup::Progress for Transferring {
+    fn phase(&self, phase: redline_backup::Phase) {
+        self.0.phase(phase.as_str());
+    }
+    fn set_total(&self, bytes: u64, items: u64) {
+        self.0.set_total(Some(bytes), Some(items));
+    }
+    fn advance(&self, bytes: u64, items: u64) {
+        self.0.advance(bytes, items);
+    }
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
