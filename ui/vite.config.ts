@@ -22,5 +22,5 @@ export default defineConfig({
   },
   // Svelte's browser build, so that runes in stores work under test.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},
-  test: { include: ['src/**/*.test.ts'], environment: 'happy-dom' },
+  test: { include: ['src/**/*.test.ts'], environment: 'happy-dom', css: { include: /tokens\.css/ } },
 });

@@ -13,9 +13,9 @@ function split(bytes: number): { value: number; unit: number } {
 }
 
 /** Three significant digits from gigabytes up, at most one decimal below. */
-function digits(value: number, unit: number): string {
+function digits(value: number, unit: number, most = unit < 3 ? 1 : 2): string {
   if (unit === 0) return String(Math.round(value));
-  const places = value >= 99.95 ? 0 : value >= 9.995 || unit < 3 ? 1 : 2;
+  const places = Math.min(most, value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
   return value.toFixed(places).replace(/\.0+$|(\.\d*[1-9])0+$/, '$1');
 }
 
@@ -24,12 +24,13 @@ export function formatBytes(bytes: number): string {
   return `${digits(value, unit)} ${UNITS[unit]}`;
 }
 
-/** "1.9 of 3.1 GB": both in the unit of the larger, unless the first would vanish in it. */
+/** "1.9 of 3.1 GB": both in the unit of the whole, unless the part would vanish or swell in it. */
 export function formatBytesOf(done: number, total: number): string {
   const { value, unit } = split(Math.max(0, total));
   const part = Math.max(0, done) / 1000 ** unit;
-  if (done > 0 && Number(digits(part, unit)) === 0) return `${formatBytes(done)} of ${digits(value, unit)} ${UNITS[unit]}`;
-  return `${digits(part, unit)} of ${digits(value, unit)} ${UNITS[unit]}`;
+  const whole = `${digits(value, unit, 1)} ${UNITS[unit]}`;
+  const odd = (done > 0 && Number(digits(part, unit, 1)) === 0) || part >= 999.5;
+  return odd ? `${formatBytes(done)} of ${whole}` : `${digits(part, unit, 1)} of ${whole}`;
 }
 
 export function formatRate(bytesPerSecond: number): string {

@@ -40,9 +40,12 @@ export class FileList {
   hasRows = $state(false);
 
   #revision = $state(0);
+  // Plain on purpose: #revision says when they changed, once for each block and not for each row.
+  /* eslint-disable svelte/prefer-svelte-reactivity */
   #blocks = new Map<number, Block>();
   #wanted: [number, number] = [0, 0];
   #flying = new Set<number>();
+  /* eslint-enable svelte/prefer-svelte-reactivity */
   #generation = 0;
   #stale = throttled(300, () => {
     this.version = -1;

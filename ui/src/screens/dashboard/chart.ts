@@ -83,8 +83,8 @@ export function drawChart(growth: GrowthPoint[], quota: number | null, width: nu
   const end = Math.max(Date.parse(last.day), start + DAY_MS);
   const days = quota !== null && showLimit ? daysToLimit(growth, quota) : null;
   const span = end - start;
-  // The forecast takes at most 40 % of the width; drawn to scale, clipped at the edge.
-  const drawn = days === null ? 0 : Math.min(days * DAY_MS, span * 0.67);
+  // The forecast takes at most half of the width; drawn to scale, cut at the edge.
+  const drawn = days === null ? 0 : Math.min(days * DAY_MS, span);
   const x = (t: number) => ((t - start) / (span + drawn)) * width;
 
   // A change holds until the next one, so each day is a step, not a slope.
@@ -110,7 +110,7 @@ export function drawChart(growth: GrowthPoint[], quota: number | null, width: nu
 
   const step = niceCeil(top / 4) > top / 2 ? niceCeil(top / 8) : niceCeil(top / 4);
   const ticks = [];
-  for (let b = step; b < top * 0.98; b += step) if (!showLimit || Math.abs(b - quota) > top * 0.06) ticks.push({ y: y(b), bytes: b });
+  for (let b = step; b < top * 0.98; b += step) if (!showLimit || Math.abs(b - quota) > top * 0.1) ticks.push({ y: y(b), bytes: b });
 
   const reach = days === null ? 0 : drawn / (days * DAY_MS);
   return {

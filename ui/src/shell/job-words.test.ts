@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { JobView } from '../lib/contract/JobView';
+import { hasDetails, outcomeWords, progressShare, progressWords } from './job-words';
+
+const job = (patch: Partial<JobView>): JobView => ({
+  id: '1',
+  kind: 'import',
+  title: 'Storing 3 files',
+  state: 'running',
+  phase: 'copying',
+  bytes_done: 0,
+  bytes_total: null,
+  items_done: 0,
+  items_total: null,
+  rate: null,
+  left: null,
+  started_at: '2026-11-21T09:00:00Z',
+  finished_at: null,
+  can_cancel: true,
+  elsewhere: false,
+  error: null,
+  result: null,
+  ...patch,
+});
+
+describe('a running job', () => {
+  it('gives its numbers, and none it does not have', () => {
+    expect(progressWords(job({ bytes_done: 1.9e9, bytes_total: 3.1e9, rate: 640e6, left: { low_s: 2, high_s: 2 } }))).toBe('1.9 of 3.1 GB · 640 MB/s · about 2 s');
+    expect(progressWords(job({}))).toBe('');
+    expect(progressWords(job({ items_done: 12 }))).toBe('12');
+  });
+
+  it('fills its bar by bytes, else by items, else not at all', () => {
+    expect(progressShare(job({ bytes_done: 1, bytes_total: 4, items_done: 1, items_total: 1 }))).toEqual({ done: 1, total: 4 });
+    expect(progressShare(job({ bytes_total: 0, items_done: 2, items_total: 3 }))).toEqual({ done: 2, total: 3 });
+    expect(progressShare(job({})).total).toBeNull();
+  });
+});
+
+describe('an ended job', () => {
+  const imported = { imported_count: 6, imported_bytes: 1.9e9, skipped_count: 2, failed_count: 1, imported: [], skipped: [], failed: [] };
+
+  it('says each outcome of an import', () => {
+    const ended = job({ state: 'partial', result: { type: 'import', value: imported } });
+    expect(outcomeWords(ended)).toEqual({ text: '6 files stored, 1.9 GB · 2 stored already · 1 failed', look: 'warn' });
+    expect(hasDetails(ended)).toBe(true);
+  });
+
+  it('is green only for what was proven', () => {
+    const verify = (missing: number) => job({ kind: 'verify', state: 'done', result: { type: 'verify', value: { ok: 5, changed: [], missing: Array(missing).fill({}), unreadable: [] } } });
+    expect(outcomeWords(verify(0)).look).toBe('ok');
+    expect(outcomeWords(verify(1)).look).toBe('warn');
+    expect(outcomeWords(job({ state: 'done', result: { type: 'import', value: { ...imported, failed_count: 0 } } })).look).toBe('plain');
+  });
+
+  it('gives the error in the words it came in', () => {
+    const error = { code: 'disk_full' as const, message: 'Could not store "q3.csv": the disk is full.', hint: 'Free some space.', retryable: true };
+    expect(outcomeWords(job({ state: 'failed', error })).text).toBe(error.message);
+  });
+});
