@@ -1,0 +1,201 @@
+//! The few file-system calls that durability rests on, each with its fallback.
+//!
+//! The order they are used in is the store's promise against power loss: write,
+//! fsync, rename without replacing, fsync of the folder, and only then a row.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Creates a folder for its owner alone; its parents must exist.
+pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
+    #[allow(unused_mut)]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// Options that create a new file for its owner alone and never follow a link.
+pub(crate) fn private_new() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Opens for reading, refusing a link in the last place, and never blocking on
+/// a pipe that nobody writes to.
+pub(crate) fn open_no_follow(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags as i32);
+    }
+    #[cfg(not(unix))]
+    if fs::symlink_metadata(path)?.file_type().is_symlink() {
+        return Err(io::Error::other("a link"));
+    }
+    options.open(path)
+}
+
+/// Whether opening failed because the last component is a link (`ELOOP`).
+pub(crate) fn is_link_error(e: &io::Error) -> bool {
+    #[cfg(unix)]
+    return e.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+    #[cfg(not(unix))]
+    return e.to_string() == "a link";
+}
+
+/// Makes a folder's entries durable. Where folders cannot be opened (Windows),
+/// the file system's own journal orders them.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    return File::open(path)?.sync_all();
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        Ok(())
+    }
+}
+
+/// Makes everything written so far on the file system of `dir` durable: one
+/// call for a batch of small files instead of one for each. Returns whether the
+/// platform has it; where not, the caller must fsync file by file.
+pub(crate) fn sync_file_system(dir: &File) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::fs::syncfs(dir)?;
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = dir;
+        Ok(false)
+    }
+}
+
+/// Asks the kernel to start writing a range back now, so that the fsync at the
+/// end finds little left to do. A hint: failures do not matter.
+pub(crate) fn start_write_back(file: &File, offset: u64, len: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        // SAFETY: sync_file_range takes a descriptor we own for the length of
+        // the call and two integers; it touches no memory of ours.
+        unsafe {
+            libc::sync_file_range(
+                file.as_raw_fd(),
+                offset as i64,
+                len as i64,
+                libc::SYNC_FILE_RANGE_WRITE,
+            );
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, offset, len);
+}
+
+/// Renames without ever replacing what is there: `AlreadyExists` instead.
+pub(crate) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            // Not every file system has the flag; a hard link has the same promise.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {}
+            Err(e) => return Err(e.into()),
+        }
+        fs::hard_link(from, to)?;
+        fs::remove_file(from)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    {
+        // A hard link never replaces; the name in `partial/` then goes.
+        fs::hard_link(from, to)?;
+        fs::remove_file(from)
+    }
+}
+
+/// Bytes free to this user on the file system of `path`; `u64::MAX` if unknown.
+pub(crate) fn free_space(path: &Path) -> u64 {
+    #[cfg(unix)]
+    return rustix::fs::statvfs(path).map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        u64::MAX
+    }
+}
+
+/// Replaces a small file of ours as a whole: temp name, fsync, rename, fsync of
+/// the folder.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let temp = dir.join(format!(".{}.new", ulid::Ulid::new()));
+    let result = (|| {
+        let mut file = private_new().open(&temp)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temp, path)?;
+        sync_dir(dir)
+    })();
+    if result.is_err() {
+        let _ = fs::remove_file(&temp);
+    }
+    result
+}
+
+/// Modification time in nanoseconds since 1970; 0 where there is none.
+pub(crate) fn mtime_ns(meta: &fs::Metadata) -> i64 {
+    meta.modified()
+        .ok()
+        .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |d| d.as_nanos() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renaming_never_replaces() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&a, "new").unwrap();
+        fs::write(&b, "old").unwrap();
+        let e = rename_no_replace(&a, &b).unwrap_err();
+        assert_eq!(e.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&b).unwrap(), b"old");
+        assert_eq!(fs::read(&a).unwrap(), b"new");
+        rename_no_replace(&a, &dir.path().join("c")).unwrap();
+        assert!(!a.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/etc/hostname", &link).unwrap();
+        assert!(is_link_error(&open_no_follow(&link).unwrap_err()));
+    }
+
+    #[test]
+    fn writing_a_small_file_replaces_it_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,200 @@
+//! Deleting with a way back.
+//!
+//! A deleted file moves to `.redline/trash/{uid}` with its row beside it in
+//! `{uid}.json`, so that the trash can be read without the catalog.
+
+use crate::catalog::catalog_error;
+use crate::import::make_durable;
+use crate::list::rows_of;
+use crate::open::Store;
+use crate::record::{FileId, FileRecord, Status};
+use crate::{Result, StoreError, durable, names};
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// What emptying the trash removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Emptied {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Moves files to the trash: all of them, or none if an id is not this store's.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if any id is unknown or in the trash already.
+    pub fn trash(&self, ids: &[FileId]) -> Result<Vec<FileRecord>> {
+        let layout = &self.inner.layout;
+        self.inner.catalog.write(|conn| {
+            let mut records = all_of(conn, ids, |s| s != Status::Trashed)?;
+            let mut sidecars = Vec::new();
+            for record in &mut records {
+                record.status = Status::Trashed;
+                sidecars.push(self.write_sidecar(record)?);
+            }
+            make_durable(&layout.trash(), &sidecars)
+                .and_then(|()| durable::sync_dir(&layout.trash()))
+                .map_err(|e| StoreError::io("the trash", e))?;
+            let mut touched = BTreeSet::from([layout.trash()]);
+            for record in &records {
+                let from = layout.file(&record.relative_path)?;
+                match durable::rename_no_replace(&from, &layout.trash().join(&record.uid)) {
+                    Ok(()) => {
+                        touched.extend(from.parent().map(PathBuf::from));
+                    }
+                    // A missing file's row can be deleted too.
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                    Err(e) => return Err(StoreError::io(record.filename.clone(), e)),
+                }
+            }
+            sync_all(touched)?;
+            let now = jiff::Timestamp::now().to_string();
+            conn.execute(
+                &format!(
+                    "UPDATE user_files SET status = 'trashed', metadata = \
+                     json_merge_patch(coalesce(metadata, '{{}}'), json_object('deleted_at', ?)) \
+                     WHERE id IN ({})",
+                    id_list(&records)
+                ),
+                [now],
+            )
+            .map_err(|e| catalog_error("move to the trash", &e))?;
+            rows_of(conn, &raw_ids(&records))
+        })
+    }
+
+    /// Brings files back from the trash, under a free name if theirs is taken.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if any id is not in this store's trash.
+    pub fn untrash(&self, ids: &[FileId]) -> Result<Vec<FileRecord>> {
+        let layout = &self.inner.layout;
+        let back = self.inner.catalog.write(|conn| {
+            let mut records = all_of(conn, ids, |s| s == Status::Trashed)?;
+            crate::import::choose_names(conn, &mut records)?;
+            let mut touched = BTreeSet::from([layout.trash()]);
+            for record in &mut records {
+                layout.make_folders(&record.relative_path)?;
+                let from = layout.trash().join(&record.uid);
+                let wanted = record.relative_path.clone();
+                let mut number = 1;
+                record.status = loop {
+                    let to = layout.file(&record.relative_path)?;
+                    match durable::rename_no_replace(&from, &to) {
+                        Ok(()) => {
+                            touched.extend(to.parent().map(PathBuf::from));
+                            break Status::Stored;
+                        }
+                        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                            number += 1;
+                            record.relative_path = names::numbered(&wanted, number);
+                        }
+                        // It was missing when it was deleted, and still is.
+                        Err(e) if e.kind() == io::ErrorKind::NotFound => break Status::Missing,
+                        Err(e) => return Err(StoreError::io(record.filename.clone(), e)),
+                    }
+                };
+                record.filename = names::filename_of(&record.relative_path).to_owned();
+                conn.execute(
+                    "UPDATE user_files SET status = ?, relative_path = ?, filename = ?, name_key = ?, \
+                     metadata = json_merge_patch(coalesce(metadata, '{}'), '{\"deleted_at\":null}') WHERE id = ?",
+                    duckdb::params![
+                        record.status.as_str(),
+                        record.relative_path,
+                        record.filename,
+                        names::name_key(&record.relative_path),
+                        record.id.0
+                    ],
+                )
+                .map_err(|e| catalog_error("bring back from the trash", &e))?;
+            }
+            sync_all(touched)?;
+            rows_of(conn, &raw_ids(&records))
+        })?;
+        for record in &back {
+            let _ = fs::remove_file(layout.trash().join(format!("{}.json", record.uid)));
+        }
+        Ok(back)
+    }
+
+    /// Removes what is in the trash for good. The rows go first: a crash
+    /// between leaves files that the next look brings back into the trash.
+    pub fn empty_trash(&self) -> Result<Emptied> {
+        let trash = self.inner.layout.trash();
+        let gone = self.inner.catalog.write(|conn| {
+            let run = || -> duckdb::Result<Vec<(String, u64)>> {
+                let gone = conn
+                    .prepare("SELECT uid, coalesce(size_bytes, 0) FROM user_files WHERE status = 'trashed'")?
+                    .query_map([], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as u64)))?
+                    .collect::<duckdb::Result<Vec<_>>>()?;
+                conn.execute("DELETE FROM user_files WHERE status = 'trashed'", [])?;
+                Ok(gone)
+            };
+            run().map_err(|e| catalog_error("empty the trash", &e))
+        })?;
+        let mut emptied = Emptied::default();
+        for (uid, bytes) in gone {
+            for path in [trash.join(&uid), trash.join(format!("{uid}.json"))] {
+                match fs::remove_file(&path) {
+                    Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                        return Err(StoreError::io("a file in the trash", e));
+                    }
+                    _ => {}
+                }
+            }
+            emptied.files += 1;
+            emptied.bytes += bytes;
+        }
+        durable::sync_dir(&trash).map_err(|e| StoreError::io("the trash", e))?;
+        Ok(emptied)
+    }
+
+    fn write_sidecar(&self, record: &FileRecord) -> Result<PathBuf> {
+        let path = self.inner.layout.trash().join(format!("{}.json", record.uid));
+        let text = serde_json::to_vec(record).map_err(|e| StoreError::Damaged {
+            what: record.filename.clone(),
+            detail: e.to_string(),
+        })?;
+        // One may be there from a delete that did not get to its row.
+        let _ = fs::remove_file(&path);
+        durable::private_new()
+            .open(&path)
+            .and_then(|mut f| f.write_all(&text))
+            .map_err(|e| StoreError::writing(&record.filename, text.len() as u64, self.free_space(), e))?;
+        Ok(path)
+    }
+}
+
+/// All the rows asked for, each in a wanted state, or `NotFound`.
+fn all_of(
+    conn: &duckdb::Connection,
+    ids: &[FileId],
+    wanted: fn(Status) -> bool,
+) -> Result<Vec<FileRecord>> {
+    let unique: HashSet<i64> = ids.iter().map(|id| id.0).collect();
+    let ids: Vec<i64> = unique.into_iter().collect();
+    let records = rows_of(conn, &ids)?;
+    if records.len() != ids.len() || records.iter().any(|r| !wanted(r.status)) {
+        return Err(StoreError::NotFound);
+    }
+    Ok(records)
+}
+
+fn raw_ids(records: &[FileRecord]) -> Vec<i64> {
+    records.iter().map(|r| r.id.0).collect()
+}
+
+fn id_list(records: &[FileRecord]) -> String {
+    let ids: Vec<String> = records.iter().map(|r| r.id.0.to_string()).collect();
+    if ids.is_empty() { "NULL".into() } else { ids.join(",") }
+}
+
+fn sync_all(folders: BTreeSet<PathBuf>) -> Result<()> {
+    folders
+        .iter()
+        .try_for_each(|f| durable::sync_dir(f))
+        .map_err(|e| StoreError::io("a folder of the store", e))
+}
