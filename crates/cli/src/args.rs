@@ -1,0 +1,523 @@
+//! What can be typed: every command, flag and help text.
+//!
+//! It owns the words of `--help`, the completions and the manual page, which are
+//! all made from it. It never touches a store, and no license key is ever among
+//! its arguments: other processes can read those.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done
+  1  failed
+  2  wrong usage
+  3  no license key, or the key is refused
+  4  not found
+  5  the store is busy
+  6  done in part
+
+Environment:
+  REDLINE_LICENSE_KEY   the license key; counts as signed in, the keyring is not touched
+  REDLINE_DATA_DIR      where stores are kept (also USER_STORAGE_BASE_PATH)
+  REDLINE_CONFIG_DIR    where profiles and settings are kept
+  REDLINE_PASSPHRASE    opens a profile whose key is kept in a passphrase file
+  REDLINE_LOG           what to log on stderr, for example: debug
+  NO_COLOR              no colours
+
+Examples:
+  redline login                       paste a license key; it goes into the keyring
+  redline import ~/data *.parquet     store files and whole folders
+  redline files --type csv --search q3
+  redline export 57 .                 get a file back
+  redline --json stats | jq .stats.total_size_bytes";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "redline",
+    version,
+    about = "A private store for data files: keep, convert, look, back up, restore",
+    long_about = "Redline keeps your data files in a private store, one for each license key: it stores \
+                  them durably and checked by SHA-256, converts them without losing a value, and backs \
+                  the whole store up to S3.\n\nThe license key comes from REDLINE_LICENSE_KEY, else from \
+                  the profile that is signed in. It is never an argument, since other programs can read those.",
+    after_long_help = AFTER_HELP,
+    arg_required_else_help = true,
+    disable_help_subcommand = false,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Keep stores in this folder instead of the usual one
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub data_dir: Option<PathBuf>,
+    /// Work as this profile instead of the current one
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Everywhere")]
+    pub profile: Option<String>,
+    /// Write one JSON object to stdout; an error is one JSON object on stderr
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+    /// No progress bar, no notes, no summaries
+    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sign in with a license key, or make a free one
+    #[command(after_long_help = "\
+The key is asked for without showing it, or read from stdin. It goes into the
+keyring of the operating system, or where --keep says.
+
+Examples:
+  redline login
+  redline login --label \"Research desk\" < key.txt
+  redline login --new --kit recovery.txt      make a free key and save its recovery kit
+  redline login --keep file                   no keyring here: a file behind a passphrase")]
+    Login(Login),
+    /// Forget the key of a profile on this machine; its store stays
+    #[command(after_long_help = "\
+The store stays where it is and opens again with the same key. Save the recovery
+kit first if the key is written down nowhere else: redline kit FILE
+
+Examples:
+  redline logout
+  redline --profile research-desk logout --yes")]
+    Logout(Confirm),
+    /// List the profiles on this machine, or make one the current one
+    #[command(after_long_help = "\
+Examples:
+  redline profiles
+  redline profiles use research-desk")]
+    Profiles(Profiles),
+    /// Show whose store the other commands work on
+    #[command(after_long_help = "Examples:\n  redline whoami\n  redline --json whoami | jq -r .profile.masked_key")]
+    Whoami,
+    /// Save the recovery kit of the profile: a text file with its license key
+    #[command(after_long_help = "\
+The kit holds the license key in the clear: keep it where only you can read it.
+An existing file is never overwritten; `-` writes to stdout.
+
+Examples:
+  redline kit recovery.txt")]
+    Kit(Kit),
+
+    /// Store files and whole folders
+    #[command(after_long_help = "\
+A file counts as stored once it is durable and its SHA-256 is known. Folders keep
+their structure. Files of the same name with other bytes are both kept. Ctrl-C
+stops cleanly: what is stored stays, nothing is left half done.
+
+Exit status 6 means that some files were stored and some were not.
+
+Examples:
+  redline import q3.csv
+  redline import ~/data ~/more/*.parquet
+  redline import --on-duplicate keep q3.csv
+  redline --json import ~/data | jq -r '.failed[].path'")]
+    Import(Import),
+    /// List the stored files
+    #[command(after_long_help = "\
+Without --limit all of them, newest first.
+
+Examples:
+  redline files
+  redline files --type csv --search \"q3 report\"
+  redline files --sort size --limit 10
+  redline --json files | jq '.files[] | select(.size_bytes > 1e9) | .id'")]
+    Files(Files),
+    /// Show one stored file
+    #[command(after_long_help = "Examples:\n  redline info 57\n  redline --json info 57 | jq -r .file.sha256")]
+    Info(OneFile),
+    /// Save a copy of a stored file
+    #[command(after_long_help = "\
+DEST is a new file or an existing folder; nothing is ever overwritten. `-` writes
+the bytes to stdout. The SHA-256 is checked on the way.
+
+Examples:
+  redline export 57 .
+  redline export 57 /tmp/q3-copy.csv
+  redline export 57 - | head")]
+    Export(Export),
+    /// Move stored files to the trash
+    #[command(after_long_help = "Examples:\n  redline delete 57\n  redline delete 57 58 59\n  redline undelete 57      takes it back")]
+    Delete(FileIds),
+    /// Take files back from the trash
+    #[command(after_long_help = "Examples:\n  redline undelete 57")]
+    Undelete(FileIds),
+    /// List the trash, or delete what is in it for good
+    #[command(after_long_help = "Examples:\n  redline trash\n  redline trash list\n  redline trash empty --yes")]
+    Trash(Trash),
+    /// Check stored files against their SHA-256
+    #[command(after_long_help = "\
+Without an ID every file. A file that another program edited in place is kept as a
+new revision and reported. Exit status 6 when a file is missing or cannot be read.
+
+Examples:
+  redline verify
+  redline verify 57")]
+    Verify(Verify),
+    /// Show running and interrupted work, or cancel some
+    #[command(after_long_help = "Examples:\n  redline jobs\n  redline jobs cancel 01JD8Y3V7Q6S2N4M5K9R0T1W2X")]
+    Jobs(Jobs),
+    /// Show how much is stored, of what, and how it grew
+    #[command(after_long_help = "Examples:\n  redline stats\n  redline --json stats | jq .stats.total_files")]
+    Stats,
+
+    /// Convert stored files to another format; the results are stored too
+    #[command(after_long_help = "\
+The result is read back and compared with the source; its certificate says what was
+proved. What the format cannot hold is listed, by --plan before anything is written.
+
+Examples:
+  redline convert 57 --to parquet
+  redline convert 57 --to csv --plan
+  redline convert 57 58 59 --to parquet")]
+    Convert(Convert),
+    /// List the conversions, newest first
+    #[command(after_long_help = "Examples:\n  redline history\n  redline history --limit 5")]
+    History(History),
+
+    /// Back the store up to an S3 bucket
+    #[command(subcommand_required = true, arg_required_else_help = true, after_long_help = "\
+Examples:
+  redline backup setup --env .env     read S3_BUCKET, S3_ACCESS_KEY … once
+  redline backup plan                 what would be sent
+  redline backup run
+  redline backup list                 the restore points")]
+    Backup(Backup),
+    /// Get files back from the bucket
+    #[command(subcommand_required = true, arg_required_else_help = true, after_long_help = "\
+A restore never overwrites: a file that differs here is kept beside the restored one.
+
+Examples:
+  redline restore plan
+  redline restore run
+  redline restore run --at ID         a restore point of `redline backup list`")]
+    Restore(Restore),
+
+    /// Answer the REST API on this machine only
+    #[command(after_long_help = "\
+Listens on 127.0.0.1 and ::1. Requests carry a key that was signed in on this
+machine: `X-License-Key`, or `Authorization: Bearer`. The API is described at
+/openapi.json. Ctrl-C stops it.
+
+Examples:
+  redline serve
+  redline serve --port 0 --json       any free port; the first line tells which")]
+    Serve(Serve),
+    /// Check that this machine has what Redline needs
+    #[command(after_long_help = "Examples:\n  redline doctor\n  redline --json doctor | jq .ok")]
+    Doctor,
+    /// Print completions for a shell
+    #[command(after_long_help = "\
+Examples:
+  redline completions bash > ~/.local/share/bash-completion/completions/redline
+  redline completions zsh  > ~/.zfunc/_redline
+  redline completions fish > ~/.config/fish/completions/redline.fish")]
+    Completions(Completions),
+    /// Print the manual page
+    #[command(after_long_help = "\
+Examples:
+  redline man | man -l -
+  redline man import | man -l -
+  redline man --dir /usr/local/share/man/man1")]
+    Man(Man),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Keep {
+    /// The keyring of the operating system
+    Keyring,
+    /// A file behind a passphrase
+    File,
+    /// Nowhere: only the fact that it was signed in is remembered
+    Session,
+}
+
+#[derive(Debug, Args)]
+pub struct Login {
+    /// Make a new free key instead of asking for one
+    #[arg(long)]
+    pub new: bool,
+    /// What to call the profile
+    #[arg(long, value_name = "LABEL")]
+    pub label: Option<String>,
+    /// Where to keep the key
+    #[arg(long, value_enum, default_value_t = Keep::Keyring)]
+    pub keep: Keep,
+    /// Save the recovery kit, which holds the key, to this new file
+    #[arg(long, value_name = "FILE")]
+    pub kit: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Confirm {
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Profiles {
+    #[command(subcommand)]
+    pub action: Option<ProfilesAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProfilesAction {
+    /// List the profiles
+    List,
+    /// Make a profile the current one
+    Use {
+        /// A name that `redline profiles` shows
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Kit {
+    /// A new file, or - for stdout
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Duplicate {
+    /// Bytes that are stored already are not stored again
+    Skip,
+    /// Store them again
+    Keep,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// What to do with bytes that are stored already [default: as in Settings]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_duplicate: Option<Duplicate>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// A to Z
+    Name,
+    /// A to Z
+    Type,
+    /// Large first
+    Size,
+    /// Newest first
+    Added,
+}
+
+#[derive(Debug, Args)]
+pub struct Files {
+    /// Only files of this type: csv, parquet, json, excel, text…
+    #[arg(long = "type", value_name = "TYPE")]
+    pub file_type: Option<String>,
+    /// Only files whose name or folder has all of these words
+    #[arg(long, value_name = "WORDS")]
+    pub search: Option<String>,
+    /// Order
+    #[arg(long, value_enum, default_value_t = Sort::Added, value_name = "KEY")]
+    pub sort: Sort,
+    /// Turn the order around
+    #[arg(long)]
+    pub reverse: bool,
+    /// At most this many [default: all]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Leave out this many first
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct OneFile {
+    /// The ID that `redline files` shows
+    pub id: i64,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The ID that `redline files` shows
+    pub id: i64,
+    /// A new file, an existing folder, or - for stdout
+    pub dest: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct FileIds {
+    /// IDs that `redline files` shows
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<i64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Trash {
+    #[command(subcommand)]
+    pub action: Option<TrashAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TrashAction {
+    /// List what is in the trash
+    List,
+    /// Delete what is in the trash for good
+    Empty(Confirm),
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Only these files
+    #[arg(value_name = "ID")]
+    pub ids: Vec<i64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Jobs {
+    #[command(subcommand)]
+    pub action: Option<JobsAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum JobsAction {
+    /// List running and interrupted work
+    List,
+    /// Cancel a running job
+    Cancel {
+        /// The ID that `redline jobs` shows
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// IDs that `redline files` shows
+    #[arg(required = true, value_name = "ID")]
+    pub ids: Vec<String>,
+    /// The format to convert to: parquet, csv…
+    #[arg(long, value_name = "FORMAT")]
+    pub to: String,
+    /// Show what would happen, and what the format cannot hold, without converting
+    #[arg(long)]
+    pub plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: u64,
+    /// Leave out this many first
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub offset: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    #[command(subcommand)]
+    pub action: BackupAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BackupAction {
+    /// Say which bucket to use, check it, and keep its secrets in the keyring
+    #[command(after_long_help = "\
+Reads S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION and S3_ENDPOINT_URL from
+the file, or from the environment, or asks for them on a terminal. The secrets are
+never arguments.
+
+Examples:
+  redline backup setup
+  redline backup setup --env .env")]
+    Setup {
+        /// Read the S3_… settings from this file, once
+        #[arg(long, value_name = "FILE")]
+        env: Option<PathBuf>,
+    },
+    /// Check what the bucket allows
+    Probe,
+    /// Show what a backup would send
+    Plan,
+    /// Back up now
+    Run,
+    /// List the restore points
+    List,
+    /// Show the bucket, the last backup and what waits for the next
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub struct Restore {
+    #[command(subcommand)]
+    pub action: RestoreAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RestoreAction {
+    /// Show exactly what a restore would do
+    Plan(At),
+    /// Restore now
+    Run(At),
+}
+
+#[derive(Debug, Args)]
+pub struct At {
+    /// A restore point that `redline backup list` shows [default: the latest]
+    #[arg(long, value_name = "ID")]
+    pub at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The port to listen on; 0 takes any free one [default: as in Settings, 8080]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The page of this command
+    pub command: Option<String>,
+    /// Write all pages into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands().filter(|c| c.get_name() != "help") {
+            let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n  redline "), "`{}` has no example in its long help", command.get_name());
+        }
+    }
+}

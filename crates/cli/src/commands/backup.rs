@@ -1,0 +1,263 @@
+//! backup and restore: the bucket, what would go there, what is there.
+//!
+//! Secrets are read from a file, the environment or a hidden prompt; they are never
+//! arguments and never shown.
+
+use std::io::IsTerminal;
+
+use redline_core::{BucketSetup, BucketView, FailedFile};
+use serde_json::json;
+
+use super::json as to_json;
+use crate::app::{App, asked, hidden};
+use crate::args::{BackupAction, RestoreAction};
+use crate::failure::{Failure, Outcome, status};
+use crate::interrupt::Interrupt;
+use crate::progress::Bar;
+use crate::table::{Align, Table, pairs};
+use crate::words;
+
+pub fn backup(app: &App, action: BackupAction) -> Outcome {
+    match action {
+        BackupAction::Setup { env } => setup(app, env.as_deref()),
+        BackupAction::Probe => {
+            let session = app.session()?;
+            let bucket = session.probe_bucket()?;
+            checked(app, &bucket)
+        }
+        BackupAction::Plan => plan_backup(app),
+        BackupAction::Run => run_backup(app),
+        BackupAction::List => list(app),
+        BackupAction::Status => show_status(app),
+    }
+}
+
+fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
+    let session = app.session()?;
+    let in_environment = ["S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"].iter().any(|v| std::env::var_os(v).is_some());
+    let bucket = if env.is_none() && !in_environment && std::io::stdin().is_terminal() {
+        session.set_bucket(ask_for_bucket()?)?
+    } else {
+        session.set_bucket_from_env_file(env)?
+    };
+    let outcome = checked(app, &bucket)?;
+    if outcome == status::DONE
+        && let Some(file) = env
+    {
+        app.out.note(&format!(
+            "The secrets are kept safely now. Delete \"{}\", which still has them in the clear.",
+            words::name(&file.to_string_lossy())
+        ));
+    }
+    Ok(outcome)
+}
+
+fn ask_for_bucket() -> Result<BucketSetup, Failure> {
+    let needed = |what: &str, value: String| {
+        if value.is_empty() { Err(Failure::usage(format!("A bucket needs {what}."), "Run the command again.")) } else { Ok(value) }
+    };
+    let bucket = needed("a name", asked("Bucket", "")?)?;
+    let region = asked("Region", "us-east-1")?;
+    let endpoint = asked("Endpoint URL (empty for Amazon)", "")?;
+    let access_key = needed("an access key", hidden("Access key: ")?.trim().to_owned())?;
+    let secret_key = needed("a secret key", hidden("Secret key: ")?.trim().to_owned())?;
+    Ok(BucketSetup {
+        bucket,
+        region,
+        endpoint_url: (!endpoint.is_empty()).then_some(endpoint),
+        access_key: Some(access_key),
+        secret_key: Some(secret_key),
+    })
+}
+
+/// A bucket with what was found out about it; fails if a backup could not work.
+fn checked(app: &App, bucket: &BucketView) -> Outcome {
+    let usable = bucket.checks.iter().all(|check| check.ok || !check.required);
+    let outcome = if usable { status::DONE } else { status::FAILED };
+    if app.out.json {
+        app.out.object([("bucket", to_json(bucket)?)])?;
+        return Ok(outcome);
+    }
+    app.out.line(format!("Bucket \"{}\" in {}", words::name(&bucket.bucket), words::name(&bucket.region)))?;
+    for check in &bucket.checks {
+        let word = match (check.ok, check.required) {
+            (true, _) => app.out.green("ok     "),
+            (false, true) => app.out.red("failed "),
+            (false, false) => app.out.dim("without"),
+        };
+        app.out.line(format!("  {word}  {}  {}", check.name, words::name(&check.detail)))?;
+    }
+    app.out.summary(if usable { "A backup can work here." } else { "A backup cannot work here until this is mended." })?;
+    Ok(outcome)
+}
+
+fn plan_backup(app: &App) -> Outcome {
+    let plan = app.session()?.plan_backup()?;
+    if app.out.json {
+        app.out.object([("plan", to_json(&plan)?)])?;
+        return Ok(status::DONE);
+    }
+    app.out.line(format!(
+        "Would send {} ({}); {} already in the bucket.",
+        words::count(plan.upload_files, "file", "files"),
+        words::size(plan.upload_bytes),
+        words::count(plan.unchanged_files, "is", "are"),
+    ))?;
+    Ok(status::DONE)
+}
+
+fn run_backup(app: &App) -> Outcome {
+    let session = app.session()?;
+    let interrupt = Interrupt::arm(&session)?;
+    let mut bar = Bar::follow(&app.out, &session);
+    let result = session.backup_now();
+    interrupt.end();
+    bar.end();
+    let report = result?;
+    let outcome = if report.left_out.is_empty() { status::DONE } else { status::IN_PART };
+    if app.out.json {
+        let mut object = to_json(&report)?;
+        object["left_out"] = failures(&report.left_out);
+        app.out.object([("backup", object)])?;
+        return Ok(outcome);
+    }
+    tell_failures(app, "left out", &report.left_out)?;
+    app.out.summary(format!(
+        "Backed up: sent {} ({}) in {}. Restore point {}.",
+        words::count(report.uploaded_files, "file", "files"),
+        words::size(report.uploaded_bytes),
+        words::duration((report.seconds * 1000.0) as u64),
+        report.generation,
+    ))?;
+    Ok(outcome)
+}
+
+fn list(app: &App) -> Outcome {
+    let points = app.session()?.restore_points()?;
+    if app.out.json {
+        app.out.object([("restore_points", to_json(&points)?)])?;
+        return Ok(status::DONE);
+    }
+    if points.is_empty() {
+        app.out.summary("No restore point yet. Make one with: redline backup run")?;
+        return Ok(status::DONE);
+    }
+    let columns = [
+        ("GEN", Align::Right),
+        ("WHEN", Align::Left),
+        ("FILES", Align::Right),
+        ("SIZE", Align::Right),
+        ("NEW", Align::Right),
+        ("CHANGED", Align::Right),
+        ("DEVICE", Align::Left),
+        ("ID", Align::Left),
+    ];
+    let mut table = Table::new(&columns, app.out.colour());
+    app.out.write(|to| {
+        for point in &points {
+            let id = words::name(&point.id);
+            table.row(
+                vec![
+                    point.generation.to_string(),
+                    words::when(&point.created_at),
+                    words::number(point.files),
+                    words::size(point.bytes),
+                    words::number(point.new_files),
+                    words::number(point.changed_files),
+                    words::name(&point.device),
+                    if point.authentic { id } else { format!("{id}  {}", app.out.red("not signed by this key")) },
+                ],
+                to,
+            )?;
+        }
+        table.end(to)
+    })?;
+    Ok(status::DONE)
+}
+
+fn show_status(app: &App) -> Outcome {
+    let now = app.session()?.backup_status()?;
+    if app.out.json {
+        app.out.object([("backup_status", to_json(&now)?)])?;
+        return Ok(status::DONE);
+    }
+    let time = |time: &Option<String>| time.as_deref().map_or_else(|| "never".to_owned(), words::when);
+    let bucket = now.bucket.as_ref().map_or_else(|| "none yet: redline backup setup".to_owned(), |b| words::name(&b.bucket));
+    app.out.write(|to| {
+        pairs(
+            &[
+                ("Proven restorable", time(&now.last_proven_at)),
+                ("Last backup", time(&now.last_backup_at)),
+                ("Waiting", format!("{}, {}", words::count(now.waiting_files, "file", "files"), words::size(now.waiting_bytes))),
+                ("Bucket", bucket),
+            ],
+            to,
+        )
+    })?;
+    Ok(status::DONE)
+}
+
+pub fn restore(app: &App, action: RestoreAction) -> Outcome {
+    let session = app.session()?;
+    match action {
+        RestoreAction::Plan(a) => {
+            let plan = session.plan_restore(a.at.as_deref())?;
+            if app.out.json {
+                app.out.object([("plan", to_json(&plan)?)])?;
+                return Ok(status::DONE);
+            }
+            let files = |n| words::count(n, "file", "files");
+            app.out.write(|to| {
+                pairs(
+                    &[
+                        ("Restore point", format!("{} of {}", words::name(&plan.point.id), words::when(&plan.point.created_at))),
+                        ("New here", format!("{}, {}", files(plan.new_files), words::size(plan.bytes))),
+                        ("The same here", files(plan.same_files)),
+                        ("Differing here", format!("{}, both kept", files(plan.differing_files))),
+                        ("Only here", format!("{}, untouched", files(plan.kept_files))),
+                        ("Free space", words::size(plan.free_bytes)),
+                    ],
+                    to,
+                )
+            })?;
+            if plan.bytes > plan.free_bytes {
+                app.out.line(app.out.red("There is not enough free space."))?;
+            }
+            Ok(status::DONE)
+        }
+        RestoreAction::Run(a) => {
+            let interrupt = Interrupt::arm(&session)?;
+            let mut bar = Bar::follow(&app.out, &session);
+            let result = session.restore_now(a.at.as_deref());
+            interrupt.end();
+            bar.end();
+            let report = result?;
+            let outcome = if report.failed.is_empty() { status::DONE } else { status::IN_PART };
+            if app.out.json {
+                let mut object = to_json(&report)?;
+                object["failed"] = failures(&report.failed);
+                app.out.object([("restore", object)])?;
+                return Ok(outcome);
+            }
+            tell_failures(app, "failed", &report.failed)?;
+            app.out.summary(format!(
+                "Restored {} ({}); {} here already.",
+                words::count(report.restored_files, "file", "files"),
+                words::size(report.restored_bytes),
+                words::count(report.same_files, "was", "were"),
+            ))?;
+            Ok(outcome)
+        }
+    }
+}
+
+fn failures(failed: &[FailedFile]) -> serde_json::Value {
+    failed.iter().map(|f| json!({ "path": f.path, "error": f.error })).collect()
+}
+
+fn tell_failures(app: &App, word: &str, failed: &[FailedFile]) -> std::io::Result<()> {
+    for file in failed {
+        app.out.line(format!("{}  {}  {}", app.out.red(word), words::name(&file.path), words::name(&file.error.message)))?;
+    }
+    Ok(())
+}

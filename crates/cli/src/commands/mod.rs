@@ -1,0 +1,71 @@
+//! One function for each command: ask core, print the answer.
+
+mod backup;
+mod convert;
+mod export;
+mod files;
+mod import;
+mod machine;
+mod manual;
+mod profiles;
+mod serve;
+mod trash;
+mod verify;
+
+use redline_core::FrontEnd;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::args::{Cli, Command};
+use crate::failure::{Failure, Outcome};
+
+pub fn run(cli: Cli) -> Outcome {
+    match cli.command {
+        Command::Completions(a) => return manual::completions(a.shell),
+        Command::Man(a) => return manual::man(&a),
+        _ => {}
+    }
+    let front_end = if matches!(cli.command, Command::Serve(_)) { FrontEnd::Server } else { FrontEnd::CommandLine };
+    let app = App::open(cli.global, front_end)?;
+    let outcome = dispatch(&app, cli.command);
+    // What was printed before a failure is wanted, too.
+    let flushed = app.out.flush();
+    let status = outcome?;
+    flushed?;
+    Ok(status)
+}
+
+fn dispatch(app: &App, command: Command) -> Outcome {
+    match command {
+        Command::Login(a) => profiles::login(app, a),
+        Command::Logout(a) => profiles::logout(app, &a),
+        Command::Profiles(a) => profiles::profiles(app, a),
+        Command::Whoami => profiles::whoami(app),
+        Command::Kit(a) => profiles::kit(app, &a),
+        Command::Import(a) => import::import(app, a),
+        Command::Files(a) => files::files(app, a),
+        Command::Info(a) => files::info(app, a.id),
+        Command::Export(a) => export::export(app, &a),
+        Command::Delete(a) => trash::delete(app, &a.ids),
+        Command::Undelete(a) => trash::undelete(app, &a.ids),
+        Command::Trash(a) => trash::trash(app, a),
+        Command::Verify(a) => verify::verify(app, a),
+        Command::Jobs(a) => machine::jobs(app, a),
+        Command::Stats => machine::stats(app),
+        Command::Convert(a) => convert::convert(app, &a),
+        Command::History(a) => convert::history(app, &a),
+        Command::Backup(a) => backup::backup(app, a.action),
+        Command::Restore(a) => backup::restore(app, a.action),
+        Command::Serve(a) => serve::serve(app, &a),
+        Command::Doctor => machine::doctor(app),
+        // Both were answered before core was opened.
+        Command::Completions(a) => manual::completions(a.shell),
+        Command::Man(a) => manual::man(&a),
+    }
+}
+
+/// A contract type as JSON.
+fn json(value: &impl Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|e| Failure::from(std::io::Error::from(e)))
+}
