@@ -6,26 +6,59 @@
 
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use redline_core::{Event, OpenNotice, Redline};
 use serde::Serialize;
-use tauri::{AppHandle, Emitter, Manager};
+use tauri::ipc::Channel;
+use tauri::{AppHandle, Manager};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::ready::Ready;
 use crate::shell::Shell;
 use crate::{drops, window};
 
+/// Core's own events.
 pub const EVENT: &str = "redline://event";
+/// Files are held over the window, or no longer.
 pub const DRAG: &str = "redline://drag";
+/// Files arrived; the page may import them by their tokens.
 pub const OFFERED: &str = "redline://offered";
 
 /// How long events are gathered after one was sent.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// Tells the page.
-pub fn say(app: &AppHandle, name: &str, payload: impl Serialize + Clone) {
-    if let Err(error) = app.emit_to(window::LABEL, name, payload) {
-        tracing::warn!(%error, name, "could not tell the window");
+/// One thing said to the page.
+#[derive(Clone, Serialize)]
+pub struct Said {
+    event: &'static str,
+    payload: serde_json::Value,
+}
+
+/// The page's ear. A channel of ours rather than Tauri's events: a page that may
+/// listen to those also hears Tauri's own drop event, which holds paths.
+#[derive(Default)]
+pub struct Ear(Mutex<Option<Channel<Said>>>);
+
+impl Ear {
+    /// From now on the page listens here; a page that was loaded again replaces its
+    /// former ear.
+    pub fn lend(&self, channel: Channel<Said>) {
+        *self.0.lock() = Some(channel);
+    }
+}
+
+/// Tells the page. Before it listens nothing is said: what it shows first is asked
+/// for, and what it must not miss goes through [`notice`].
+pub fn say(app: &AppHandle, event: &'static str, payload: impl Serialize) {
+    let ear = app.state::<Ear>();
+    let Some(channel) = ear.0.lock().clone() else {
+        return;
+    };
+    let said = serde_json::to_value(payload)
+        .map_err(tauri::Error::from)
+        .and_then(|payload| channel.send(Said { event, payload }));
+    if let Err(error) = said {
+        tracing::warn!(%error, event, "could not tell the window");
     }
 }
 

@@ -79,6 +79,7 @@ fn run(handed_over: Vec<std::path::PathBuf>) -> anyhow::Result<i32> {
         .manage(Shell::default())
         .manage(Ready::default())
         .manage(drops::Held::default())
+        .manage(events::Ear::default())
         // First, so that a second launch ends before it touches a store.
         .plugin(single_instance.build())
         .plugin(tauri_plugin_dialog::init())

@@ -54,6 +54,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         machine::server_status,
         machine::start_server,
         machine::stop_server,
+        machine::subscribe,
         machine::window_ready,
     ]
 }

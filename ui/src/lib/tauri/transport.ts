@@ -2,8 +2,7 @@
  * The one door to the shell. In the window it is Tauri's IPC; in a plain browser
  * during development it is the demo, which a production bundle does not contain.
  */
-import { invoke } from '@tauri-apps/api/core';
-import { listen } from '@tauri-apps/api/event';
+import { Channel, invoke } from '@tauri-apps/api/core';
 import type { ErrorReport } from '../contract/ErrorReport';
 
 export type Unlisten = () => void;
@@ -13,10 +12,29 @@ export interface Transport {
   listen(event: string, handler: (payload: unknown) => void): Promise<Unlisten>;
 }
 
-const shell: Transport = {
-  invoke: (command, args) => invoke(command, args),
-  listen: (event, handler) => listen(event, (e) => handler(e.payload)),
-};
+interface Said {
+  event: string;
+  payload: unknown;
+}
+
+const heard = new Map<string, Set<(payload: unknown) => void>>();
+let opened: Promise<unknown> | null = null;
+
+/**
+ * All that the shell says comes over one channel of ours. Tauri's own events are
+ * closed to the page: its drop event holds paths, and any page may listen to it.
+ */
+async function listen(event: string, handler: (payload: unknown) => void): Promise<Unlisten> {
+  const handlers = heard.get(event) ?? new Set();
+  heard.set(event, handlers.add(handler));
+  opened ??= invoke('subscribe', {
+    channel: new Channel<Said>((said) => heard.get(said.event)?.forEach((tell) => tell(said.payload))),
+  });
+  await opened;
+  return () => void handlers.delete(handler);
+}
+
+const shell: Transport = { invoke: (command, args) => invoke(command, args), listen };
 
 let transport: Promise<Transport> | null = null;
 
