@@ -1,0 +1,208 @@
+//! The whole main job in the real window, with a picture of each screen in light and dark, and of
+//! the files screen with no, few and many files in a narrow and a wide window. The pictures go to
+//! REDLINE_TOUR_DIR, or to a folder of the system's for temporary files.
+#![cfg(target_os = "linux")]
+
+mod window_support;
+
+use std::{env, fmt::Write as _, path::PathBuf};
+
+use anyhow::{Context, Result};
+use redline_tests::{
+    s3::{Options, TestS3},
+    window::{Desktop, Keyring, Window, built},
+};
+use serde_json::json;
+use window_support::*;
+
+/// Large enough that the window fits at its widest.
+const SCREEN: (u32, u32) = (1700, 1000);
+const THEMES: [&str; 2] = ["light", "dark"];
+
+#[tokio::test]
+#[ignore = "makes pictures for people; `cargo xtask tour` runs it"]
+async fn tour() -> Result<()> {
+    let pictures = Pictures::new();
+    let desktop = Desktop::start_with(Keyring::Unlocked, SCREEN)?;
+    let home = desktop.scratch("my files")?;
+    let s3 = TestS3::start(Options { bucket: "acme-redline".into(), ..Options::default() })?;
+    let key = new_key()?;
+    let mut window = desktop.open().await?;
+
+    // Sign in.
+    window.find("signin-key").await?;
+    window.resize(1280, 800).await?;
+    pictures.take(&window, "01-sign-in").await?;
+    sign_in(&window, &key, "Research desk").await?;
+    window.find("files-empty").await?;
+    pictures.take(&window, "02-files-none").await?;
+    widths(&pictures, &window, "files-none").await?;
+
+    // Drop three files.
+    let three = [
+        put(&home, "sales 2026.csv", sales(40_000))?,
+        put(&home, "countries.json", countries())?,
+        put(&home, "notes on the method.txt", "Codes keep their leading zeros.\n")?,
+    ];
+    window.drag_files(&three).await?;
+    wait_for_total(&window, 3).await?;
+    wait_for_job(&window, "import").await?;
+    pictures.take(&window, "03-files-three").await?;
+    widths(&pictures, &window, "files-three").await?;
+    click_row(&window, "sales 2026.csv").await?;
+    window.find("details").await?;
+    pictures.take(&window, "04-details").await?;
+    window.click("job-results").await?;
+    window.find("import-results").await?;
+    pictures.take(&window, "05-import-results").await?;
+    window.click("import-results-close").await?;
+    dismiss_jobs(&window).await?;
+
+    // Convert.
+    go(&window, "files").await?;
+    click_row(&window, "sales 2026.csv").await?;
+    window.click("details-convert").await?;
+    window.click("convert-to-parquet").await?;
+    window.find_within("convert-plan", WORK).await?;
+    pictures.take(&window, "06-convert-plan").await?;
+    window.click("convert-run").await?;
+    window.find_within("certificate", WORK).await?;
+    pictures.take(&window, "07-convert-proved").await?;
+    go(&window, "history").await?;
+    window.click("history-row").await?;
+    window.find("history-details").await?;
+    pictures.take(&window, "08-history").await?;
+
+    // Statistics.
+    go(&window, "dashboard").await?;
+    window.wait_for_text("stats-total-files", "4 files").await?;
+    pictures.take(&window, "09-dashboard").await?;
+
+    // Back up, and restore on an empty machine.
+    go(&window, "backup").await?;
+    window.find("backup-form").await?;
+    pictures.take(&window, "10-backup-set-up").await?;
+    set_up_bucket(&window, &s3).await?;
+    back_up(&window).await?;
+    pictures.take(&window, "11-backup-done").await?;
+    go(&window, "settings").await?;
+    window.find("settings-key").await?;
+    pictures.take(&window, "12-settings").await?;
+
+    // Ten thousand files.
+    let many = home.join("archive");
+    for n in 0..9_996 {
+        let (kind, text) = match n % 4 {
+            0 => ("csv", format!("n\n{n}\n")),
+            1 => ("json", format!("{{\"n\":{n}}}")),
+            2 => ("txt", format!("number {n}\n")),
+            _ => ("tsv", format!("n\tsquare\n{n}\t{}\n", n * n)),
+        };
+        put(&many, &format!("{:02}/measurement {n:05}.{kind}", n / 250), text)?;
+    }
+    go(&window, "files").await?;
+    window.drag_files(&[many]).await?;
+    wait_for_total(&window, 10_000).await?;
+    wait_for_job(&window, "import").await?;
+    dismiss_jobs(&window).await?;
+    window.resize(1280, 800).await?;
+    pictures.take(&window, "13-files-many").await?;
+    widths(&pictures, &window, "files-many").await?;
+    window.fill("files-search", "measurement 0423").await?;
+    window.wait_for_text("files-total", "10 found").await?;
+    pictures.take(&window, "14-search").await?;
+    window.quit().await?;
+
+    let elsewhere = ["store", "config"].map(|name| desktop.home().join("another machine").join(name));
+    let [store, config] = elsewhere.each_ref().map(|path| path.to_str().unwrap_or_default());
+    let environment = [("REDLINE_DATA_DIR", store), ("REDLINE_CONFIG_DIR", config)];
+    let mut window = desktop.open_program(&built("redline-desktop")?, &environment).await?;
+    window.resize(1280, 800).await?;
+    sign_in(&window, &key, "New laptop").await?;
+    set_up_bucket(&window, &s3).await?;
+    window.click("restore-latest").await?;
+    window.find("restore-new").await?;
+    pictures.take(&window, "15-restore-plan").await?;
+    window.click("restore-run").await?;
+    wait_for_job(&window, "restore").await?;
+    pictures.take(&window, "16-restored").await?;
+    go(&window, "files").await?;
+    wait_for_total(&window, 4).await?;
+    pictures.take(&window, "17-files-restored").await?;
+    window.quit().await?;
+    drop(desktop);
+
+    // A machine without a keyring.
+    let desktop = Desktop::start_with(Keyring::Locked, SCREEN)?;
+    let mut window = desktop.open().await?;
+    window.resize(1280, 800).await?;
+    window.find("signin-keep-passphrase").await?;
+    pictures.take(&window, "18-keyring-locked").await?;
+    window.quit().await
+}
+
+struct Pictures {
+    folder: PathBuf,
+}
+
+impl Pictures {
+    fn new() -> Self {
+        let folder = env::var_os("REDLINE_TOUR_DIR")
+            .map_or_else(|| env::temp_dir().join("redline-tour"), PathBuf::from);
+        println!("pictures go to {}", folder.display());
+        Self { folder }
+    }
+
+    /// The window as it is, light and dark.
+    async fn take(&self, window: &Window<'_>, name: &str) -> Result<()> {
+        for theme in THEMES {
+            self.set_theme(window, theme).await?;
+            // Movements have ended and fonts are there.
+            tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+            let path = self.folder.join(format!("{name}-{theme}.png"));
+            window.screenshot(&path).await.with_context(|| name.to_owned())?;
+            println!("{name}-{theme}.png");
+        }
+        self.set_theme(window, THEMES[0]).await
+    }
+
+    /// Through the same command as the switch in Settings.
+    async fn set_theme(&self, window: &Window<'_>, theme: &str) -> Result<()> {
+        let mut settings = answer(window, "app_state", json!({})).await?["settings"].clone();
+        settings["theme"] = json!(theme);
+        answer(window, "save_settings", json!({ "settings": settings })).await?;
+        window
+            .wait_until(&format!("document.documentElement.dataset.theme === '{theme}'"))
+            .await
+    }
+}
+
+/// The same in a narrow and in a wide window.
+async fn widths(pictures: &Pictures, window: &Window<'_>, name: &str) -> Result<()> {
+    for (width, height) in [(900, 600), (1600, 900)] {
+        window.resize(width, height).await?;
+        pictures.take(window, &format!("{name}-{width}")).await?;
+    }
+    window.resize(1280, 800).await
+}
+
+/// Empties the tray, one ended job after the other.
+async fn dismiss_jobs(window: &Window<'_>) -> Result<()> {
+    for _ in 0..20 {
+        if window.count("job-dismiss").await? == 0 {
+            break;
+        }
+        window.click("job-dismiss").await?;
+    }
+    window.wait_gone("tray").await
+}
+
+fn countries() -> String {
+    let mut text = String::from("[");
+    for (n, name) in ["Austria", "Brazil", "Chad", "Denmark", "Ecuador"].iter().enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}{{\"name\":\"{name}\",\"code\":\"{n:03}\"}}");
+    }
+    text + "]"
+}
