@@ -29,8 +29,13 @@ pub fn bundle(place: &Place, engine: Engine) -> Result<ExitCode> {
              hint: elsewhere `npx tauri build --features bundled` in the clone makes that platform's own"
         );
     }
-    let mut steps = Steps::of(setup::step_count(Purpose::Open, engine) + 3);
+    let mut steps = Steps::of(setup::step_count(Purpose::Open, engine) + 4);
     setup::all(place, &mut steps, Purpose::Open, engine)?;
+    // Apart from the UI's packages, since nothing but this command needs it.
+    let packaging = place.root.join("xtask/packaging");
+    steps.step("Tauri's bundler, from the lock file", || {
+        setup::npm_install(&packaging)
+    })?;
     steps.step("The command line, for release", || {
         let mut build = command::cargo(place, &["build", "--release", "--package", "redline"]);
         if engine == Engine::Bundled {
@@ -40,7 +45,7 @@ pub fn bundle(place: &Place, engine: Engine) -> Result<ExitCode> {
         Ok(Outcome::Done)
     })?;
     steps.step("The app for release, and the packages", || {
-        command::run(&mut tauri_build(place, engine))?;
+        command::run(&mut tauri_build(place, &packaging, engine))?;
         Ok(Outcome::Done)
     })?;
     let mut packages = Vec::new();
@@ -63,7 +68,7 @@ pub fn bundle(place: &Place, engine: Engine) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tauri_build(place: &Place, engine: Engine) -> Command {
+fn tauri_build(place: &Place, packaging: &Path, engine: Engine) -> Command {
     let mut files = serde_json::Map::new();
     files.insert(
         COMMAND_LINE_IN_PACKAGE.into(),
@@ -80,7 +85,7 @@ fn tauri_build(place: &Place, engine: Engine) -> Command {
             "linux": { "deb": { "files": files }, "rpm": { "files": files } },
         },
     });
-    let mut command = Command::new(place.ui().join("node_modules/.bin/tauri"));
+    let mut command = Command::new(packaging.join("node_modules/.bin/tauri"));
     command::scrub(&mut command);
     command
         .current_dir(&place.root)

@@ -45,9 +45,9 @@ pub fn test(place: &Place, engine: Engine, nextest: bool) -> Result<ExitCode> {
         // Nothing compiles without these, and hundreds of errors would hide the one that counts.
         return Ok(report(&steps, vec![failed_setup("Set-up", error)]));
     }
-    for (what, result) in setup::project(place, &mut steps, purpose) {
-        if let Err(error) = result {
-            ended.push(failed_setup(what, error));
+    for part in setup::parts(purpose) {
+        if let Err(error) = steps.step(part.what, || (part.act)(place)) {
+            ended.push(failed_setup(part.what, error));
         }
     }
     for check in checks {

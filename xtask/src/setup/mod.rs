@@ -9,9 +9,13 @@ mod ui;
 
 use anyhow::Result;
 
-use crate::{place::Place, steps::Steps};
+use crate::{
+    place::Place,
+    steps::{Outcome, Steps},
+};
 
 pub use driver::program as tauri_driver;
+pub use node::install as npm_install;
 
 /// What a command is about to do, which decides what has to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +41,8 @@ pub fn step_count(purpose: Purpose, engine: Engine) -> usize {
 /// Sets up whatever is missing; stops at the first thing that cannot be.
 pub fn all(place: &Place, steps: &mut Steps, purpose: Purpose, engine: Engine) -> Result<()> {
     machine(place, steps, purpose, engine)?;
-    for (_, result) in project(place, steps, purpose) {
-        result?;
+    for part in parts(purpose) {
+        steps.step(part.what, || (part.act)(place))?;
     }
     Ok(())
 }
@@ -55,25 +59,29 @@ pub fn machine(place: &Place, steps: &mut Steps, purpose: Purpose, engine: Engin
     Ok(())
 }
 
-/// The rest. Each part is tried whatever became of the one before, so that a run of all checks
-/// can go on and show everything that is wrong at once.
-pub fn project(
-    place: &Place,
-    steps: &mut Steps,
-    purpose: Purpose,
-) -> Vec<(&'static str, Result<()>)> {
-    let mut results = Vec::new();
-    let mut part = |what: &'static str, act: &mut dyn FnMut() -> Result<crate::steps::Outcome>| {
-        results.push((what, steps.step(what, act).map(drop)));
-    };
-    part("npm packages of the UI, from the lock file", &mut || {
-        node::install(&place.ui())
-    });
-    part("The UI, built into ui/dist", &mut || ui::build(place));
+/// One of the rest.
+pub struct Part {
+    pub what: &'static str,
+    pub act: fn(&Place) -> Result<Outcome>,
+}
+
+/// The rest, for a command that wants to go on after one of them has failed.
+pub fn parts(purpose: Purpose) -> Vec<Part> {
+    let mut parts = vec![
+        Part {
+            what: "npm packages of the UI, from the lock file",
+            act: |place| node::install(&place.ui()),
+        },
+        Part {
+            what: "The UI, built into ui/dist",
+            act: ui::build,
+        },
+    ];
     if purpose == Purpose::Drive {
-        part("tauri-driver, which drives the window", &mut || {
-            driver::install(place)
+        parts.push(Part {
+            what: "tauri-driver, which drives the window",
+            act: driver::install,
         });
     }
-    results
+    parts
 }
