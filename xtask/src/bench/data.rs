@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{BufWriter, Write},
     path::Path,
     process::Command,
 };
@@ -63,6 +63,39 @@ pub fn many_files(folder: &Path, count: u64, bytes: u64) -> Result<()> {
             index * 2 + 1,
         )?;
     }
+    Ok(())
+}
+
+/// A CSV of the kind people have: dates, prices, volumes, a name with a comma now and then.
+pub fn table(path: &Path, rows: u64) -> Result<()> {
+    let mut noise = Noise::new(7);
+    let file =
+        File::create(path).with_context(|| format!("could not create {}", path.display()))?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    writeln!(out, "id,day,ticker,open,close,volume,note")?;
+    for row in 0..rows {
+        let random = noise.next();
+        let (open, close) = (random % 100_000, (random >> 20) % 100_000);
+        writeln!(
+            out,
+            "{row},20{:02}-{:02}-{:02},T{:03},{}.{:02},{}.{:02},{},{}",
+            random % 25,
+            (random >> 8) % 12 + 1,
+            (random >> 16) % 28 + 1,
+            (random >> 24) % 500,
+            open / 100,
+            open % 100,
+            close / 100,
+            close % 100,
+            (random >> 30) % 10_000_000,
+            if random.is_multiple_of(50) {
+                "\"split, adjusted\""
+            } else {
+                "plain"
+            }
+        )?;
+    }
+    out.flush()?;
     Ok(())
 }
 

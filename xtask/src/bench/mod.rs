@@ -2,7 +2,9 @@
 //! counts is a ratio of two medians whose runs were interleaved, so that a slow minute of the
 //! machine hits both sides. Never compares with a number from another day.
 
+mod backup;
 mod catalog;
+mod convert;
 mod data;
 mod import;
 mod machine;
@@ -45,7 +47,7 @@ pub struct Bench<'a> {
     pub scratch: PathBuf,
 }
 
-const NAMES: &[&str] = &["import", "catalog", "start"];
+const NAMES: &[&str] = &["import", "catalog", "start", "convert", "backup"];
 
 pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCode> {
     let (chosen, options) = parse(place, arguments)?;
@@ -84,6 +86,8 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
             let result = match *name {
                 "import" => import::run(&bench),
                 "catalog" => catalog::run(&bench),
+                "convert" => convert::run(&bench),
+                "backup" => backup::run(&bench),
                 _ => start::run(&bench),
             };
             let _ = fs::remove_dir_all(&scratch);
