@@ -38,7 +38,10 @@ fn main() -> Result<()> {
 fn fill(root: &Path, identity: &Identity, rows: u64) -> Result<()> {
     let (store, _) = Store::create_or_open(root, identity, StoreOptions::default())?;
     drop(store);
-    let files: PathBuf = root.join("users").join(identity.folder_name()).join("files");
+    let files: PathBuf = root
+        .join("users")
+        .join(identity.folder_name())
+        .join("files");
     for row in 0..rows {
         let folder = files.join(format!("{:04}", row / 1000));
         if row % 1000 == 0 {

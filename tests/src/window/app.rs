@@ -148,7 +148,11 @@ impl<'d> Window<'d> {
     pub async fn wait_until(&self, expression: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if self.execute(&format!("return Boolean({expression})")).await? == json!(true) {
+            if self
+                .execute(&format!("return Boolean({expression})"))
+                .await?
+                == json!(true)
+            {
                 return Ok(());
             }
             if Instant::now() > deadline {

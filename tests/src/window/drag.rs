@@ -88,4 +88,3 @@ fn field(geometry: &str, name: &str) -> Option<i32> {
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
-

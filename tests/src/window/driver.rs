@@ -63,7 +63,10 @@ impl Driver {
                 self.log()
             );
             if Instant::now() > deadline {
-                bail!("tauri-driver was not ready within 10 s; it said:\n{}", self.log());
+                bail!(
+                    "tauri-driver was not ready within 10 s; it said:\n{}",
+                    self.log()
+                );
             }
             thread::sleep(Duration::from_millis(20));
         }

@@ -76,9 +76,7 @@ impl Group {
         processes()
             .into_iter()
             .filter(|pid| group_of(*pid) == Some(self.id()))
-            .filter(|pid| {
-                fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
-            })
+            .filter(|pid| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program))
             .collect()
     }
 
