@@ -35,6 +35,8 @@ const DRIVE: &[&str] = &[
     "dbus-x11",
     "gnome-keyring",
     "strace",
+    // A peer in the benches.
+    "openssl",
 ];
 
 pub fn install(purpose: Purpose) -> Result<Outcome> {
