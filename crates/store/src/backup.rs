@@ -360,7 +360,7 @@ fn expected_row(
 ) -> Result<Option<FileRecord>> {
     let sql = format!(
         "SELECT {FILE_COLUMNS} FROM user_files WHERE status <> 'trashed' AND sha256 = ? \
-         AND (name_key = ? OR metadata ->> 'restored_from' = ?) \
+         AND (name_key = ? OR (metadata ->> 'restored_from') = ?) \
          ORDER BY status = 'missing' DESC, id LIMIT 1"
     );
     match conn.query_row(&sql, [sha256, &names::name_key(safe), relative_path], |r| file_from_row(r)) {

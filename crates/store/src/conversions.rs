@@ -86,7 +86,7 @@ impl Store {
             let run = || -> duckdb::Result<Vec<ConversionRecord>> {
                 conn.prepare(&format!(
                     "SELECT c.id, c.uid, c.original_file_id, \
-                            coalesce(f.filename, c.metadata ->> 'source_name', ''), \
+                            coalesce(f.filename, (c.metadata ->> 'source_name'), ''), \
                             c.output_file_id, c.output_format, c.output_filename, \
                             coalesce(c.size_bytes, 0), coalesce(c.duration_ms, 0), \
                             epoch_us(c.converted_at), c.metadata::VARCHAR \
