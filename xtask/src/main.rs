@@ -3,6 +3,7 @@
 
 mod bench;
 mod bundle;
+mod claim;
 mod command;
 mod contract;
 mod open;
@@ -71,6 +72,7 @@ fn dispatch(mut arguments: Vec<String>) -> Result<ExitCode> {
         ("bench", rest) => bench::bench(&place, engine, rest),
         ("bundle", []) => bundle::bundle(&place, engine),
         ("contract", []) => {
+            claim::build_folder(&place)?;
             contract::write(&place, engine)?;
             Ok(ExitCode::SUCCESS)
         }

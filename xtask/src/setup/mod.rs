@@ -10,6 +10,7 @@ mod ui;
 use anyhow::Result;
 
 use crate::{
+    claim,
     place::Place,
     steps::{Outcome, Steps},
 };
@@ -49,6 +50,7 @@ pub fn all(place: &Place, steps: &mut Steps, purpose: Purpose, engine: Engine) -
 
 /// The part without which nothing can even compile.
 pub fn machine(place: &Place, steps: &mut Steps, purpose: Purpose, engine: Engine) -> Result<()> {
+    claim::build_folder(place)?;
     steps.step("System packages", || system::install(purpose))?;
     if engine == Engine::Prebuilt {
         steps.step(
