@@ -253,7 +253,7 @@ fn plain_text(head: &[u8], extension: &str, whole: bool) -> (Format, &'static st
     if wide {
         return (named.unwrap_or(Format::Other), "UTF-16 text");
     }
-    if binary(head) {
+    if binary(head, named.is_some()) {
         return (Format::Other, "binary data of an unknown kind");
     }
     let body = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
@@ -273,11 +273,13 @@ fn plain_text(head: &[u8], extension: &str, whole: bool) -> (Format, &'static st
     }
 }
 
-/// Control characters that no text has. A few NULs alone may be damage, not a format.
-fn binary(head: &[u8]) -> bool {
+/// Control characters that no text has. A few may be damage, not a format, and a
+/// name that says text is believed a little longer.
+fn binary(head: &[u8], named: bool) -> bool {
     let odd = |b: &&u8| matches!(b, 0..=8 | 14..=26 | 28..=31);
     let sample = &head[..head.len().min(4096)];
-    sample.iter().filter(odd).count() * 50 > sample.len()
+    let percent = if named { 30 } else { 2 };
+    sample.iter().filter(odd).count() * 100 > sample.len() * percent
 }
 
 fn json(body: &[u8]) -> Option<(Format, &'static str)> {

@@ -180,7 +180,7 @@ fn guess_header(sample: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -> bool {
             _ => {}
         }
     }
-    let header = pro > 0 || contra == 0;
+    let header = pro > 0 || contra == 0 || (!rest.is_empty() && years(first));
     if pro == 0 && !rest.is_empty() {
         warnings.push(if header {
             "The first row was taken as column names; nothing in the rows below settles it.".to_owned()
@@ -191,6 +191,21 @@ fn guess_header(sample: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -> bool {
         warnings.push("The only row looks like data, so the columns are named column1, column2, ….".to_owned());
     }
     header
+}
+
+/// `country,2019,2020,2021`: a word, and years that rise or fall.
+fn years(first: &[Vec<u8>]) -> bool {
+    let digits: Vec<Option<u16>> = first
+        .iter()
+        .filter(|c| kind(c) == Kind::Digits)
+        .map(|c| std::str::from_utf8(c).ok()?.trim().parse().ok().filter(|y| (1500..=2200).contains(y)))
+        .collect();
+    let rises = digits.windows(2).all(|w| w[0] < w[1]);
+    let falls = digits.windows(2).all(|w| w[0] > w[1]);
+    digits.len() >= 2
+        && digits.len() < first.len()
+        && digits.iter().all(Option::is_some)
+        && (rises || falls)
 }
 
 #[cfg(test)]
@@ -217,6 +232,7 @@ mod tests {
         assert!(sniffed("id,name\n1,x\n").header);
         assert!(sniffed("country,2019,2020\nFR,1,2\n").header);
         assert!(!sniffed("1,x\n2,y\n").header);
+        assert!(!sniffed("ann,30,40\nbob,1,2\n").header);
         assert!(sniffed("a,b\n").header);
         assert!(!sniffed("1,2\n").header);
         let open = sniffed("name,city\nAnn,Rome\n");

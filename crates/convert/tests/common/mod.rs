@@ -63,7 +63,7 @@ impl Bench {
 
 /// Every value of a table, null apart from empty.
 pub fn cells(path: &Path) -> Vec<Vec<Option<String>>> {
-    preview(path, None, 10_000_000, 0).unwrap().rows
+    preview(path, path.extension().and_then(|e| Format::from_id(e.to_str()?)), 10_000_000, 0).unwrap().rows
 }
 
 pub fn types(profile: &TableProfile) -> Vec<&str> {
