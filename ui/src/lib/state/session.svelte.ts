@@ -80,6 +80,9 @@ class Session {
   #open(session: SessionView): void {
     if (!this.app) return;
     this.#accept({ ...this.app, session });
+    // The same news may have come as an event first, with less in it.
+    if (session.new_key) this.offerKit = true;
+    if (this.notices.length === 0) this.notices = session.notice.lines;
     // The list of profiles has the new one, and its `current` has moved.
     void shell.appState().then((app) => (this.app = app), () => {});
   }
