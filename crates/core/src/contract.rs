@@ -508,7 +508,8 @@ pub struct ProfileReport {
     pub warnings: Vec<String>,
 }
 
-/// What a conversion would do; executed by its `plan_id`.
+/// What a conversion would do. Converting the same file to the same format next
+/// carries out this very plan, unless the file changed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ConversionPlanView {
@@ -538,7 +539,7 @@ pub struct CertificateColumn {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct CertificateView {
-    /// `proved`, `lossy` or `failed`.
+    /// `proved`, `lossy` or `failed`; `unknown` for a conversion of the predecessor.
     pub verdict: String,
     pub losses: Vec<LossView>,
     pub columns: Vec<CertificateColumn>,

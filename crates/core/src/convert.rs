@@ -12,7 +12,7 @@ use crate::contract::{
     JobResult, LossView, ProfileReport,
 };
 use crate::error::{CoreError, convert_error};
-use crate::jobs::{Finish, Job};
+use crate::jobs::Job;
 use crate::progress::Converting;
 use crate::session::{JobId, Session};
 use crate::text;

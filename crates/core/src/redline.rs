@@ -194,10 +194,6 @@ impl Inner {
         self.events.send(Event::Session(session.map(Session::view)));
     }
 
-    pub(crate) fn cached(&self, store_name: &str) -> Option<Session> {
-        self.sessions.lock().get(store_name).cloned()
-    }
-
     pub(crate) fn drop_session(&self, store_name: &str) {
         self.sessions.lock().remove(store_name);
     }

@@ -8,46 +8,45 @@ use crate::text;
 
 /// `name` is the source, as its owner knows it.
 pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
-    let new = CoreError::new;
     let could_not = |why: String| format!("Could not convert \"{name}\": {why}.");
     match error {
-        ConvertError::Unreadable { what, seen } => new(
+        ConvertError::Unreadable { what, seen } => CoreError::new(
             Code::Malformed,
             format!("Could not read \"{name}\" as {what}: {}.", bare(&seen)),
             "The file is kept as it is. If its format is another, give it the extension of that format.",
         ),
-        ConvertError::Unsupported { from, to } => new(
+        ConvertError::Unsupported { from, to } => CoreError::new(
             Code::Unsupported,
             format!("There is no conversion from {from} to {to} in this version."),
             "The details of the file list the formats it can be converted to.",
         ),
-        ConvertError::Malformed { line, column, detail } => new(
+        ConvertError::Malformed { line, column, detail } => CoreError::new(
             Code::Malformed,
             could_not(format!("line {}, field {column}: {}", text::grouped(line), bare(&detail))),
             "Correct that line in the source and add the file again; nothing was written.",
         ),
         ConvertError::Cancelled => {
-            new(Code::Cancelled, "Cancelled.", "Nothing was written; the source is as it was.")
+            CoreError::new(Code::Cancelled, "Cancelled.", "Nothing was written; the source is as it was.")
         }
         ConvertError::DiskFull { needed: 0 } => {
-            new(Code::DiskFull, could_not("the disk is full".to_owned()), "Free some space or move the store in Settings.")
+            CoreError::new(Code::DiskFull, could_not("the disk is full".to_owned()), "Free some space or move the store in Settings.")
         }
-        ConvertError::DiskFull { needed } => new(
+        ConvertError::DiskFull { needed } => CoreError::new(
             Code::DiskFull,
             could_not(format!("the disk is full (needs about {})", text::bytes(needed))),
             "Free some space or move the store in Settings.",
         ),
-        ConvertError::SourceChanged => new(
+        ConvertError::SourceChanged => CoreError::new(
             Code::SourceChanged,
             could_not("it changed while it was read".to_owned()),
             "Try again once the program that writes it is done.",
         ),
-        ConvertError::DestExists => new(
+        ConvertError::DestExists => CoreError::new(
             Code::AlreadyExists,
             could_not("a file with the name of the result exists already".to_owned()),
             "Choose another name.",
         ),
-        ConvertError::OutOfMemory { limit, detail } => new(
+        ConvertError::OutOfMemory { limit, detail } => CoreError::new(
             Code::Unsupported,
             could_not(format!("it does not fit in {} of memory ({})", text::bytes(limit), bare(&detail))),
             "Close other programs and try again; very long rows need the most.",
@@ -64,13 +63,13 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
                 0 => String::new(),
                 _ => format!(" in {}", columns.join(", ")),
             };
-            new(
+            CoreError::new(
                 Code::NotProved,
                 could_not(format!("the result differed from the source{which}, and was removed")),
                 "Nothing was kept. Report this with a sample of the file, if you can share one.",
             )
         }
-        ConvertError::Io(source) => new(
+        ConvertError::Io(source) => CoreError::new(
             match source.kind() {
                 std::io::ErrorKind::NotFound => Code::SourceVanished,
                 _ => super::from_license::io_code(&source),
@@ -78,11 +77,11 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             could_not(bare(&source.to_string())),
             "Check the disk and the permissions of the data folder, then try again.",
         ),
-        ConvertError::Engine { detail } => new(
+        ConvertError::Engine { detail } => CoreError::new(
             Code::Internal,
             could_not(format!("the engine refused ({})", bare(&detail))),
             "Try again; if it stays, report it with a sample of the file, if you can share one.",
         ),
-        other => new(Code::Internal, could_not(bare(&other.to_string())), "Try again."),
+        other => CoreError::new(Code::Internal, could_not(bare(&other.to_string())), "Try again."),
     }
 }

@@ -32,33 +32,32 @@ impl From<StoreError> for CoreError {
 }
 
 pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
-    let new = CoreError::new;
     match error {
         StoreError::Busy { pid, holder } => {
             let holder = if holder.is_empty() { "another program" } else { &holder };
             let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
-            new(
+            CoreError::new(
                 Code::StoreBusy,
                 format!("The store is in use by {holder}{process}."),
                 "Try again in a moment, or close the other program.",
             )
         }
-        StoreError::NoStore => new(
+        StoreError::NoStore => CoreError::new(
             Code::NotSignedInHere,
             "This license key was never signed in on this machine.",
             "Sign in with it in the window, or with `redline login`.",
         ),
-        StoreError::WrongOwner => new(
+        StoreError::WrongOwner => CoreError::new(
             Code::KeyRefused,
             "The folder of this store belongs to another license key.",
             "Sign in with the key that made it, or move the folder away.",
         ),
-        StoreError::NotFound => new(
+        StoreError::NotFound => CoreError::new(
             Code::NotFound,
             "There is no such file in this store.",
             "It may have been deleted; the list shows what there is.",
         ),
-        StoreError::DiskFull { name, needed: 0, .. } => new(
+        StoreError::DiskFull { name, needed: 0, .. } => CoreError::new(
             Code::DiskFull,
             format!("The disk is full: {name}."),
             "Free some space or move the store in Settings.",
@@ -69,65 +68,65 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
                 _ => "Free some space or move the store in Settings.",
             };
             let amounts = format!("needs {}, {} free", text::bytes(needed), text::bytes(free));
-            new(Code::DiskFull, format!("{}: the disk is full ({amounts}).", doing.to(&name)), hint)
+            CoreError::new(Code::DiskFull, format!("{}: the disk is full ({amounts}).", doing.to(&name)), hint)
         }
-        StoreError::ReadOnly { what } => new(
+        StoreError::ReadOnly { what } => CoreError::new(
             Code::ReadOnly,
             format!("{} cannot be written to.", text::sentence(&what)),
             "Check the permissions of the folder and of its disk.",
         ),
-        StoreError::SourceVanished { name } => new(
+        StoreError::SourceVanished { name } => CoreError::new(
             Code::SourceVanished,
             format!("{}: it is not there any more.", doing.to(&name)),
             "If it was moved, add it from its new place.",
         ),
-        StoreError::SourceChanged { name } => new(
+        StoreError::SourceChanged { name } => CoreError::new(
             Code::SourceChanged,
             format!("{}: it changed while it was read.", doing.to(&name)),
             "Try again once the program that writes it is done.",
         ),
-        StoreError::SourceUnreadable { name, detail } => new(
+        StoreError::SourceUnreadable { name, detail } => CoreError::new(
             Code::Unreadable,
             format!("{}: it cannot be read ({}).", doing.to(&name), bare(&detail)),
             "Check that you may read it, and that its disk is connected.",
         ),
-        StoreError::NotAFile { name, kind } => new(
+        StoreError::NotAFile { name, kind } => CoreError::new(
             Code::Unsupported,
             format!("{}: it is {kind}, not a file.", doing.to(&name)),
             "Only files and folders can be stored.",
         ),
-        StoreError::BadName { name, why } => new(
+        StoreError::BadName { name, why } => CoreError::new(
             Code::BadName,
             format!("\"{name}\" cannot be a name: {why}."),
             "Rename it and try again.",
         ),
-        StoreError::DestExists { name } => new(
+        StoreError::DestExists { name } => CoreError::new(
             Code::AlreadyExists,
             format!("\"{name}\" exists already; nothing was overwritten."),
             "Choose another name or folder.",
         ),
-        StoreError::Damaged { what, detail } => new(
+        StoreError::Damaged { what, detail } => CoreError::new(
             Code::Damaged,
             format!("{} is damaged: {}.", text::sentence(&what), bare(&detail)),
             "Nothing was deleted. Run `redline verify`, and restore from the backup what it names.",
         ),
-        StoreError::LinkInStore { name } => new(
+        StoreError::LinkInStore { name } => CoreError::new(
             Code::Unreadable,
             format!("\"{name}\" in the store is a link, and links there are not followed."),
             "Remove the link, or put the file itself in its place.",
         ),
         StoreError::Cancelled => cancelled(),
-        StoreError::TooNew { found, known } => new(
+        StoreError::TooNew { found, known } => CoreError::new(
             Code::TooNew,
             format!("The store was written by a newer Redline (schema {found}; this one knows {known})."),
             "Update Redline on this machine.",
         ),
-        StoreError::Io { what, source } => new(
+        StoreError::Io { what, source } => CoreError::new(
             super::from_license::io_code(&source),
             format!("{}: {}.", text::sentence(&what), bare(&source.to_string())),
             "Check the disk and the permissions of the data folder, then try again.",
         ),
-        StoreError::Catalog { what, detail } => new(
+        StoreError::Catalog { what, detail } => CoreError::new(
             Code::Internal,
             format!("The catalog of the store failed: {what} ({}).", bare(&detail)),
             "Try again; `redline doctor` shows the state of the store.",

@@ -25,6 +25,8 @@ pub(crate) struct Job {
 struct Shown {
     view: JobView,
     meter: Meter,
+    /// The outcome is known; only its record is still to be written.
+    ending: bool,
 }
 
 impl Job {
@@ -55,6 +57,7 @@ impl Job {
                     result: None,
                 },
                 meter: Meter::default(),
+                ending: false,
             }),
             over: Condvar::new(),
         }
@@ -96,7 +99,7 @@ impl Job {
         self.shown.lock().view.can_cancel = false;
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.shown.lock().view.state != JobState::Running
     }
 
@@ -108,7 +111,10 @@ impl Job {
     /// Brings what is shown up to date; answers it if anything changed.
     pub(super) fn refresh(&self) -> Option<JobView> {
         let mut shown = self.shown.lock();
-        let Shown { view, meter } = &mut *shown;
+        if shown.ending {
+            return None;
+        }
+        let Shown { view, meter, .. } = &mut *shown;
         let done = Done {
             bytes: self.bytes_done.load(Ordering::Relaxed),
             items: self.items_done.load(Ordering::Relaxed),
@@ -116,19 +122,20 @@ impl Job {
         let before = view.clone();
         view.bytes_done = done.bytes;
         view.items_done = done.items;
-        if view.state == JobState::Running {
-            meter.sample(self.began.elapsed(), done);
-            view.rate = meter.rate();
-            let left = |total: Option<u64>, done: u64| total.map(|total| total.saturating_sub(done));
-            view.left = meter.left(left(view.bytes_total, done.bytes), left(view.items_total, done.items));
-        }
+        meter.sample(self.began.elapsed(), done);
+        view.rate = meter.rate();
+        let left = |total: Option<u64>, done: u64| total.map(|total| total.saturating_sub(done));
+        view.left = meter.left(left(view.bytes_total, done.bytes), left(view.items_total, done.items));
         (*view != before).then(|| view.clone())
     }
 
-    /// Writes the outcome in; whoever waits goes on only at [`Job::release`].
+    /// Writes the outcome in and ends the watch; whoever waits for the job goes on
+    /// only at [`Job::release`], when its record is written, too.
     pub(super) fn finish(&self, finish: Finish) -> JobView {
         self.refresh();
         let mut shown = self.shown.lock();
+        shown.ending = true;
+        self.over.notify_all();
         let view = &mut shown.view;
         view.phase.clear();
         view.rate = None;
@@ -148,18 +155,20 @@ impl Job {
         self.over.notify_all();
     }
 
-    /// Waits for the end, at most `limit`; answers whether it came.
-    pub(super) fn wait(&self, limit: Option<Duration>) -> bool {
+    /// Waits until the job is over.
+    pub(super) fn wait(&self) {
         let mut shown = self.shown.lock();
         while shown.view.state == JobState::Running {
-            match limit {
-                Some(limit) => {
-                    self.over.wait_for(&mut shown, limit);
-                    break;
-                }
-                None => self.over.wait(&mut shown),
-            }
+            self.over.wait(&mut shown);
         }
-        shown.view.state != JobState::Running
+    }
+
+    /// Waits for one look's time; answers whether there is nothing more to look at.
+    pub(super) fn tick(&self, time: Duration) -> bool {
+        let mut shown = self.shown.lock();
+        if !shown.ending {
+            self.over.wait_for(&mut shown, time);
+        }
+        shown.ending
     }
 }

@@ -141,6 +141,10 @@ impl Jobs {
             )
         });
         let over = job.finish(finish);
+        // The watch writes records, too, and its last must not come after ours.
+        if let Ok(watch) = watch {
+            let _ = watch.join();
+        }
         if lock.is_some() {
             let written = self.records.write(&over);
             if let Err(error) = written {
@@ -150,9 +154,6 @@ impl Jobs {
         drop(lock);
         self.records.answered_cancel(id);
         job.release(over.state);
-        if let Ok(watch) = watch {
-            let _ = watch.join();
-        }
         self.events.send(Event::Job(over.clone()));
         self.records.prune();
         self.forget_oldest();
@@ -163,7 +164,7 @@ impl Jobs {
     fn watch(&self, job: &Job, recorded: bool) {
         let mut last_record = Instant::now();
         let mut unrecorded = false;
-        while !job.wait(Some(TICK)) {
+        while !job.tick(TICK) {
             let id = match job.refresh() {
                 Some(view) => {
                     unrecorded = true;
@@ -178,7 +179,7 @@ impl Jobs {
             if !job.is_cancelled() && self.records.cancel_asked(&id) {
                 job.cancel();
             }
-            if unrecorded && last_record.elapsed() >= RECORD_EVERY && !job.is_over() {
+            if unrecorded && last_record.elapsed() >= RECORD_EVERY {
                 let _ = self.records.write(&job.view());
                 last_record = Instant::now();
                 unrecorded = false;
@@ -249,7 +250,7 @@ impl Jobs {
     pub(crate) fn wait(&self, id: &str) -> Result<JobView, CoreError> {
         let here = self.here.lock().get(id).cloned();
         if let Some(job) = here {
-            job.wait(None);
+            job.wait();
             return Ok(job.view());
         }
         loop {
