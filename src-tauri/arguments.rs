@@ -107,12 +107,21 @@ mod tests {
         let Launch::Open(paths) = parse_in("/w", &["file:///tmp/q%203.csv", "http://x/y"]) else {
             panic!("paths expected");
         };
-        assert_eq!(paths, [PathBuf::from("/tmp/q 3.csv"), PathBuf::from("/w/http://x/y")]);
+        assert_eq!(
+            paths,
+            [
+                PathBuf::from("/tmp/q 3.csv"),
+                PathBuf::from("/w/http://x/y")
+            ]
+        );
     }
 
     #[test]
     fn a_dash_is_an_option_until_two_dashes_say_otherwise() {
-        assert_eq!(parse_in("/w", &["--colour"]), Launch::Unknown("--colour".into()));
+        assert_eq!(
+            parse_in("/w", &["--colour"]),
+            Launch::Unknown("--colour".into())
+        );
         assert_eq!(
             parse_in("/w", &["--", "-h"]),
             Launch::Open(vec![PathBuf::from("/w/-h")])

@@ -11,7 +11,8 @@ fn main() {
     println!("cargo:rerun-if-changed=ui/dist");
     println!("cargo:rerun-if-changed=icons");
     if !page.exists() {
-        let made = std::fs::create_dir_all("ui/dist").and_then(|()| std::fs::write(page, PLACEHOLDER));
+        let made =
+            std::fs::create_dir_all("ui/dist").and_then(|()| std::fs::write(page, PLACEHOLDER));
         if let Err(error) = made {
             println!("cargo:warning=could not write {}: {error}", page.display());
         }

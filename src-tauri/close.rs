@@ -72,7 +72,10 @@ fn question(jobs: &[JobView]) -> String {
     const AFTER: &str = "What is stored already stays stored. A backup goes on where it stopped.";
     match jobs {
         [only] => format!("“{}” is running. Quit and stop it?\n\n{AFTER}", only.title),
-        many => format!("{} jobs are running. Quit and stop them?\n\n{AFTER}", many.len()),
+        many => format!(
+            "{} jobs are running. Quit and stop them?\n\n{AFTER}",
+            many.len()
+        ),
     }
 }
 

@@ -74,5 +74,8 @@ fn dialog(app: &AppHandle) -> FileDialogBuilder<tauri::Wry> {
 }
 
 fn to_paths(chosen: Vec<FilePath>) -> Vec<PathBuf> {
-    chosen.into_iter().filter_map(|path| path.into_path().ok()).collect()
+    chosen
+        .into_iter()
+        .filter_map(|path| path.into_path().ok())
+        .collect()
 }

@@ -112,7 +112,10 @@ fn catch_up(shell: &Shell, waiting: &mut Gathered) {
     waiting.add(Event::History);
     waiting.add(Event::Backup);
     if let Some(session) = shell.core_now().and_then(|core| core.session().ok()) {
-        session.jobs().into_iter().for_each(|job| waiting.add(Event::Job(job)));
+        session
+            .jobs()
+            .into_iter()
+            .for_each(|job| waiting.add(Event::Job(job)));
     }
 }
 
@@ -195,7 +198,14 @@ mod tests {
     #[test]
     fn the_newest_of_each_matter_is_kept_in_order() {
         let mut gathered = Gathered::default();
-        for event in [job("a", 1), Event::Files, job("b", 1), job("a", 2), Event::Files, job("a", 3)] {
+        for event in [
+            job("a", 1),
+            Event::Files,
+            job("b", 1),
+            job("a", 2),
+            Event::Files,
+            job("a", 3),
+        ] {
             gathered.add(event);
         }
         assert_eq!(gathered.take(), [job("a", 3), Event::Files, job("b", 1)]);
@@ -206,11 +216,15 @@ mod tests {
     fn no_notice_swallows_another() {
         let mut gathered = Gathered::default();
         for line in ["one", "two"] {
-            gathered.add(Event::Notice(OpenNotice { lines: vec![line.into()] }));
+            gathered.add(Event::Notice(OpenNotice {
+                lines: vec![line.into()],
+            }));
         }
         assert_eq!(
             gathered.take(),
-            [Event::Notice(OpenNotice { lines: vec!["one".into(), "two".into()] })]
+            [Event::Notice(OpenNotice {
+                lines: vec!["one".into(), "two".into()]
+            })]
         );
     }
 }

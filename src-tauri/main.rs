@@ -98,13 +98,20 @@ fn run(handed_over: Vec<std::path::PathBuf>) -> anyhow::Result<i32> {
         .build(tauri::generate_context!())?;
     Ok(app.run_return(|app, event| match event {
         tauri::RunEvent::WindowEvent { event, .. } => window::happened(app, &event),
-        tauri::RunEvent::ExitRequested { code: None, api, .. } if close::must_ask(app) => {
+        tauri::RunEvent::ExitRequested {
+            code: None, api, ..
+        } if close::must_ask(app) => {
             api.prevent_exit();
             close::ask(app);
         }
         #[cfg(target_os = "macos")]
         tauri::RunEvent::Opened { urls } => {
-            drops::accept(app, urls.iter().filter_map(|url| url.to_file_path().ok()).collect());
+            drops::accept(
+                app,
+                urls.iter()
+                    .filter_map(|url| url.to_file_path().ok())
+                    .collect(),
+            );
         }
         _ => {}
     }))

@@ -61,8 +61,14 @@ impl Offered {
         Ok(offered)
     }
 
-    /// What the tokens stand for, in order; all of them or an error.
-    pub fn redeem(&self, tokens: &[String]) -> Result<Vec<SourcePath>, CoreError> {
+    /// What the tokens stand for, in order; all of them or an error. `elsewhere`
+    /// knows tokens that were not given out here: core's, for single files of a
+    /// dropped folder.
+    pub fn redeem(
+        &self,
+        tokens: &[String],
+        elsewhere: impl Fn(&str) -> Option<SourcePath>,
+    ) -> Result<Vec<SourcePath>, CoreError> {
         if tokens.is_empty() {
             return Err(CoreError::bad_request(
                 "No file was named to store.",
@@ -71,20 +77,21 @@ impl Offered {
         }
         let mut table = self.table.lock();
         table.drop_old(self.most, self.kept);
-        tokens
-            .iter()
-            .map(|token| match table.by_token.get(token) {
-                Some((path, _)) => Ok(SourcePath {
-                    path: path.clone(),
-                    token: Some(token.clone()),
-                }),
-                None => Err(CoreError::new(
-                    Code::NotFound,
-                    "What was added is no longer on offer.",
-                    "Drop the files on the window again, or choose them with Add.",
-                )),
-            })
-            .collect()
+        let find = |token: &String| match table.by_token.get(token) {
+            Some((path, _)) => Some(SourcePath {
+                path: path.clone(),
+                token: Some(token.clone()),
+            }),
+            None => elsewhere(token),
+        };
+        let found: Option<Vec<SourcePath>> = tokens.iter().map(find).collect();
+        found.ok_or_else(|| {
+            CoreError::new(
+                Code::NotFound,
+                "What was added is no longer on offer.",
+                "Drop the files on the window again, or choose them with Add.",
+            )
+        })
     }
 
     /// Takes back everything on offer.
@@ -112,8 +119,10 @@ impl Table {
 
 /// The last part of the path: what a person would call it.
 pub fn shown_name(path: &Path) -> String {
-    path.file_name()
-        .map_or_else(|| "this folder".into(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || "this folder".into(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 fn new_token() -> String {
@@ -123,6 +132,10 @@ fn new_token() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn nothing(_: &str) -> Option<SourcePath> {
+        None
+    }
 
     fn a_file(folder: &Path, name: &str) -> PathBuf {
         let path = folder.join(name);
@@ -137,15 +150,25 @@ mod tests {
         let offered = Offered::default();
         let file = offered.offer(path.clone()).unwrap();
         let whole = offered.offer(folder.path().to_owned()).unwrap();
-        assert_eq!((file.name.as_str(), file.is_folder, file.size_bytes), ("q 3.csv", false, Some(8)));
+        assert_eq!(
+            (file.name.as_str(), file.is_folder, file.size_bytes),
+            ("q 3.csv", false, Some(8))
+        );
         assert_eq!((whole.is_folder, whole.size_bytes), (true, None));
         let told = serde_json::to_string(&[&file, &whole]).unwrap();
         assert!(!told.contains(&*folder.path().parent().unwrap().to_string_lossy()));
-        let sources = offered.redeem(&[file.token.clone()]).unwrap();
+        let sources = offered.redeem(&[file.token.clone()], nothing).unwrap();
         assert_eq!(sources[0].path, path);
         assert_eq!(sources[0].token.as_ref(), Some(&file.token));
+        let again = offered.redeem(&["again-1".to_owned()], |token| {
+            Some(SourcePath {
+                path: "/elsewhere".into(),
+                token: Some(token.to_owned()),
+            })
+        });
+        assert_eq!(again.unwrap()[0].path, Path::new("/elsewhere"));
         // Not used up: a failed file can be tried again.
-        assert!(offered.redeem(&[file.token]).is_ok());
+        assert!(offered.redeem(&[file.token], nothing).is_ok());
     }
 
     #[test]
@@ -154,10 +177,15 @@ mod tests {
         let offered = Offered::default();
         let real = offered.offer(a_file(folder.path(), "a.csv")).unwrap().token;
         for guess in ["", "0", "/etc/passwd", &"0".repeat(32)] {
-            let error = offered.redeem(&[real.clone(), guess.to_owned()]).unwrap_err();
+            let error = offered
+                .redeem(&[real.clone(), guess.to_owned()], nothing)
+                .unwrap_err();
             assert_eq!(error.code(), Code::NotFound);
         }
-        assert_eq!(offered.redeem(&[]).unwrap_err().code(), Code::BadRequest);
+        assert_eq!(
+            offered.redeem(&[], nothing).unwrap_err().code(),
+            Code::BadRequest
+        );
         assert!(offered.offer(folder.path().join("gone.csv")).is_err());
     }
 
@@ -166,14 +194,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = a_file(folder.path(), "a.csv");
         let few = Offered::limited(2, KEPT);
-        let tokens: Vec<String> = (0..3).map(|_| few.offer(path.clone()).unwrap().token).collect();
-        assert!(few.redeem(&tokens[..1]).is_err());
-        assert_eq!(few.redeem(&tokens[1..]).unwrap().len(), 2);
+        let tokens: Vec<String> = (0..3)
+            .map(|_| few.offer(path.clone()).unwrap().token)
+            .collect();
+        assert!(few.redeem(&tokens[..1], nothing).is_err());
+        assert_eq!(few.redeem(&tokens[1..], nothing).unwrap().len(), 2);
         few.clear();
-        assert!(few.redeem(&tokens[2..]).is_err());
+        assert!(few.redeem(&tokens[2..], nothing).is_err());
         let brief = Offered::limited(10, Duration::ZERO);
         let token = brief.offer(path).unwrap().token;
-        assert!(brief.redeem(&[token]).is_err());
+        assert!(brief.redeem(&[token], nothing).is_err());
     }
 
     #[test]

@@ -54,7 +54,13 @@ pub fn restore(app: &AppHandle, window: &WebviewWindow) {
     let placed = window
         .set_size(PhysicalSize::new(placement.width, placement.height))
         .and_then(|()| window.set_position(PhysicalPosition::new(placement.x, placement.y)))
-        .and_then(|()| if placement.maximized { window.maximize() } else { Ok(()) });
+        .and_then(|()| {
+            if placement.maximized {
+                window.maximize()
+            } else {
+                Ok(())
+            }
+        });
     if let Err(error) = placed {
         tracing::debug!(%error, "could not put the window where it was");
     }
@@ -65,7 +71,8 @@ pub fn remember(app: &AppHandle) {
     let Some(window) = app.get_webview_window(window::LABEL) else {
         return;
     };
-    let (Ok(at), Ok(size), Some(path)) = (window.outer_position(), window.inner_size(), file(app)) else {
+    let (Ok(at), Ok(size), Some(path)) = (window.outer_position(), window.inner_size(), file(app))
+    else {
         return;
     };
     let maximized = window.is_maximized().unwrap_or(false);
@@ -111,7 +118,13 @@ mod tests {
     const SCREEN: (i32, i32, u32, u32) = (0, 0, 1440, 900);
 
     fn at(x: i32, y: i32, width: u32, height: u32) -> Placement {
-        Placement { x, y, width, height, maximized: false }
+        Placement {
+            x,
+            y,
+            width,
+            height,
+            maximized: false,
+        }
     }
 
     #[test]
@@ -120,8 +133,14 @@ mod tests {
         assert!(at(-1000, 0, 1280, 800).is_within_reach(SCREEN));
         assert!(!at(-1279, 0, 1280, 800).is_within_reach(SCREEN));
         assert!(!at(3000, 0, 1280, 800).is_within_reach(SCREEN));
-        assert!(!at(0, -60, 1280, 800).is_within_reach(SCREEN), "its title could not be grabbed");
-        assert!(!at(0, 0, 2560, 1400).is_within_reach(SCREEN), "larger than the screen");
+        assert!(
+            !at(0, -60, 1280, 800).is_within_reach(SCREEN),
+            "its title could not be grabbed"
+        );
+        assert!(
+            !at(0, 0, 2560, 1400).is_within_reach(SCREEN),
+            "larger than the screen"
+        );
         assert!(!at(i32::MAX, i32::MAX, u32::MAX, u32::MAX).is_within_reach(SCREEN));
     }
 }

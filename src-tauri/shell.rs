@@ -71,7 +71,11 @@ impl Shell {
         }
         match self.0.core.get() {
             Some(opened) => opened.as_ref().map_err(Clone::clone),
-            None => Err(CoreError::new(Code::Internal, "Redline is still starting.", "Try again.")),
+            None => Err(CoreError::new(
+                Code::Internal,
+                "Redline is still starting.",
+                "Try again.",
+            )),
         }
     }
 

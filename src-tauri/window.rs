@@ -23,7 +23,7 @@ pub fn create(app: &AppHandle, theme: Theme) -> tauri::Result<WebviewWindow> {
         .ok_or(tauri::Error::WindowNotFound)?;
     let window = WebviewWindowBuilder::from_config(app, &config)?
         .theme(as_tauri(theme))
-        .background_color(backdrop(theme))
+        .background_color(backdrop(theme == Theme::Dark))
         .on_navigation(is_own_page)
         .on_new_window(|url, _| {
             tracing::warn!(scheme = url.scheme(), "refused to open a window");
@@ -32,6 +32,9 @@ pub fn create(app: &AppHandle, theme: Theme) -> tauri::Result<WebviewWindow> {
         .on_permission_request(|_, _| PermissionResponse::Deny)
         .on_download(|_, _| false)
         .build()?;
+    if theme == Theme::System {
+        match_backdrop(&window);
+    }
     placement::restore(app, &window);
     Ok(window)
 }
@@ -52,12 +55,13 @@ fn is_own_page(url: &Url) -> bool {
     own
 }
 
-/// What the window shows before the page has painted, so that a start in the dark
-/// does not flash.
-fn backdrop(theme: Theme) -> Color {
-    match theme {
-        Theme::Dark => Color(0x14, 0x16, 0x1a, 0xff),
-        Theme::Light | Theme::System => Color(0xf6, 0xf6, 0xf4, 0xff),
+/// What the window shows where the page has not painted yet, so that neither a
+/// start nor a resize flashes. The page's own ground, see ui/src/tokens.css.
+fn backdrop(dark: bool) -> Color {
+    if dark {
+        Color(0x13, 0x13, 0x12, 0xff)
+    } else {
+        Color(0xf7, 0xf6, 0xf3, 0xff)
     }
 }
 
@@ -70,10 +74,22 @@ fn as_tauri(theme: Theme) -> Option<tauri::Theme> {
 }
 
 pub fn set_theme(app: &AppHandle, theme: Theme) {
-    if let Some(window) = app.get_webview_window(LABEL)
-        && let Err(error) = window.set_theme(as_tauri(theme))
-    {
+    let Some(window) = app.get_webview_window(LABEL) else {
+        return;
+    };
+    if let Err(error) = window.set_theme(as_tauri(theme)) {
         tracing::warn!(%error, "could not change the window's theme");
+    }
+    match_backdrop(&window);
+}
+
+/// Puts the backdrop of the theme that the window has now behind the page.
+fn match_backdrop(window: &WebviewWindow) {
+    let dark = window
+        .theme()
+        .is_ok_and(|theme| theme == tauri::Theme::Dark);
+    if let Err(error) = window.set_background_color(Some(backdrop(dark))) {
+        tracing::debug!(%error, "could not change the window's backdrop");
     }
 }
 

@@ -14,7 +14,9 @@ pub async fn backup_status(shell: State<'_, Shell>) -> Answer<BackupStatus> {
 
 #[tauri::command]
 pub async fn set_bucket(shell: State<'_, Shell>, setup: BucketSetup) -> Answer<BucketView> {
-    shell.with_session(|session| session.set_bucket(setup)).await
+    shell
+        .with_session(|session| session.set_bucket(setup))
+        .await
 }
 
 #[tauri::command]

@@ -18,7 +18,9 @@ pub async fn plan_conversion(
 
 #[tauri::command]
 pub async fn convert_file(shell: State<'_, Shell>, id: i64, to: String) -> Answer<String> {
-    shell.with_session(move |session| session.convert(id, &to)).await
+    shell
+        .with_session(move |session| session.convert(id, &to))
+        .await
 }
 
 #[tauri::command]

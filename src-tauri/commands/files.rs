@@ -1,6 +1,8 @@
 //! The files screen. Files come in by token and are named by id.
 
-use redline_core::{FilePage, FileQuery, FileView, OfferedPath, OnDuplicate, StoreStats, TypeCount};
+use redline_core::{
+    FilePage, FileQuery, FileView, OfferedPath, OnDuplicate, StoreStats, TypeCount,
+};
 use tauri::{AppHandle, State};
 
 use crate::dialogs::{self, Pick};
@@ -8,7 +10,9 @@ use crate::shell::{Answer, Shell};
 
 #[tauri::command]
 pub async fn list_files(shell: State<'_, Shell>, query: FileQuery) -> Answer<FilePage> {
-    shell.with_session(move |session| session.list(&query)).await
+    shell
+        .with_session(move |session| session.list(&query))
+        .await
 }
 
 #[tauri::command]
@@ -37,9 +41,13 @@ pub async fn import_offered(
     tokens: Vec<String>,
     on_duplicate: Option<OnDuplicate>,
 ) -> Answer<String> {
-    let sources = shell.offered().redeem(&tokens).map_err(|error| error.report())?;
+    let desk = shell.inner().clone();
     shell
-        .with_session(move |session| session.import(sources, on_duplicate))
+        .with_session(move |session| {
+            let known_to_core = |token: &str| session.source_of(token);
+            let sources = desk.offered().redeem(&tokens, known_to_core)?;
+            session.import(sources, on_duplicate)
+        })
         .await
 }
 
@@ -60,7 +68,9 @@ pub async fn save_copies(
 
 #[tauri::command]
 pub async fn delete_files(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<u64> {
-    shell.with_session(move |session| session.delete(&ids)).await
+    shell
+        .with_session(move |session| session.delete(&ids))
+        .await
 }
 
 /// How many came back.

@@ -12,10 +12,14 @@ pub async fn jobs(shell: State<'_, Shell>) -> Answer<Vec<JobView>> {
 
 #[tauri::command]
 pub async fn cancel_job(shell: State<'_, Shell>, id: String) -> Answer<()> {
-    shell.with_session(move |session| session.cancel_job(&id)).await
+    shell
+        .with_session(move |session| session.cancel_job(&id))
+        .await
 }
 
 #[tauri::command]
 pub async fn dismiss_job(shell: State<'_, Shell>, id: String) -> Answer<()> {
-    shell.with_session(move |session| session.dismiss_job(&id)).await
+    shell
+        .with_session(move |session| session.dismiss_job(&id))
+        .await
 }

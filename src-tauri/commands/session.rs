@@ -21,7 +21,9 @@ pub async fn retry_keyring(shell: State<'_, Shell>) -> Answer<AppState> {
 
 #[tauri::command]
 pub async fn sign_in(shell: State<'_, Shell>, request: SignInRequest) -> Answer<SessionView> {
-    shell.with_core(|core| Ok(core.sign_in(request)?.view())).await
+    shell
+        .with_core(|core| Ok(core.sign_in(request)?.view()))
+        .await
 }
 
 #[tauri::command]
@@ -46,7 +48,9 @@ pub async fn sign_out(shell: State<'_, Shell>) -> Answer<AppState> {
 
 #[tauri::command]
 pub async fn forget_profile(shell: State<'_, Shell>, name: String) -> Answer<AppState> {
-    shell.with_core(move |core| core.forget_profile(&name)).await
+    shell
+        .with_core(move |core| core.forget_profile(&name))
+        .await
 }
 
 #[tauri::command]
@@ -55,7 +59,9 @@ pub async fn rename_profile(
     name: String,
     label: String,
 ) -> Answer<AppState> {
-    shell.with_core(move |core| core.rename_profile(&name, &label)).await
+    shell
+        .with_core(move |core| core.rename_profile(&name, &label))
+        .await
 }
 
 /// Asks where, and writes the kit there. False when no place was chosen.
