@@ -12,6 +12,7 @@ use crate::routes::{convert, download, events, files, jobs, machine, openapi, ov
 use crate::state::Shared;
 
 pub(crate) struct Endpoint {
+    #[cfg_attr(not(test), expect(dead_code, reason = "what the description is checked against"))]
     pub method: &'static str,
     pub path: &'static str,
     answer: MethodRouter<Shared>,

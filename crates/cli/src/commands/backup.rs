@@ -5,7 +5,7 @@
 
 use std::io::IsTerminal;
 
-use redline_core::{BucketSetup, BucketView, FailedFile};
+use redline_core::{BucketSetup, BucketView, FailedFile, KeptIn};
 use serde_json::json;
 
 use super::json as to_json;
@@ -41,13 +41,17 @@ fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
         session.set_bucket_from_env_file(env)?
     };
     let outcome = checked(app, &bucket)?;
-    if outcome == status::DONE
-        && let Some(file) = env
-    {
-        app.out.note(&format!(
-            "The secrets are kept safely now. Delete \"{}\", which still has them in the clear.",
-            words::name(&file.to_string_lossy())
-        ));
+    if outcome == status::DONE {
+        match (session.view().profile.kept_in, env) {
+            (KeptIn::Environment | KeptIn::SessionOnly, _) => app.out.note(
+                "The secrets were not kept, since the key is not either. Other commands need S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY in the environment; `redline login` keeps both.",
+            ),
+            (_, Some(file)) => app.out.note(&format!(
+                "The secrets are kept safely now. Delete \"{}\", which still has them in the clear.",
+                words::name(&file.to_string_lossy())
+            )),
+            (_, None) => {}
+        }
     }
     Ok(outcome)
 }

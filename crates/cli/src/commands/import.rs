@@ -3,7 +3,7 @@
 //! Nothing grows with the number of files: what is stored is written out at once,
 //! what was skipped or failed waits in a spool that moves to disk.
 
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Seek, Write};
 
 use redline_core::{Code, FailedFile, FileView, ImportEvents, OnDuplicate, SkippedFile};
 use serde_json::{Value, json};
@@ -230,7 +230,7 @@ fn close_json(out: &Out, counts: &Counts, skipped: SpooledTempFile, failed: Spoo
     for (name, mut spool) in [("skipped", skipped), ("failed", failed)] {
         out.raw(&format!("],\"{name}\":["))?;
         spool.rewind()?;
-        out.write(|to| io::copy(&mut spool.by_ref(), to).map(drop))?;
+        out.write(|to| io::copy(&mut spool, to).map(drop))?;
     }
     out.raw("]")?;
     if let Some(notice) = out.take_notice() {

@@ -1,0 +1,157 @@
+//! The command line against a real S3 server of its own: set up, back up, restore on
+//! an empty machine.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use redline_tests::s3::{ACCESS_KEY, Options, REGION, SECRET_KEY, TestS3};
+use serde_json::{Value, json};
+
+const KEY: &str = "RL-TESTCLIB-ACKUPAAA-AAAAAAAA";
+
+/// A machine: folders of its own, the key in the environment.
+struct Machine {
+    dir: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Machine {
+    fn new(s3: &TestS3) -> Self {
+        let variables = [
+            ("USE_S3_STORAGE", "true"),
+            ("S3_BUCKET", s3.bucket()),
+            ("S3_ACCESS_KEY", ACCESS_KEY),
+            ("S3_SECRET_KEY", SECRET_KEY),
+            ("S3_REGION", REGION),
+            ("S3_ENDPOINT_URL", &s3.endpoint()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: variables.into() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(redline());
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.dir.path())
+            .env("REDLINE_DATA_DIR", self.dir.path().join("data"))
+            .env("REDLINE_CONFIG_DIR", self.dir.path().join("config"))
+            .env("REDLINE_LICENSE_KEY", KEY)
+            .envs(self.variables.iter().cloned())
+            .current_dir(self.dir.path())
+            .args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("redline runs")
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[&["--json"], arguments].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {stderr}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(!stdout.contains(SECRET_KEY) && !stderr.contains(SECRET_KEY), "{arguments:?} tells a secret");
+        serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout}"))
+    }
+}
+
+/// The program as built beside this test.
+fn redline() -> PathBuf {
+    let test = std::env::current_exe().expect("this test");
+    let path = test.ancestors().nth(2).unwrap_or(Path::new("")).join("redline");
+    assert!(path.exists(), "{} is not built; `cargo build --workspace --all-targets` does that", path.display());
+    path
+}
+
+#[test]
+fn a_store_goes_to_the_bucket_and_comes_back_on_an_empty_machine() {
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let first = Machine::new(&s3);
+    std::fs::create_dir_all(first.dir.path().join("from/deep")).unwrap();
+    std::fs::write(first.dir.path().join("from/a.csv"), "a\n007\n").unwrap();
+    std::fs::write(first.dir.path().join("from/deep/b.bin"), vec![7; 300_000]).unwrap();
+    first.json(&["import", "from"]);
+
+    let bucket = first.json(&["backup", "setup"])["bucket"].clone();
+    assert_eq!((&bucket["bucket"], &bucket["has_secrets"]), (&json!(s3.bucket()), &json!(true)));
+    assert!(bucket["checks"].as_array().unwrap().iter().all(|c| c["ok"] == true || c["required"] == false), "{bucket}");
+    let plan = first.json(&["backup", "plan"])["plan"].clone();
+    assert_eq!((&plan["upload_files"], &plan["upload_bytes"]), (&json!(2), &json!(300_006)));
+    let backup = first.json(&["backup", "run"])["backup"].clone();
+    assert_eq!((&backup["uploaded_files"], &backup["left_out"]), (&json!(2), &json!([])));
+    assert!(backup["manifest"].as_str().unwrap().len() > 10 && backup["requests"].as_u64().unwrap() > 2);
+    assert_eq!(first.json(&["backup", "run"])["backup"]["uploaded_files"], 0, "nothing changed");
+    let points = first.json(&["backup", "list"])["restore_points"].clone();
+    assert!(!points.as_array().unwrap().is_empty());
+    assert_eq!(points[0]["authentic"], true);
+
+    let second = Machine::new(&s3);
+    second.json(&["backup", "setup"]);
+    let plan = second.json(&["restore", "plan"])["plan"].clone();
+    assert_eq!((&plan["new_files"], &plan["differing_files"]), (&json!(2), &json!(0)));
+    let restored = second.json(&["restore", "run"])["restore"].clone();
+    assert_eq!((&restored["restored_files"], &restored["failed"]), (&json!(2), &json!([])));
+    let (here, there) = (first.json(&["files", "--sort", "name"]), second.json(&["files", "--sort", "name"]));
+    let essence = |list: &Value| -> Vec<Value> {
+        list["files"].as_array().unwrap().iter().map(|f| json!([f["uid"], f["relative_path"], f["sha256"], f["size_bytes"]])).collect()
+    };
+    assert_eq!(essence(&here), essence(&there));
+    assert_eq!(second.json(&["verify"])["verify"]["ok"], 2);
+    assert_eq!(second.json(&["restore", "run"])["restore"]["restored_files"], 0, "once is enough");
+}
+
+#[test]
+fn a_settings_file_is_read_once_and_wrong_secrets_are_said() {
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let mut machine = Machine::new(&s3);
+    let text: String = machine.variables.drain(..).map(|(name, value)| format!("{name}={value}\n")).collect();
+    let file = machine.dir.path().join("s3.env");
+    std::fs::write(&file, text.replace(SECRET_KEY, "wrong-secret-of-no-use")).unwrap();
+    let output = machine.run(&["backup", "setup", "--env", "s3.env"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("wrong-secret-of-no-use"), "{said}");
+    assert_eq!(machine.json(&["backup", "status"])["backup_status"]["bucket"], Value::Null);
+
+    std::fs::write(&file, text).unwrap();
+    let output = machine.run(&["backup", "setup", "--env", "s3.env"]);
+    assert_eq!(output.status.code(), Some(0));
+    // The key of the environment is not kept, so neither are the secrets: that is said.
+    assert!(String::from_utf8_lossy(&output.stderr).contains("were not kept"), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(SECRET_KEY));
+
+    // A profile keeps them, behind its passphrase, for the commands that follow.
+    let profile = |arguments: &[&str]| {
+        let mut command = machine.command(arguments);
+        command.env_remove("REDLINE_LICENSE_KEY").env("REDLINE_PASSPHRASE", "correct horse battery staple");
+        command
+    };
+    let mut login = profile(&["login", "--keep", "file"]).stdin(Stdio::piped()).spawn().unwrap();
+    login.stdin.take().unwrap().write_all(KEY.as_bytes()).unwrap();
+    assert!(login.wait().unwrap().success());
+    let output = profile(&["backup", "setup", "--env", "s3.env"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Delete \"s3.env\""), "{output:?}");
+    std::fs::remove_file(&file).unwrap();
+    let output = profile(&["--json", "backup", "run"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    for path in walk(&machine.dir.path().join("config")) {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        assert!(!text.contains(SECRET_KEY) && !text.contains(KEY), "{} has a secret in the clear", path.display());
+    }
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            found.extend(walk(&entry.path()));
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found
+}
