@@ -199,7 +199,7 @@ pub struct Watcher {
     pub phases: Mutex<Vec<Phase>>,
     pub cancel_after_bytes: Option<u64>,
     pub cancel_at: Option<Phase>,
-    cancelled: AtomicBool,
+    pub cancelled: AtomicBool,
 }
 
 impl Progress for Watcher {
