@@ -96,7 +96,7 @@ impl Redline {
             version: crate::version().to_owned(),
             keyring: self.keyring(),
             profiles: self.profiles(),
-            session: self.0.current.lock().clone().map(|session| session.view()),
+            session: self.0.current_session().map(|session| session.view()),
             settings: self.settings(),
         }
     }
