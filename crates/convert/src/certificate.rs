@@ -120,7 +120,10 @@ impl Fingerprint {
         let all: Vec<String> = (0..width).map(|i| format!("t{i}")).collect();
         let mut items = vec![
             "CAST(count(*) AS VARCHAR)".to_owned(),
-            format!("CAST(coalesce(sum(hash({})), 0) AS VARCHAR)", all.join(", ")),
+            format!(
+                "CAST(coalesce(sum(hash({})), 0) AS VARCHAR)",
+                all.join(", ")
+            ),
         ];
         for t in &all {
             items.push(format!("CAST(count({t}) AS VARCHAR)"));
@@ -135,10 +138,17 @@ impl Fingerprint {
         let row_hash = row.wide()?;
         let columns = (0..width)
             .map(|_| {
-                Ok(ColumnPrint { nulls: rows.saturating_sub(row.number()?), hash: row.wide()? })
+                Ok(ColumnPrint {
+                    nulls: rows.saturating_sub(row.number()?),
+                    hash: row.wide()?,
+                })
             })
             .collect::<Result<_>>()?;
-        Ok(Fingerprint { rows, row_hash, columns })
+        Ok(Fingerprint {
+            rows,
+            row_hash,
+            columns,
+        })
     }
 }
 
@@ -160,10 +170,15 @@ impl Row {
     }
 
     pub(crate) fn wide(&mut self) -> Result<i128> {
-        self.text().unwrap_or_else(|| "0".to_owned()).parse().map_err(|_| unexpected())
+        self.text()
+            .unwrap_or_else(|| "0".to_owned())
+            .parse()
+            .map_err(|_| unexpected())
     }
 }
 
 fn unexpected() -> ConvertError {
-    ConvertError::Engine { detail: "a count came back as something else".to_owned() }
+    ConvertError::Engine {
+        detail: "a count came back as something else".to_owned(),
+    }
 }

@@ -60,7 +60,10 @@ impl<'a> Engine<'a> {
             "SET enable_progress_bar_print = false".to_owned(),
             "SET progress_bar_time = 0".to_owned(),
             "SET GLOBAL TimeZone = 'UTC'".to_owned(),
-            format!("SET memory_limit = '{}B'", limits.memory_bytes.max(64 << 20)),
+            format!(
+                "SET memory_limit = '{}B'",
+                limits.memory_bytes.max(64 << 20)
+            ),
             format!("SET threads = {}", limits.threads.max(1)),
             format!("SET temp_directory = {}", sql::literal(&spill)),
             format!("SET allowed_paths = [{}]", allowed.join(", ")),
@@ -74,9 +77,10 @@ impl<'a> Engine<'a> {
         }
         // SAFETY: the database is open, and `raw` closes it only after `reader` is
         // dropped (field order). The connection made here does not close it.
-        let reader = unsafe { Connection::open_from_raw(raw.db) }.map_err(|e| ConvertError::Engine {
-            detail: e.to_string(),
-        })?;
+        let reader =
+            unsafe { Connection::open_from_raw(raw.db) }.map_err(|e| ConvertError::Engine {
+                detail: e.to_string(),
+            })?;
         Ok(Engine {
             reader,
             raw,
@@ -342,7 +346,10 @@ mod tests {
         fs::write(&source, "a\n1\n").unwrap();
         fs::write(&other, "a\n1\n").unwrap();
         let engine = engine(&source);
-        let read = format!("SELECT CAST(count(*) AS VARCHAR) FROM read_csv({})", engine.source());
+        let read = format!(
+            "SELECT CAST(count(*) AS VARCHAR) FROM read_csv({})",
+            engine.source()
+        );
         assert_eq!(engine.rows(&read).unwrap(), [[Some("1".to_owned())]]);
 
         let at = |name: &str| sql::literal(dir.path().join(name).to_str().unwrap());
@@ -375,7 +382,10 @@ mod tests {
                 engine.output()
             );
             let error = engine.run(&copy, 0).unwrap_err();
-            assert!(matches!(error, ConvertError::DiskFull { .. }), "{format}: {error}");
+            assert!(
+                matches!(error, ConvertError::DiskFull { .. }),
+                "{format}: {error}"
+            );
         }
     }
 

@@ -161,7 +161,12 @@ pub fn detect(path: &Path) -> io::Result<Detected> {
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     file.take(TAIL).read_to_end(&mut tail)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    Ok(classify(&head, Some(&tail), &name, head.len() as u64 >= length))
+    Ok(classify(
+        &head,
+        Some(&tail),
+        &name,
+        head.len() as u64 >= length,
+    ))
 }
 
 /// By the first bytes alone (4 KiB are plenty), for a caller that has them in memory.
@@ -174,9 +179,12 @@ fn classify(head: &[u8], tail: Option<&[u8]>, name: &str, whole: bool) -> Detect
         .extension()
         .map(|e| e.to_string_lossy().to_ascii_lowercase())
         .unwrap_or_default();
-    let (format, detail) = magic(head, tail, &extension)
-        .unwrap_or_else(|| plain_text(head, &extension, whole));
-    Detected { format, detail: detail.to_owned() }
+    let (format, detail) =
+        magic(head, tail, &extension).unwrap_or_else(|| plain_text(head, &extension, whole));
+    Detected {
+        format,
+        detail: detail.to_owned(),
+    }
 }
 
 fn contains(bytes: &[u8], needle: &[u8]) -> bool {
@@ -187,7 +195,9 @@ fn magic(head: &[u8], tail: Option<&[u8]>, extension: &str) -> Option<(Format, &
     let starts = |magic: &[u8]| head.starts_with(magic);
     if starts(b"PAR1") {
         return Some(match tail {
-            Some(t) if !t.ends_with(b"PAR1") => (Format::Parquet, "Parquet, but its end is missing"),
+            Some(t) if !t.ends_with(b"PAR1") => {
+                (Format::Parquet, "Parquet, but its end is missing")
+            }
             _ => (Format::Parquet, "Parquet"),
         });
     }
@@ -290,10 +300,17 @@ fn json(body: &[u8]) -> Option<(Format, &'static str)> {
             .first()
             .is_none_or(|b| matches!(b, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9'));
         // `[1] a,b` is a table whose first name has brackets: JSON would go on with a comma.
-        let closed = text.iter().position(|b| *b == b']').map(|i| text[i + 1..].trim_ascii_start());
+        let closed = text
+            .iter()
+            .position(|b| *b == b']')
+            .map(|i| text[i + 1..].trim_ascii_start());
         let goes_on = match closed.and_then(|rest| rest.first()) {
             None => true,
-            Some(b) => matches!(b, b',' | b']' | b'}') || inner.starts_with(b"{") || inner.starts_with(b"["),
+            Some(b) => {
+                matches!(b, b',' | b']' | b'}')
+                    || inner.starts_with(b"{")
+                    || inner.starts_with(b"[")
+            }
         };
         return (plausible && goes_on).then_some((Format::Json, "JSON array"));
     }
@@ -331,22 +348,43 @@ mod tests {
             (b"a;b\n1;2\n", "x.csv", Format::Csv),
             (b"<TICKER>,<PER>\nA,D\n", "x.txt", Format::Txt),
             (b"just words\n", "x.csv", Format::Csv),
-            (b"just words, and a comma\nno\nmore, or\nless\n", "readme.md", Format::Other),
+            (
+                b"just words, and a comma\nno\nmore, or\nless\n",
+                "readme.md",
+                Format::Other,
+            ),
             (b"{\"a\":1}\n{\"a\":2}\n", "x.json", Format::Ndjson),
             (b"{\n \"a\": 1\n}\n", "x", Format::Json),
             (b"[{\"a\":1}]", "x.csv", Format::Json),
             (b"SQLite format 3\0....", "x.db", Format::Sqlite),
             (b"........DUCK....", "x", Format::Duckdb),
-            (b"PK\x03\x04......[Content_Types].xml...xl/workbook.xml", "x", Format::Xlsx),
-            (b"PK\x03\x04......[Content_Types].xml...word/doc.xml", "x.xlsx", Format::Other),
+            (
+                b"PK\x03\x04......[Content_Types].xml...xl/workbook.xml",
+                "x",
+                Format::Xlsx,
+            ),
+            (
+                b"PK\x03\x04......[Content_Types].xml...word/doc.xml",
+                "x.xlsx",
+                Format::Other,
+            ),
             (b"PK\x03\x04......arr_0.npy", "x.npz", Format::Npz),
             (b"\x1F\x8B\x08", "x.csv", Format::Other),
-            (b"\0\x01\x02\x03\x04\x05\x06\x07\x10\x11", "x.csv", Format::Other),
+            (
+                b"\0\x01\x02\x03\x04\x05\x06\x07\x10\x11",
+                "x.csv",
+                Format::Other,
+            ),
             (b"", "x.csv", Format::Csv),
             (b"", "x", Format::Other),
         ];
         for (bytes, name, format) in cases {
-            assert_eq!(detect_bytes(bytes, name), *format, "{name}: {:?}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                detect_bytes(bytes, name),
+                *format,
+                "{name}: {:?}",
+                String::from_utf8_lossy(bytes)
+            );
         }
     }
 

@@ -95,7 +95,9 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, ConvertError>) -> Result<T, Conve
             .map(|s| (*s).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned());
         tracing::error!(said, "a conversion panicked");
-        Err(ConvertError::Engine { detail: "an internal error; the log has more".to_owned() })
+        Err(ConvertError::Engine {
+            detail: "an internal error; the log has more".to_owned(),
+        })
     })
 }
 

@@ -97,7 +97,11 @@ fn parquet_output(i: usize, column: &Column) -> Output {
     } else {
         format!("CAST(c{i} AS {})", column.sql_type)
     };
-    Output { expression, sql_type: column.sql_type.clone(), shown: column.sql_type.clone() }
+    Output {
+        expression,
+        sql_type: column.sql_type.clone(),
+        shown: column.sql_type.clone(),
+    }
 }
 
 fn text_output(
@@ -131,7 +135,11 @@ fn text_output(
             });
         }
     }
-    Output { expression, sql_type: "VARCHAR".to_owned(), shown: "text".to_owned() }
+    Output {
+        expression,
+        sql_type: "VARCHAR".to_owned(),
+        shown: "text".to_owned(),
+    }
 }
 
 fn text_notes(analysis: &Analysis, notes: &mut Vec<String>) {
@@ -151,7 +159,10 @@ fn text_notes(analysis: &Analysis, notes: &mut Vec<String>) {
         ));
     }
     for column in analysis.columns.iter().filter(|c| c.sql_type == "BLOB") {
-        notes.push(format!("The bytes of {:?} are written as text, with \\xNN where needed.", column.name));
+        notes.push(format!(
+            "The bytes of {:?} are written as text, with \\xNN where needed.",
+            column.name
+        ));
     }
 }
 
@@ -193,8 +204,15 @@ fn json_output(
     } else {
         matches!(
             sql_type,
-            "BOOLEAN" | "TINYINT" | "SMALLINT" | "INTEGER" | "BIGINT"
-                | "UTINYINT" | "USMALLINT" | "UINTEGER" | "UBIGINT"
+            "BOOLEAN"
+                | "TINYINT"
+                | "SMALLINT"
+                | "INTEGER"
+                | "BIGINT"
+                | "UTINYINT"
+                | "USMALLINT"
+                | "UINTEGER"
+                | "UBIGINT"
         )
     };
     let c = format!("c{i}");
@@ -203,13 +221,21 @@ fn json_output(
             Format::Parquet => c,
             _ => format!("CAST({c} AS {sql_type})"),
         };
-        return Output { expression, sql_type: sql_type.to_owned(), shown: shown_json(sql_type).to_owned() };
+        return Output {
+            expression,
+            sql_type: sql_type.to_owned(),
+            shown: shown_json(sql_type).to_owned(),
+        };
     }
     let expression = match from {
         Format::Parquet => crate::analysis::text_of(&c, sql_type),
         _ => c,
     };
-    Output { expression, sql_type: "VARCHAR".to_owned(), shown: "string".to_owned() }
+    Output {
+        expression,
+        sql_type: "VARCHAR".to_owned(),
+        shown: "string".to_owned(),
+    }
 }
 
 fn shown_json(sql_type: &str) -> &'static str {
@@ -222,5 +248,10 @@ fn shown_json(sql_type: &str) -> &'static str {
 }
 
 fn decimal_precision(sql_type: &str) -> Option<u32> {
-    sql_type.strip_prefix("DECIMAL(")?.split(',').next()?.parse().ok()
+    sql_type
+        .strip_prefix("DECIMAL(")?
+        .split(',')
+        .next()?
+        .parse()
+        .ok()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{parquet, positional, resolve, text_of};
+use crate::analysis::{parquet_relation, positional, resolve, text_of};
 use crate::engine::Engine;
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
@@ -43,13 +43,17 @@ pub(crate) fn preview(
         let columns = dialect
             .names
             .into_iter()
-            .map(|name| PreviewColumn { name, type_name: "VARCHAR".to_owned() })
+            .map(|name| PreviewColumn {
+                name,
+                type_name: "VARCHAR".to_owned(),
+            })
             .collect::<Vec<_>>();
         (columns, relation)
     } else if format == Format::Parquet {
-        let table = parquet(&engine.source());
-        let described =
-            engine.rows(&format!("SELECT column_name, column_type FROM (DESCRIBE FROM {table})"));
+        let table = parquet_relation(&engine.source());
+        let described = engine.rows(&format!(
+            "SELECT column_name, column_type FROM (DESCRIBE FROM {table})"
+        ));
         let described = described.map_err(|error| match error {
             ConvertError::Engine { detail } => ConvertError::Unreadable {
                 what: "the Parquet file".to_owned(),
@@ -61,7 +65,10 @@ pub(crate) fn preview(
             .into_iter()
             .map(|mut field| {
                 let type_name = field.pop().flatten().unwrap_or_default();
-                PreviewColumn { name: field.pop().flatten().unwrap_or_default(), type_name }
+                PreviewColumn {
+                    name: field.pop().flatten().unwrap_or_default(),
+                    type_name,
+                }
             })
             .collect::<Vec<_>>();
         let relation = format!("{table} {}", positional(columns.len()));

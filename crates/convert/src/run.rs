@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{parquet, positional, select_over_text};
+use crate::analysis::{Column, parquet_relation, positional, select_over_text};
 use crate::certificate::{Certificate, Fingerprint, Row, Verdict};
 use crate::engine::{self, Engine};
 use crate::error::{ConvertError, Result};
@@ -55,7 +55,10 @@ pub(crate) fn convert(
     if fs::symlink_metadata(dest).is_ok() {
         return Err(ConvertError::DestExists);
     }
-    let folder = dest.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = dest
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     // Removed when it is dropped, which every early return below does.
     let partial = tempfile::Builder::new()
         .prefix(".redline-")
@@ -82,7 +85,9 @@ pub(crate) fn convert(
     let certificate =
         Certificate::compare(&analysis.fingerprint, &output, columns, plan.losses.clone());
     if certificate.verdict == Verdict::Failed {
-        return Err(ConvertError::NotProved { certificate: Box::new(certificate) });
+        return Err(ConvertError::NotProved {
+            certificate: Box::new(certificate),
+        });
     }
     drop(engine);
     if progress.is_cancelled() {
@@ -101,11 +106,16 @@ pub(crate) fn convert(
 
 /// To disk, then under its name without replacing, then the name to disk.
 fn place(partial: tempfile::TempPath, dest: &Path, folder: &Path) -> Result<()> {
-    fs::OpenOptions::new().write(true).open(&partial)?.sync_all()?;
-    partial.persist_noclobber(dest).map_err(|e| match e.error.kind() {
-        std::io::ErrorKind::AlreadyExists => ConvertError::DestExists,
-        _ => e.error.into(),
-    })?;
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&partial)?
+        .sync_all()?;
+    partial
+        .persist_noclobber(dest)
+        .map_err(|e| match e.error.kind() {
+            std::io::ErrorKind::AlreadyExists => ConvertError::DestExists,
+            _ => e.error.into(),
+        })?;
     #[cfg(unix)]
     fs::File::open(folder)?.sync_all()?;
     #[cfg(not(unix))]
@@ -149,6 +159,17 @@ fn delimiter(to: Format) -> u8 {
     if to == Format::Tsv { b'\t' } else { b',' }
 }
 
+/// A fingerprint has no names in it; JSON needs no check, since its values are
+/// found by name.
+fn same_names(columns: &[Column], written: &[String]) -> Result<()> {
+    if columns.iter().map(|c| &c.name).eq(written) {
+        return Ok(());
+    }
+    Err(ConvertError::Engine {
+        detail: "the output names its columns differently from the plan".to_owned(),
+    })
+}
+
 /// The output's fingerprint, from its bytes on disk.
 fn read_back(
     plan: &ConversionPlan,
@@ -163,7 +184,16 @@ fn read_back(
     let relation = match plan.to {
         Format::Parquet => {
             engine.phase("prove", size);
-            format!("{} {}", parquet(&path), positional(width))
+            let described = engine.rows(&format!(
+                "SELECT column_name FROM (DESCRIBE FROM {})",
+                parquet_relation(&path)
+            ))?;
+            let names = described
+                .into_iter()
+                .flatten()
+                .map(Option::unwrap_or_default);
+            same_names(columns, &names.collect::<Vec<_>>())?;
+            format!("{} {}", parquet_relation(&path), positional(width))
         }
         Format::Json | Format::Ndjson => {
             engine.phase("prove", size);
@@ -172,7 +202,11 @@ fn read_back(
                 .zip(&plan.outputs)
                 .map(|(c, o)| format!("{}: {}", sql::literal(&c.name), sql::literal(&o.sql_type)))
                 .collect();
-            let form = if plan.to == Format::Json { "array" } else { "newline_delimited" };
+            let form = if plan.to == Format::Json {
+                "array"
+            } else {
+                "newline_delimited"
+            };
             // Escapes take up to six bytes for one; the names come with every row.
             let names: u64 = columns.iter().map(|c| c.name.len() as u64 * 6 + 16).sum();
             let most = (plan.analysis.longest_row * 6 + names).max(16 << 20);
@@ -185,6 +219,7 @@ fn read_back(
         }
         _ => {
             engine.phase("prove", size * 2);
+            same_names(columns, &text::first_record(partial, delimiter(plan.to))?)?;
             let scan = text::scan(partial, delimiter(plan.to), true, width, progress)?;
             let dialect = Dialect {
                 delimiter: delimiter(plan.to),

@@ -45,13 +45,18 @@ impl Candidate {
     }
 
     fn is_number(self) -> bool {
-        matches!(self, Candidate::BigInt | Candidate::Decimal { .. } | Candidate::Double)
+        matches!(
+            self,
+            Candidate::BigInt | Candidate::Decimal { .. } | Candidate::Double
+        )
     }
 
     /// True for each value of `c` that this type would alter. NULL is never altered.
     fn alters(self, c: &str) -> String {
-        let printed =
-            format!("CAST(TRY_CAST({c} AS {}) AS VARCHAR) IS DISTINCT FROM {c}", self.sql());
+        let printed = format!(
+            "CAST(TRY_CAST({c} AS {}) AS VARCHAR) IS DISTINCT FROM {c}",
+            self.sql()
+        );
         match self {
             // The engine prints these back, but most readers of a Parquet file cannot.
             Candidate::Date | Candidate::Timestamp | Candidate::TimestampTz => {
@@ -60,8 +65,11 @@ impl Candidate {
             // A cast to a wide decimal takes 57 us a value; what one prints is as plain
             // as this pattern. Should the two ever differ, the certificate shows it.
             Candidate::Decimal { scale } => {
-                let (fraction, point) =
-                    if scale > 0 { (format!("\\.[0-9]{{{scale}}}"), 1) } else { (String::new(), 0) };
+                let (fraction, point) = if scale > 0 {
+                    (format!("\\.[0-9]{{{scale}}}"), 1)
+                } else {
+                    (String::new(), 0)
+                };
                 format!(
                     "(NOT regexp_full_match({c}, '-?(0|[1-9][0-9]*){fraction}') \
                      OR regexp_full_match({c}, '-0(\\.0*)?') OR strlen(ltrim({c}, '-')) > {})",
@@ -91,11 +99,17 @@ pub(crate) fn sample_items(c: &str) -> Vec<String> {
     items.extend(PLAIN.iter().map(|t| count_where(&t.alters(c))));
     items.push(count_where(&Candidate::Double.alters(c)));
     for loose in ["DOUBLE", "TIMESTAMP"] {
-        items.push(count_where(&format!("{c} IS NOT NULL AND TRY_CAST({c} AS {loose}) IS NULL")));
+        items.push(count_where(&format!(
+            "{c} IS NOT NULL AND TRY_CAST({c} AS {loose}) IS NULL"
+        )));
     }
     items.push(count_where(&format!("contains({c}, '.')")));
-    items.push(format!("CAST(min(strlen(split_part({c}, '.', 2))) AS VARCHAR)"));
-    items.push(format!("CAST(max(strlen(split_part({c}, '.', 2))) AS VARCHAR)"));
+    items.push(format!(
+        "CAST(min(strlen(split_part({c}, '.', 2))) AS VARCHAR)"
+    ));
+    items.push(format!(
+        "CAST(max(strlen(split_part({c}, '.', 2))) AS VARCHAR)"
+    ));
     items
 }
 
@@ -125,7 +139,11 @@ pub(crate) fn survivors(row: &mut Row) -> Result<Survivors> {
     let near = if values == 0 {
         None
     } else if mostly(not_numbers) {
-        Some(if dotted == 0 { Candidate::BigInt } else { Candidate::Double })
+        Some(if dotted == 0 {
+            Candidate::BigInt
+        } else {
+            Candidate::Double
+        })
     } else if mostly(not_times) {
         Some(Candidate::Timestamp)
     } else {
@@ -148,8 +166,12 @@ pub(crate) fn proof_items(c: &str, survivors: &Survivors) -> Vec<String> {
     if number {
         items.push(count_where(&format!("regexp_matches({c}, '^[+-]?0[0-9]')")));
         items.push(format!("CAST(max(strlen(ltrim({c}, '-'))) AS VARCHAR)"));
-        items.push(count_where(&format!("{c} IN ('nan', '-nan', 'inf', '-inf')")));
-        items.push(count_where(&format!("contains({c}, '.') AND {c} LIKE '%0'")));
+        items.push(count_where(&format!(
+            "{c} IN ('nan', '-nan', 'inf', '-inf')"
+        )));
+        items.push(count_where(&format!(
+            "contains({c}, '.') AND {c} LIKE '%0'"
+        )));
     }
     items
 }
@@ -165,7 +187,12 @@ pub(crate) struct Proven {
 }
 
 /// Reads what [`proof_items`] selected. `values` are not null; `empties` are `""`.
-pub(crate) fn proven(row: &mut Row, survivors: &Survivors, values: u64, empties: u64) -> Result<Proven> {
+pub(crate) fn proven(
+    row: &mut Row,
+    survivors: &Survivors,
+    values: u64,
+    empties: u64,
+) -> Result<Proven> {
     let mut altered = Vec::new();
     for candidate in survivors.candidates.iter().chain(&survivors.near) {
         altered.push((*candidate, row.number()?, row.text()));
@@ -194,7 +221,10 @@ pub(crate) fn proven(row: &mut Row, survivors: &Survivors, values: u64, empties:
         let sql_type = match candidate {
             Candidate::Decimal { scale } => {
                 let digits = longest - u64::from(scale > 0);
-                format!("DECIMAL({},{scale})", digits.clamp(u64::from(scale), 38).max(1))
+                format!(
+                    "DECIMAL({},{scale})",
+                    digits.clamp(u64::from(scale), 38).max(1)
+                )
             }
             other => other.sql(),
         };
@@ -211,7 +241,11 @@ pub(crate) fn proven(row: &mut Row, survivors: &Survivors, values: u64, empties:
         Some(_) if zeros == 1 => "1 value begins with 0".to_owned(),
         Some(_) if zeros > 0 => format!("{} values begin with 0", grouped(zeros)),
         Some((_, n, _)) if n == empties => {
-            format!("{} of {} values are quoted empty text, which is not null", grouped(n), grouped(values))
+            format!(
+                "{} of {} values are quoted empty text, which is not null",
+                grouped(n),
+                grouped(values)
+            )
         }
         Some((candidate, n, example)) => format!(
             "as {}, {} of {} values would be altered, such as {}",

@@ -16,11 +16,38 @@ fn round_trip(name: &str, bytes: impl AsRef<[u8]>) -> TableProfile {
     let (parquet, there) = bench.to(&source, Format::Parquet, "out.parquet").unwrap();
     assert_ne!(there.certificate.verdict, Verdict::Failed);
     assert_eq!(cells(&source), cells(&parquet), "{name}: there");
-    let back = if name.ends_with(".tsv") { Format::Tsv } else { Format::Csv };
-    let (text, again) = bench.to(&parquet, back, &format!("back.{}", back.extension())).unwrap();
-    assert_eq!(again.certificate.verdict, Verdict::Proved, "{:?}", again.certificate.losses);
+    let back = if name.ends_with(".tsv") {
+        Format::Tsv
+    } else {
+        Format::Csv
+    };
+    let (text, again) = bench
+        .to(&parquet, back, &format!("back.{}", back.extension()))
+        .unwrap();
+    assert_eq!(
+        again.certificate.verdict,
+        Verdict::Proved,
+        "{:?}",
+        again.certificate.losses
+    );
     assert_eq!(cells(&source), cells(&text), "{name}: and back");
-    assert_eq!(there.certificate.row_hash_in, again.certificate.row_hash_out);
+    let names = |path| -> Vec<String> {
+        let columns = preview(path, None, 0, 0).unwrap().columns;
+        columns.into_iter().map(|c| c.name).collect()
+    };
+    assert_eq!(names(&parquet), names(&text), "{name}: names");
+    assert!(
+        plan.profile
+            .columns
+            .iter()
+            .map(|c| &c.name)
+            .eq(&names(&parquet)),
+        "{name}: names"
+    );
+    assert_eq!(
+        there.certificate.row_hash_in,
+        again.certificate.row_hash_out
+    );
     assert_eq!(again.rows_out, plan.profile.rows);
     plan.profile
 }
@@ -35,7 +62,9 @@ fn column(values: &[&str]) -> String {
 }
 
 fn type_of(values: &[&str]) -> String {
-    round_trip("t.csv", column(values)).columns[1].type_name.clone()
+    round_trip("t.csv", column(values)).columns[1]
+        .type_name
+        .clone()
 }
 
 /// 30,000 rows, past any sample, of which one late one is different.
@@ -57,14 +86,26 @@ fn a_late_leading_zero_keeps_a_column_text() {
 fn a_late_fraction_keeps_a_column_text() {
     let profile = late("3", "3.7");
     assert_eq!(types(&profile), ["BIGINT", "VARCHAR"]);
-    assert!(profile.columns[1].evidence.contains("1 of 30,000") && profile.columns[1].evidence.contains("3.7"));
+    assert!(
+        profile.columns[1].evidence.contains("1 of 30,000")
+            && profile.columns[1].evidence.contains("3.7")
+    );
 }
 
 #[test]
 fn a_late_time_is_not_cut_off_a_date() {
-    assert_eq!(types(&late("2024-01-31", "2024-01-31 23:59:59"))[1], "VARCHAR");
-    assert_eq!(types(&late("2024-01-31 00:00:00", "2024-01-31 23:59:59.123456"))[1], "TIMESTAMP");
-    assert_eq!(types(&late("2024-01-31 00:00:00", "2024-01-31 23:59:59.1234567"))[1], "VARCHAR");
+    assert_eq!(
+        types(&late("2024-01-31", "2024-01-31 23:59:59"))[1],
+        "VARCHAR"
+    );
+    assert_eq!(
+        types(&late("2024-01-31 00:00:00", "2024-01-31 23:59:59.123456"))[1],
+        "TIMESTAMP"
+    );
+    assert_eq!(
+        types(&late("2024-01-31 00:00:00", "2024-01-31 23:59:59.1234567"))[1],
+        "VARCHAR"
+    );
 }
 
 #[test]
@@ -80,7 +121,10 @@ fn a_late_word_keeps_a_column_text() {
 #[test]
 fn numbers_get_the_narrowest_type_that_prints_them_back() {
     let cases: &[(&[&str], &str)] = &[
-        (&["9007199254740991", "9007199254740992", "9007199254740993"], "BIGINT"),
+        (
+            &["9007199254740991", "9007199254740992", "9007199254740993"],
+            "BIGINT",
+        ),
         (&["9223372036854775807", "-9223372036854775808"], "BIGINT"),
         (&["9223372036854775808", "1"], "DECIMAL(19,0)"),
         (&["99999999999999999999999999999999999999"], "DECIMAL(38,0)"),
@@ -123,11 +167,17 @@ fn times_and_truth_values() {
         (&["2023-02-29"], "VARCHAR"),
         (&["29/02/2024", "02/03/2024"], "VARCHAR"),
         (&["2024-1-5"], "VARCHAR"),
-        (&["2024-01-01 10:00:00", "2024-01-01 10:00:00.5"], "TIMESTAMP"),
+        (
+            &["2024-01-01 10:00:00", "2024-01-01 10:00:00.5"],
+            "TIMESTAMP",
+        ),
         (&["2024-01-01T10:00:00"], "VARCHAR"),
         (&["2024-01-01 10:00:00+00"], "TIMESTAMP WITH TIME ZONE"),
         (&["2024-01-01 10:00:00+02"], "VARCHAR"),
-        (&["2024-01-01 10:00:00+00", "2024-01-01 12:00:00+02"], "VARCHAR"),
+        (
+            &["2024-01-01 10:00:00+00", "2024-01-01 12:00:00+02"],
+            "VARCHAR",
+        ),
         (&["10:00:00", "23:59:59.25"], "TIME"),
         (&["10:00"], "VARCHAR"),
         (&["true", "false"], "BOOLEAN"),
@@ -148,25 +198,46 @@ fn empty_is_not_null() {
     let some = |s: &str| Some(s.to_owned());
     assert_eq!(
         cells(&source),
-        [[some(""), none()], [none(), some("")], [none(), none()], [some("x"), some("y")]]
+        [
+            [some(""), none()],
+            [none(), some("")],
+            [none(), none()],
+            [some("x"), some("y")]
+        ]
     );
     round_trip("t.csv", fs::read(&source).unwrap());
     let plan = bench.to(&source, Format::Parquet, "p.parquet").unwrap().0;
     let plan = bench.plan(&plan, Format::Csv).unwrap();
-    assert!(plan.notes.iter().any(|n| n.contains("empty texts")), "{:?}", plan.notes);
+    assert!(
+        plan.notes.iter().any(|n| n.contains("empty texts")),
+        "{:?}",
+        plan.notes
+    );
 }
 
 #[test]
 fn text_of_every_kind_comes_back() {
     let big = "x".repeat(3_000_000);
     for (name, text) in [
-        ("quotes.csv", "a,b\n\"say \"\"hi\"\"\",\"x,y\"\n5\" pipe,\"\"\"\"\n".to_owned()),
-        ("breaks.csv", "a,b\n\"one\ntwo\r\nthree\rfour\",1\n\"\n\",2\n".to_owned()),
+        (
+            "quotes.csv",
+            "a,b\n\"say \"\"hi\"\"\",\"x,y\"\n5\" pipe,\"\"\"\"\n".to_owned(),
+        ),
+        (
+            "breaks.csv",
+            "a,b\n\"one\ntwo\r\nthree\rfour\",1\n\"\n\",2\n".to_owned(),
+        ),
         ("crlf.csv", "a,b\r\n1,x\r\n2,\"y\r\nz\"\r\n".to_owned()),
         ("cr.csv", "a,b\r1,x\r2,y\r".to_owned()),
         ("bom.csv", "\u{feff}a,b\n1,x\n".to_owned()),
-        ("emoji.csv", "naïve,🦆\n😀,日本語\n\u{200d},e\u{301}\n".to_owned()),
-        ("separators.csv", "a,b\nx\u{2028}y,z\u{85}\u{a0}\n".to_owned()),
+        (
+            "emoji.csv",
+            "naïve,🦆\n😀,日本語\n\u{200d},e\u{301}\n".to_owned(),
+        ),
+        (
+            "separators.csv",
+            "a,b\nx\u{2028}y,z\u{85}\u{a0}\n".to_owned(),
+        ),
         ("big.csv", format!("a,b\n1,{big}\n2,\"{big}\n\"\n3,z\n")),
         ("header.csv", "a,b,c\n".to_owned()),
         ("bare.csv", "a,b".to_owned()),
@@ -178,7 +249,10 @@ fn text_of_every_kind_comes_back() {
         ("nul.csv", "a,b\nx\0y,\"\0\"\n".to_owned()),
         ("spaces.csv", "a,b\n x , y\t\n  ,\" \"\n".to_owned()),
         ("comment.csv", "#a,b\n#1,--2\n\\N,\\\"\n".to_owned()),
-        ("names.csv", "select,\"a\"\"b\",\"x\ny\",'\n1,2,3,4\n".to_owned()),
+        (
+            "names.csv",
+            "select,\"a\"\"b\",\"x\ny\",'\n1,2,3,4\n".to_owned(),
+        ),
     ] {
         round_trip(name, text);
     }
@@ -189,7 +263,12 @@ fn twin_and_missing_names_are_listed() {
     let bench = Bench::new();
     let source = bench.file("t.csv", "a,A,,a\n1,2,3,4\n");
     let plan = bench.plan(&source, Format::Parquet).unwrap();
-    let names: Vec<&str> = plan.profile.columns.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<&str> = plan
+        .profile
+        .columns
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
     assert_eq!(names, ["a", "A_2", "column3", "a_3"]);
     assert_eq!(plan.losses.iter().filter(|l| l.kind == "name").count(), 3);
     let (parquet, done) = bench.to(&source, Format::Parquet, "t.parquet").unwrap();
@@ -203,7 +282,10 @@ fn a_file_without_a_header_keeps_its_first_row() {
     let source = bench.file("t.csv", "1,x\n2,y\n");
     let profile = bench.profile(&source).unwrap();
     assert!(!profile.header && !profile.warnings.is_empty());
-    assert_eq!((profile.rows, types(&profile)), (2, vec!["BIGINT", "VARCHAR"]));
+    assert_eq!(
+        (profile.rows, types(&profile)),
+        (2, vec!["BIGINT", "VARCHAR"])
+    );
     let (parquet, _) = bench.to(&source, Format::Parquet, "t.parquet").unwrap();
     assert_eq!(cells(&parquet).len(), 2);
 }
@@ -234,7 +316,10 @@ fn json_keeps_values_and_says_what_it_cannot() {
     let source = bench.file("t.csv", text);
     let plan = bench.plan(&source, Format::Ndjson).unwrap();
     assert_eq!(plan.losses.len(), 1, "{:?}", plan.losses);
-    assert_eq!((plan.losses[0].kind.as_str(), plan.losses[0].rows), ("trailing_zeros", 1));
+    assert_eq!(
+        (plan.losses[0].kind.as_str(), plan.losses[0].rows),
+        ("trailing_zeros", 1)
+    );
     assert_eq!(plan.notes.len(), 2, "{:?}", plan.notes);
 
     let (lines, done) = bench.to(&source, Format::Ndjson, "t.ndjson").unwrap();
@@ -247,7 +332,10 @@ fn json_keeps_values_and_says_what_it_cannot() {
     assert_eq!(first["wide"], "12345678901234567890.12");
     assert_eq!(first["note"], "a \"b\"\nc");
     let last: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
-    assert_eq!((&last["note"], &last["zip"]), (&"".into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&last["note"], &last["zip"]),
+        (&"".into(), &serde_json::Value::Null)
+    );
 
     let (array, _) = bench.to(&source, Format::Json, "t.json").unwrap();
     let all: Vec<serde_json::Value> = serde_json::from_slice(&fs::read(array).unwrap()).unwrap();
@@ -257,9 +345,22 @@ fn json_keeps_values_and_says_what_it_cannot() {
 #[test]
 fn json_holds_large_and_no_rows() {
     let bench = Bench::new();
-    let source = bench.file("t.csv", format!("a,b\n1,{}\n", "\u{1}abc".repeat(1_500_000)));
+    let source = bench.file(
+        "t.csv",
+        format!("a,b\n1,{}\n", "\u{1}abc".repeat(1_500_000)),
+    );
     bench.to(&source, Format::Ndjson, "t.ndjson").unwrap();
     let none = bench.file("n.csv", "a,b\n");
-    assert_eq!(bench.to(&none, Format::Json, "n.json").unwrap().1.rows_out, 0);
-    assert_eq!(bench.to(&none, Format::Ndjson, "n.ndjson").unwrap().1.rows_out, 0);
+    assert_eq!(
+        bench.to(&none, Format::Json, "n.json").unwrap().1.rows_out,
+        0
+    );
+    assert_eq!(
+        bench
+            .to(&none, Format::Ndjson, "n.ndjson")
+            .unwrap()
+            .1
+            .rows_out,
+        0
+    );
 }

@@ -13,14 +13,20 @@ use redline_convert::*;
 fn refused(name: &str, bytes: impl AsRef<[u8]>) -> ConvertError {
     let bench = Bench::new();
     let source = bench.file(name, bytes);
-    let error = bench.to(&source, Format::Parquet, "out.parquet").unwrap_err();
+    let error = bench
+        .to(&source, Format::Parquet, "out.parquet")
+        .unwrap_err();
     assert_eq!(bench.left(), [name], "{error}");
     error
 }
 
 fn place(bytes: impl AsRef<[u8]>) -> (u64, u64, String) {
     match refused("t.csv", bytes) {
-        ConvertError::Malformed { line, column, detail } => (line, column, detail),
+        ConvertError::Malformed {
+            line,
+            column,
+            detail,
+        } => (line, column, detail),
         other => panic!("{other:?}"),
     }
 }
@@ -31,7 +37,10 @@ fn a_ragged_row_is_named_by_its_line() {
     text += "1,2\n";
     let (line, column, detail) = place(&text);
     assert_eq!((line, column), (30_002, 3));
-    assert!(detail.contains("2 fields") && detail.contains('3'), "{detail}");
+    assert!(
+        detail.contains("2 fields") && detail.contains('3'),
+        "{detail}"
+    );
     assert_eq!(place("a,b\n1,2\n1,2,3\n").0, 3);
     assert_eq!(place("a,b\n\"x\ny\",2\n\n1\n").0, 5);
 }
@@ -77,8 +86,11 @@ fn formats_without_a_way_are_told_apart_from_unknown_ones() {
     let csv = bench.file("t.csv", "a,b\n1,2\n");
     let error = bench.plan(&csv, Format::Xlsx).unwrap_err();
     assert!(matches!(error, ConvertError::Unsupported { .. }), "{error}");
-    assert!(matches!(bench.plan(&bench.path("none.csv"), Format::Parquet), Err(ConvertError::Io(_))));
-    assert!(matches!(bench.plan(bench.dir.path(), Format::Parquet), Err(_)));
+    assert!(matches!(
+        bench.plan(&bench.path("none.csv"), Format::Parquet),
+        Err(ConvertError::Io(_))
+    ));
+    assert!(bench.plan(bench.dir.path(), Format::Parquet).is_err());
 }
 
 #[test]
@@ -86,7 +98,9 @@ fn a_destination_is_never_replaced() {
     let bench = Bench::new();
     let source = bench.file("t.csv", "a,b\n1,2\n");
     let taken = bench.file("out.parquet", "mine");
-    let error = bench.to(&source, Format::Parquet, "out.parquet").unwrap_err();
+    let error = bench
+        .to(&source, Format::Parquet, "out.parquet")
+        .unwrap_err();
     assert!(matches!(error, ConvertError::DestExists));
     assert_eq!(fs::read(taken).unwrap(), b"mine");
 }
@@ -108,11 +122,21 @@ fn a_source_that_changed_since_the_plan_is_refused() {
 #[test]
 fn names_of_any_shape_can_be_converted() {
     let bench = Bench::new();
-    for name in ["we*ird [1]?.csv", "it's \"quoted\".csv", "a;b=1.csv", "🦆.csv", "x=1.csv.gz"] {
+    for name in [
+        "we*ird [1]?.csv",
+        "it's \"quoted\".csv",
+        "a;b=1.csv",
+        "🦆.csv",
+        "x=1.csv.gz",
+    ] {
         let source = bench.file(name, "a,b\n1,2\n");
-        let (out, done) = bench.to(&source, Format::Parquet, &format!("{name}.parquet")).unwrap();
+        let (out, done) = bench
+            .to(&source, Format::Parquet, &format!("{name}.parquet"))
+            .unwrap();
         assert_eq!(done.rows_out, 1);
-        let (_, back) = bench.to(&out, Format::Csv, &format!("back {name}")).unwrap();
+        let (_, back) = bench
+            .to(&out, Format::Csv, &format!("back {name}"))
+            .unwrap();
         assert_eq!(back.certificate.verdict, Verdict::Proved);
     }
 }
@@ -141,7 +165,15 @@ fn large(bench: &Bench) -> std::path::PathBuf {
     use std::fmt::Write as _;
     let mut text = "id,price,day,note\n".to_owned();
     for i in 0..400_000u64 {
-        writeln!(text, "{i},{}.{:02},2024-01-{:02},{:x}", i % 977, i % 100, i % 28 + 1, i * 2_654_435_761).unwrap();
+        writeln!(
+            text,
+            "{i},{}.{:02},2024-01-{:02},{:x}",
+            i % 977,
+            i % 100,
+            i % 28 + 1,
+            i * 2_654_435_761
+        )
+        .unwrap();
     }
     bench.file("t.csv", text)
 }
@@ -156,6 +188,7 @@ fn cancel_at_any_moment_leaves_nothing() {
     fs::remove_file(out).unwrap();
 
     let mut cancelled = 0;
+    let mut latest = Duration::ZERO;
     for i in 0..24 {
         // Spread by the golden ratio, so that no phase is passed over.
         let share = (f64::from(i) * 0.618_034).fract();
@@ -166,13 +199,19 @@ fn cancel_at_any_moment_leaves_nothing() {
             told: AtomicBool::new(false),
         };
         let outcome = plan(&source, None, Format::Parquet, &bench.limits, &stop).and_then(|plan| {
-            convert(&plan, &bench.path("out.parquet"), &Options::default(), &bench.limits, &stop)
+            convert(
+                &plan,
+                &bench.path("out.parquet"),
+                &Options::default(),
+                &bench.limits,
+                &stop,
+            )
         });
         match outcome {
             Err(ConvertError::Cancelled) => {
                 cancelled += 1;
                 let late = stop.begun.elapsed().saturating_sub(stop.after);
-                assert!(late < Duration::from_millis(1500), "{late:?} after the cancel");
+                latest = latest.max(late);
                 assert_eq!(bench.left(), ["t.csv"]);
             }
             // Faster this time than the first: done before the moment came.
@@ -180,6 +219,12 @@ fn cancel_at_any_moment_leaves_nothing() {
             Err(other) => panic!("{other:?}"),
         }
     }
+    // Some 100 ms on an idle machine; the bound leaves room for a busy one.
+    eprintln!("longest wait after a cancel: {latest:?}");
+    assert!(
+        latest < Duration::from_millis(1500),
+        "{latest:?} after a cancel"
+    );
     assert!(cancelled >= 12, "only {cancelled} of 24 came in time");
 }
 
@@ -226,7 +271,10 @@ fn detection_reads_little_and_by_content() {
     let (out, _) = bench.to(&csv, Format::Parquet, "wrong.csv").unwrap();
     assert_eq!(detect(&out).unwrap().format, Format::Parquet);
     let cut = bench.file("cut", &fs::read(&out).unwrap()[..40]);
-    assert_eq!(detect(&cut).unwrap().detail, "Parquet, but its end is missing");
+    assert_eq!(
+        detect(&cut).unwrap().detail,
+        "Parquet, but its end is missing"
+    );
     assert_eq!(detect(&csv).unwrap().format, Format::Csv);
 }
 
@@ -249,9 +297,21 @@ fn a_full_disk_is_named_and_left_clean() {
         return;
     }
     let plan = bench.plan(&source, Format::Parquet).unwrap();
-    let outcome = convert(&plan, &small.join("out.parquet"), &Options::default(), &bench.limits, &());
+    let outcome = convert(
+        &plan,
+        &small.join("out.parquet"),
+        &Options::default(),
+        &bench.limits,
+        &(),
+    );
     let left = fs::read_dir(&small).unwrap().count();
-    assert!(Command::new("umount").arg(&small).status().unwrap().success());
+    assert!(
+        Command::new("umount")
+            .arg(&small)
+            .status()
+            .unwrap()
+            .success()
+    );
     match outcome {
         Err(ConvertError::DiskFull { needed }) => assert!(needed > 0),
         other => panic!("{other:?}"),

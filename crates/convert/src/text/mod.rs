@@ -6,7 +6,7 @@ mod scan;
 mod sniff;
 
 pub(crate) use scan::{Scan, scan};
-pub(crate) use sniff::{consistent_delimiter, sniff};
+pub(crate) use sniff::{consistent_delimiter, first_record, sniff};
 
 use crate::sql;
 
@@ -107,11 +107,7 @@ mod tests {
     fn names_become_unique_and_say_so() {
         let said: Vec<String> = ["a", "A", "", "a_2", "a", "x"].map(str::to_owned).into();
         let (names, renamed) = unique_names(&said);
-        assert_eq!(names, ["a", "A_2", "column3", "a_2", "a_3", "x"].map(|n| match n {
-            "A_2" => "A_3",
-            "a_3" => "a_4",
-            other => other,
-        }));
+        assert_eq!(names, ["a", "A_3", "column3", "a_2", "a_4", "x"]);
         assert_eq!(renamed.len(), 3);
         let lower: std::collections::HashSet<_> = names.iter().map(|n| n.to_lowercase()).collect();
         assert_eq!(lower.len(), names.len());

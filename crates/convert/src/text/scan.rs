@@ -384,8 +384,16 @@ mod tests {
         assert_eq!(
             scan.columns,
             [
-                ColumnScan { bytes: 6, nulls: 0, empties: 0 },
-                ColumnScan { bytes: 0, nulls: 1, empties: 1 },
+                ColumnScan {
+                    bytes: 6,
+                    nulls: 0,
+                    empties: 0
+                },
+                ColumnScan {
+                    bytes: 0,
+                    nulls: 1,
+                    empties: 1
+                },
             ]
         );
         assert_eq!(scan.quoted_breaks, 1);
@@ -415,7 +423,10 @@ mod tests {
     #[test]
     fn a_wrong_byte_is_placed() {
         let error = scanned(b"a,b\n1,caf\xE9\n", 2).unwrap_err().to_string();
-        assert!(error.contains("0xE9") && error.contains("line 2, field 2"), "{error}");
+        assert!(
+            error.contains("0xE9") && error.contains("line 2, field 2"),
+            "{error}"
+        );
         assert!(scanned(b"a\nx\xC3", 1).is_err(), "cut short in a character");
     }
 

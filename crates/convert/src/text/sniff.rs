@@ -42,12 +42,35 @@ pub(crate) fn sniff(path: &Path, tab_hint: bool, header: Option<bool>) -> Result
     let mut warnings = Vec::new();
     let header = header.unwrap_or_else(|| guess_header(&sample, &mut warnings));
     let said: Vec<String> = if header {
-        first.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect()
+        first
+            .iter()
+            .map(|f| String::from_utf8_lossy(f).into_owned())
+            .collect()
     } else {
         (1..=first.len()).map(|i| format!("column{i}")).collect()
     };
     let (names, renamed) = unique_names(&said);
-    Ok(Dialect { delimiter, header, names, renamed, warnings })
+    Ok(Dialect {
+        delimiter,
+        header,
+        names,
+        renamed,
+        warnings,
+    })
+}
+
+/// The first record of a file whose delimiter is known.
+pub(crate) fn first_record(path: &Path, delimiter: u8) -> Result<Vec<String>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(HEAD).read_to_end(&mut head)?;
+    let whole = (head.len() as u64) < HEAD;
+    let first = records(&head, delimiter, whole, 1)
+        .pop()
+        .unwrap_or_default();
+    Ok(first
+        .iter()
+        .map(|f| String::from_utf8_lossy(f).into_owned())
+        .collect())
 }
 
 fn unreadable<T>(seen: &str) -> Result<T> {
@@ -60,7 +83,13 @@ fn unreadable<T>(seen: &str) -> Result<T> {
 /// Every other byte NUL, over a stretch too long to be chance.
 fn looks_utf16(text: &[u8]) -> bool {
     let text = &text[..text.len().min(512)];
-    let nuls = |odd: usize| text.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
+    let nuls = |odd: usize| {
+        text.iter()
+            .skip(odd)
+            .step_by(2)
+            .filter(|b| **b == 0)
+            .count()
+    };
     text.len() >= 8 && nuls(0).max(nuls(1)) * 10 > text.len() * 4
 }
 
@@ -79,7 +108,9 @@ pub(crate) fn consistent_delimiter(head: &[u8], whole: bool) -> Option<u8> {
 fn pick_delimiter(text: &[u8], whole: bool, tab_hint: bool) -> u8 {
     let mut best = (if tab_hint { b'\t' } else { b',' }, (0.0, 1));
     for delimiter in DELIMITERS {
-        let Some(found) = score(text, delimiter, whole) else { continue };
+        let Some(found) = score(text, delimiter, whole) else {
+            continue;
+        };
         let (share, fields) = found;
         let hinted = tab_hint && delimiter == b'\t' && found >= best.1;
         if share > 0.5 && ((share, fields) > best.1 || hinted) {
@@ -96,7 +127,10 @@ fn score(text: &[u8], delimiter: u8, whole: bool) -> Option<(f64, usize)> {
     for record in &records {
         *counts.entry(record.len()).or_insert(0usize) += 1;
     }
-    let (&fields, &times) = counts.iter().filter(|(f, _)| **f > 1).max_by_key(|(f, n)| (**n, **f))?;
+    let (&fields, &times) = counts
+        .iter()
+        .filter(|(f, _)| **f > 1)
+        .max_by_key(|(f, n)| (**n, **f))?;
     Some((times as f64 / records.len() as f64, fields))
 }
 
@@ -159,7 +193,11 @@ fn kind(field: &[u8]) -> Kind {
     }
     let digits = field.iter().any(u8::is_ascii_digit);
     let marks = |b: &u8| b.is_ascii_digit() || b"+-.,:/ TZeE%$".contains(b);
-    if digits && field.iter().all(marks) { Kind::Digits } else { Kind::Text }
+    if digits && field.iter().all(marks) {
+        Kind::Digits
+    } else {
+        Kind::Text
+    }
 }
 
 /// Whether the first record names the columns: it does where it has text above
@@ -170,8 +208,12 @@ fn guess_header(sample: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -> bool {
     };
     let (mut pro, mut contra) = (0, 0);
     for (i, cell) in first.iter().enumerate() {
-        let kinds: Vec<Kind> =
-            rest.iter().filter_map(|r| r.get(i)).map(|c| kind(c)).filter(|k| *k != Kind::Empty).collect();
+        let kinds: Vec<Kind> = rest
+            .iter()
+            .filter_map(|r| r.get(i))
+            .map(|c| kind(c))
+            .filter(|k| *k != Kind::Empty)
+            .collect();
         let digits_below = !kinds.is_empty() && kinds.iter().all(|k| *k == Kind::Digits);
         match kind(cell) {
             Kind::Text if digits_below => pro += 1,
@@ -183,12 +225,17 @@ fn guess_header(sample: &[Vec<Vec<u8>>], warnings: &mut Vec<String>) -> bool {
     let header = pro > 0 || contra == 0 || (!rest.is_empty() && years(first));
     if pro == 0 && !rest.is_empty() {
         warnings.push(if header {
-            "The first row was taken as column names; nothing in the rows below settles it.".to_owned()
+            "The first row was taken as column names; nothing in the rows below settles it."
+                .to_owned()
         } else {
-            "The first row looks like data, so the columns are named column1, column2, ….".to_owned()
+            "The first row looks like data, so the columns are named column1, column2, …."
+                .to_owned()
         });
     } else if !header {
-        warnings.push("The only row looks like data, so the columns are named column1, column2, ….".to_owned());
+        warnings.push(
+            "The only row looks like data, so the columns are named column1, column2, …."
+                .to_owned(),
+        );
     }
     header
 }
@@ -198,7 +245,14 @@ fn years(first: &[Vec<u8>]) -> bool {
     let digits: Vec<Option<u16>> = first
         .iter()
         .filter(|c| kind(c) == Kind::Digits)
-        .map(|c| std::str::from_utf8(c).ok()?.trim().parse().ok().filter(|y| (1500..=2200).contains(y)))
+        .map(|c| {
+            std::str::from_utf8(c)
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+                .filter(|y| (1500..=2200).contains(y))
+        })
         .collect();
     let rises = digits.windows(2).all(|w| w[0] < w[1]);
     let falls = digits.windows(2).all(|w| w[0] > w[1]);
@@ -242,7 +296,10 @@ mod tests {
     #[test]
     fn encodings_that_cannot_be_read_are_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for bytes in [b"\xFF\xFEa\0,\0b\0\n\0".as_slice(), b"a\0,\0b\0\n\x001\0,\x002\0"] {
+        for bytes in [
+            b"\xFF\xFEa\0,\0b\0\n\0".as_slice(),
+            b"a\0,\0b\0\n\x001\0,\x002\0",
+        ] {
             std::fs::write(file.path(), bytes).unwrap();
             let error = sniff(file.path(), false, None).unwrap_err().to_string();
             assert!(error.contains("UTF-16"), "{error}");

@@ -17,7 +17,11 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let temp_dir = dir.path().join("temp");
         fs::create_dir(&temp_dir).unwrap();
-        let limits = Limits { temp_dir, threads: 2, ..Limits::default() };
+        let limits = Limits {
+            temp_dir,
+            threads: 2,
+            ..Limits::default()
+        };
         Bench { dir, limits }
     }
 
@@ -39,7 +43,12 @@ impl Bench {
         plan(path, None, to, &self.limits, &())
     }
 
-    pub fn to(&self, path: &Path, to: Format, name: &str) -> Result<(PathBuf, Conversion), ConvertError> {
+    pub fn to(
+        &self,
+        path: &Path,
+        to: Format,
+        name: &str,
+    ) -> Result<(PathBuf, Conversion), ConvertError> {
         let dest = self.path(name);
         let plan = self.plan(path, to)?;
         let done = convert(&plan, &dest, &Options::default(), &self.limits, &())?;
@@ -63,9 +72,20 @@ impl Bench {
 
 /// Every value of a table, null apart from empty.
 pub fn cells(path: &Path) -> Vec<Vec<Option<String>>> {
-    preview(path, path.extension().and_then(|e| Format::from_id(e.to_str()?)), 10_000_000, 0).unwrap().rows
+    preview(
+        path,
+        path.extension().and_then(|e| Format::from_id(e.to_str()?)),
+        10_000_000,
+        0,
+    )
+    .unwrap()
+    .rows
 }
 
 pub fn types(profile: &TableProfile) -> Vec<&str> {
-    profile.columns.iter().map(|c| c.type_name.as_str()).collect()
+    profile
+        .columns
+        .iter()
+        .map(|c| c.type_name.as_str())
+        .collect()
 }
