@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 
 use crate::layout::PointName;
-use crate::manifest::{Changes, EncodedShard, FileEntry, Manifest, ManifestHead, ObjectRef, VERSION, encode_head, encode_shards};
+use crate::manifest::{
+    Changes, EncodedShard, FileEntry, Manifest, ManifestHead, ObjectRef, VERSION, encode_head,
+    encode_shards,
+};
 use crate::plan::{Change, PlannedUpload};
 use crate::progress::{self, Phase, Progress};
 use crate::upload::{self, OpenUploads, Payload, Stop};
@@ -42,6 +45,7 @@ pub struct BackupOutcome {
     pub unchanged_files: u64,
     pub requests: u64,
     pub seconds: f64,
+    /// Found while reading; names that could not be taken are in the plan.
     pub skipped: Vec<SkippedFile>,
     /// Names that this server does not take as a key. Their bytes are safe and
     /// restorable; only the directly readable copy is not there.
@@ -67,8 +71,13 @@ pub async fn run_backup(
     let started = Instant::now();
     let requests_before = bucket.requests();
     let open = OpenUploads::default();
-    let run = Run { bucket: bucket.clone(), open: open.clone(), progress: progress.clone() };
-    let prepared = progress::until_cancelled(&progress, run.all_but_manifest(plan, snapshot, device)).await;
+    let run = Run {
+        bucket: bucket.clone(),
+        open: open.clone(),
+        progress: progress.clone(),
+    };
+    let prepared =
+        progress::until_cancelled(&progress, run.all_but_manifest(plan, snapshot, device)).await;
     let prepared = match prepared.and_then(|p| progress::check(&progress).map(|()| p)) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -81,7 +90,13 @@ pub async fn run_backup(
     if prepared.created {
         let body = encode_head(&prepared.manifest.head, key)?;
         let sha256 = hex::encode(Sha256::digest(&body));
-        bucket.put(&bucket.layout().manifest(prepared.manifest.id()), Bytes::from(body), &sha256).await?;
+        bucket
+            .put(
+                &bucket.layout().manifest(prepared.manifest.id()),
+                Bytes::from(body),
+                &sha256,
+            )
+            .await?;
     }
     tracing::info!(
         restore_point = prepared.manifest.id(),
@@ -115,7 +130,10 @@ pub async fn abort_stale_uploads(bucket: &Bucket, older_than: std::time::Duratio
     let mut ended = 0;
     for upload in bucket.open_uploads(&bucket.layout().own_prefix()).await? {
         // One without a date may be in use right now.
-        if upload.initiated.is_some_and(|begun| now.saturating_sub(begun.secs()) >= age) {
+        if upload
+            .initiated
+            .is_some_and(|begun| now.saturating_sub(begun.secs()) >= age)
+        {
             bucket.abort_upload(&upload.key, &upload.upload_id).await?;
             ended += 1;
         }
@@ -159,8 +177,14 @@ struct GroupDone {
 }
 
 impl Run {
-    async fn all_but_manifest(&self, plan: &BackupPlan, snapshot: &CatalogSnapshot, device: &str) -> Result<Prepared> {
-        self.progress.set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
+    async fn all_but_manifest(
+        &self,
+        plan: &BackupPlan,
+        snapshot: &CatalogSnapshot,
+        device: &str,
+    ) -> Result<Prepared> {
+        self.progress
+            .set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
         self.progress.phase(Phase::Uploading);
         let mut sent = self.send_files(plan).await?;
 
@@ -174,7 +198,11 @@ impl Run {
             .map_err(|e| BackupError::io("write the list of files", std::io::Error::other(e)))??;
         if let Some(manifest) = self.nothing_new(plan, snapshot, &shards, &files).await? {
             self.progress.advance(snapshot.size, 0);
-            return Ok(Prepared { manifest, created: false, sent });
+            return Ok(Prepared {
+                manifest,
+                created: false,
+                sent,
+            });
         }
         self.send_catalog(plan, snapshot).await?;
         let head_shards = self.send_shards(plan, shards).await?;
@@ -190,37 +218,44 @@ impl Run {
             device: name.device.clone(),
             created_at: jiff::Timestamp::now().to_string(),
             parents: plan.previous.iter().map(|p| p.id.clone()).collect(),
-            catalog: ObjectRef { sha256: snapshot.sha256.clone(), size: snapshot.size },
+            catalog: ObjectRef {
+                sha256: snapshot.sha256.clone(),
+                size: snapshot.size,
+            },
             shards: head_shards,
             files: files.len() as u64,
             bytes: files.iter().map(|f| f.size).sum(),
             changes: sent.changes,
         };
-        Ok(Prepared { manifest: Manifest { head, files, refused: Vec::new() }, created: true, sent })
+        Ok(Prepared {
+            manifest: Manifest {
+                head,
+                files,
+                refused: Vec::new(),
+            },
+            created: true,
+            sent,
+        })
     }
 
     async fn send_files(&self, plan: &BackupPlan) -> Result<Sent> {
         let mut sent = Sent::default();
-        for refused in &plan.refused {
-            sent.skipped.push(SkippedFile {
-                relative_path: refused.relative_path.clone(),
-                uid: refused.uid.clone(),
-                reason: refused.problem.into(),
-                earlier_kept: false,
-            });
-        }
         let mut tasks: JoinSet<Result<GroupDone>> = JoinSet::new();
         for group in by_content(&plan.upload) {
             if tasks.len() >= FILES_AT_ONCE
                 && let Some(done) = tasks.join_next().await
             {
-                sent.take(done.map_err(|e| BackupError::io("finish a transfer", std::io::Error::other(e)))??);
+                sent.take(done.map_err(|e| {
+                    BackupError::io("finish a transfer", std::io::Error::other(e))
+                })??);
             }
             let run = self.clone();
             tasks.spawn(async move { run.send_group(group).await });
         }
         while let Some(done) = tasks.join_next().await {
-            sent.take(done.map_err(|e| BackupError::io("finish a transfer", std::io::Error::other(e)))??);
+            sent.take(
+                done.map_err(|e| BackupError::io("finish a transfer", std::io::Error::other(e)))??,
+            );
         }
         Ok(sent)
     }
@@ -228,8 +263,12 @@ impl Run {
     /// The content once, then each name. If one file of several with the same
     /// bytes cannot be read, the next stands in for it.
     async fn send_group(&self, group: Group) -> Result<GroupDone> {
-        let mut done =
-            GroupDone { skipped: vec![None; group.len()], group, bytes: 0, without_plain_copy: Vec::new() };
+        let mut done = GroupDone {
+            skipped: vec![None; group.len()],
+            group,
+            bytes: 0,
+            without_plain_copy: Vec::new(),
+        };
         let key = self.bucket.layout().object(&done.group[0].file.sha256);
         let mut there = done.group[0].in_bucket || self.already_there(&key, &done.group[0]).await?;
         if there && !done.group[0].in_bucket {
@@ -253,13 +292,17 @@ impl Run {
             }
             match self.send_plain(&key, &planned).await {
                 Ok(true) => {}
-                Ok(false) => done.without_plain_copy.push(planned.file.relative_path.clone()),
+                Ok(false) => done
+                    .without_plain_copy
+                    .push(planned.file.relative_path.clone()),
                 // The list of objects said it was there; it is not.
-                Err(Stop::Fatal(BackupError::NotFound { .. })) => match self.resend(&key, &planned).await {
-                    Ok(()) => done.bytes += planned.file.size,
-                    Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
-                    Err(Stop::Fatal(error)) => return Err(error),
-                },
+                Err(Stop::Fatal(BackupError::NotFound { .. })) => {
+                    match self.resend(&key, &planned).await {
+                        Ok(()) => done.bytes += planned.file.size,
+                        Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
+                        Err(Stop::Fatal(error)) => return Err(error),
+                    }
+                }
                 Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
                 Err(Stop::Fatal(error)) => return Err(error),
             }
@@ -274,12 +317,24 @@ impl Run {
             return Ok(false);
         }
         let stored = self.bucket.head(key).await?;
-        Ok(stored.is_some_and(|s| s.size == planned.file.size && s.sha256.as_deref() == Some(planned.file.sha256.as_str())))
+        Ok(stored.is_some_and(|s| {
+            s.size == planned.file.size && s.sha256.as_deref() == Some(planned.file.sha256.as_str())
+        }))
     }
 
-    async fn send_object(&self, key: &str, planned: &PlannedUpload, progress: &Arc<dyn Progress>) -> Result<(), Stop> {
+    async fn send_object(
+        &self,
+        key: &str,
+        planned: &PlannedUpload,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<(), Stop> {
         let file = &planned.file;
-        let payload = Payload { key, path: &file.path, size: file.size, sha256: &file.sha256 };
+        let payload = Payload {
+            key,
+            path: &file.path,
+            size: file.size,
+            sha256: &file.sha256,
+        };
         upload::store(&self.bucket, payload, progress, &self.open).await
     }
 
@@ -292,14 +347,25 @@ impl Run {
 
     /// The directly readable copy. `Ok(false)`: this server takes no such key.
     async fn send_plain(&self, object_key: &str, planned: &PlannedUpload) -> Result<bool, Stop> {
-        let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else { return Ok(false) };
-        match self.name_object(object_key, &plain, planned.file.size).await {
+        let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else {
+            return Ok(false);
+        };
+        match self
+            .name_object(object_key, &plain, planned.file.size)
+            .await
+        {
             Ok(true) => Ok(true),
             Ok(false) => {
                 let silent: Arc<dyn Progress> = Arc::new(());
-                self.send_object(&plain, planned, &silent).await.map(|()| true)
+                self.send_object(&plain, planned, &silent)
+                    .await
+                    .map(|()| true)
             }
-            Err(BackupError::Service { status: 400, message, .. }) => {
+            Err(BackupError::Service {
+                status: 400,
+                message,
+                ..
+            }) => {
                 tracing::warn!(message, "the server does not take a file's name as a key");
                 Ok(false)
             }
@@ -332,28 +398,57 @@ impl Run {
         shards: &[EncodedShard],
         files: &[FileEntry],
     ) -> Result<Option<Manifest>> {
-        let Some(previous) = &plan.previous else { return Ok(None) };
+        let Some(previous) = &plan.previous else {
+            return Ok(None);
+        };
         let same = previous.catalog.sha256 == snapshot.sha256
             && previous.shards.len() == shards.len()
-            && previous.shards.iter().zip(shards).all(|(a, b)| *a == b.reference);
-        if !same || self.bucket.head(&self.bucket.layout().manifest(&previous.id)).await?.is_none() {
+            && previous
+                .shards
+                .iter()
+                .zip(shards)
+                .all(|(a, b)| *a == b.reference);
+        if !same
+            || self
+                .bucket
+                .head(&self.bucket.layout().manifest(&previous.id))
+                .await?
+                .is_none()
+        {
             return Ok(None);
         }
-        Ok(Some(Manifest { head: previous.clone(), files: files.to_vec(), refused: Vec::new() }))
+        Ok(Some(Manifest {
+            head: previous.clone(),
+            files: files.to_vec(),
+            refused: Vec::new(),
+        }))
     }
 
     async fn send_catalog(&self, plan: &BackupPlan, snapshot: &CatalogSnapshot) -> Result<()> {
-        if plan.previous.as_ref().is_some_and(|p| p.catalog.sha256 == snapshot.sha256) {
+        if plan
+            .previous
+            .as_ref()
+            .is_some_and(|p| p.catalog.sha256 == snapshot.sha256)
+        {
             self.progress.advance(snapshot.size, 0);
             return Ok(());
         }
         let key = self.bucket.layout().catalog(&snapshot.sha256);
         let send = |key: String, progress: Arc<dyn Progress>| async move {
-            let payload = Payload { key: &key, path: &snapshot.path, size: snapshot.size, sha256: &snapshot.sha256 };
-            upload::store(&self.bucket, payload, &progress, &self.open).await.map_err(|stop| match stop {
-                Stop::Fatal(error) => error,
-                Stop::Skip(_) => BackupError::SourceChanged { path: "the catalog's snapshot".to_owned() },
-            })
+            let payload = Payload {
+                key: &key,
+                path: &snapshot.path,
+                size: snapshot.size,
+                sha256: &snapshot.sha256,
+            };
+            upload::store(&self.bucket, payload, &progress, &self.open)
+                .await
+                .map_err(|stop| match stop {
+                    Stop::Fatal(error) => error,
+                    Stop::Skip(_) => BackupError::SourceChanged {
+                        path: "the catalog's snapshot".to_owned(),
+                    },
+                })
         };
         send(key.clone(), self.progress.clone()).await?;
         let latest = self.bucket.layout().latest_catalog();
@@ -364,14 +459,23 @@ impl Run {
     }
 
     /// Those that the last restore point does not have already.
-    async fn send_shards(&self, plan: &BackupPlan, shards: Vec<EncodedShard>) -> Result<Vec<crate::ShardRef>> {
-        let there: HashSet<&str> =
-            plan.previous.iter().flat_map(|p| p.shards.iter().map(|s| s.sha256.as_str())).collect();
+    async fn send_shards(
+        &self,
+        plan: &BackupPlan,
+        shards: Vec<EncodedShard>,
+    ) -> Result<Vec<crate::ShardRef>> {
+        let there: HashSet<&str> = plan
+            .previous
+            .iter()
+            .flat_map(|p| p.shards.iter().map(|s| s.sha256.as_str()))
+            .collect();
         let mut references = Vec::with_capacity(shards.len());
         for shard in shards {
             if !there.contains(shard.reference.sha256.as_str()) {
                 let key = self.bucket.layout().shard(&shard.reference.sha256);
-                self.bucket.put(&key, Bytes::from(shard.bytes), &shard.reference.sha256).await?;
+                self.bucket
+                    .put(&key, Bytes::from(shard.bytes), &shard.reference.sha256)
+                    .await?;
             }
             references.push(shard.reference);
         }
@@ -383,10 +487,12 @@ fn by_content(upload: &[PlannedUpload]) -> Vec<Group> {
     let mut at: HashMap<(&str, u64), usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for planned in upload {
-        let index = *at.entry((planned.file.sha256.as_str(), planned.file.size)).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
+        let index = *at
+            .entry((planned.file.sha256.as_str(), planned.file.size))
+            .or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
         groups[index].push(planned.clone());
     }
     groups

@@ -17,22 +17,37 @@ pub(crate) struct ByteBudget {
 
 impl ByteBudget {
     pub(crate) fn new(bytes: u64) -> Self {
-        let total = u32::try_from(bytes.div_ceil(UNIT).max(1)).unwrap_or(u32::MAX >> 3).min(u32::MAX >> 3);
-        Self { units: Arc::new(Semaphore::new(total as usize)), total }
+        let total = u32::try_from(bytes.div_ceil(UNIT).max(1))
+            .unwrap_or(u32::MAX >> 3)
+            .min(u32::MAX >> 3);
+        Self {
+            units: Arc::new(Semaphore::new(total as usize)),
+            total,
+        }
     }
 
     fn units(&self, bytes: u64) -> u32 {
-        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.total)
+        u32::try_from(bytes.div_ceil(UNIT))
+            .unwrap_or(u32::MAX)
+            .clamp(1, self.total)
     }
 
     /// `None` if there is not enough right now, or others wait already.
     pub(crate) fn try_take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
-        self.units.clone().try_acquire_many_owned(self.units(bytes)).ok()
+        self.units
+            .clone()
+            .try_acquire_many_owned(self.units(bytes))
+            .ok()
     }
 
     /// Held until dropped.
     pub(crate) async fn take(&self, bytes: u64) -> OwnedSemaphorePermit {
-        match self.units.clone().acquire_many_owned(self.units(bytes)).await {
+        match self
+            .units
+            .clone()
+            .acquire_many_owned(self.units(bytes))
+            .await
+        {
             Ok(permit) => permit,
             // The semaphore is private to this type and never closed.
             Err(_) => unreachable!("the byte budget is never closed"),
@@ -63,7 +78,11 @@ impl Pace {
     pub(crate) fn new(max: usize) -> Self {
         let max = max.max(1);
         Self(Arc::new(PaceInner {
-            state: Mutex::new(PaceState { limit: max.min(8), in_flight: 0, good: 0 }),
+            state: Mutex::new(PaceState {
+                limit: max.min(8),
+                in_flight: 0,
+                good: 0,
+            }),
             freed: Notify::new(),
             max,
         }))
@@ -129,7 +148,11 @@ mod tests {
         let budget = ByteBudget::new(1 << 20);
         let half = budget.take(512 << 10).await;
         let other = budget.take(512 << 10).await;
-        assert!(tokio::time::timeout(Duration::from_millis(30), budget.take(1)).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(30), budget.take(1))
+                .await
+                .is_err()
+        );
         drop(half);
         drop(other);
         let giant = tokio::time::timeout(Duration::from_secs(1), budget.take(1 << 40)).await;
@@ -152,8 +175,16 @@ mod tests {
         }
         assert_eq!(pace.limit(), 1);
         let slot = pace.slot().await;
-        assert!(tokio::time::timeout(Duration::from_millis(30), pace.slot()).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(30), pace.slot())
+                .await
+                .is_err()
+        );
         drop(slot);
-        assert!(tokio::time::timeout(Duration::from_secs(1), pace.slot()).await.is_ok());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), pace.slot())
+                .await
+                .is_ok()
+        );
     }
 }

@@ -77,12 +77,18 @@ impl BucketConfig {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        let bad = |what: &str| Err(BackupError::BadConfig { what: what.to_owned() });
+        let bad = |what: &str| {
+            Err(BackupError::BadConfig {
+                what: what.to_owned(),
+            })
+        };
         if self.bucket.is_empty() || self.bucket.contains(['/', ' ', '\\', '\0']) {
             return bad("the bucket name is empty or has a space or a slash in it");
         }
         if self.region.trim().is_empty() {
-            return bad("the region is empty (\"auto\" or \"us-east-1\" suits most servers that are not AWS)");
+            return bad(
+                "the region is empty (\"auto\" or \"us-east-1\" suits most servers that are not AWS)",
+            );
         }
         if self.access_key.expose().is_empty() || self.secret_key.expose().is_empty() {
             return bad("the access key or the secret key is empty");
@@ -193,24 +199,52 @@ mod tests {
 
     #[test]
     fn secrets_print_masked() {
-        let config = BucketConfig::new("b", "r", None, "AKIA-visible", "very-secret", "0123456789abcdef");
+        let config = BucketConfig::new(
+            "b",
+            "r",
+            None,
+            "AKIA-visible",
+            "very-secret",
+            "0123456789abcdef",
+        );
         let shown = format!("{config:?} {:?}", ManifestKey::new([7; 32]));
-        assert!(!shown.contains("AKIA") && !shown.contains("very-secret") && !shown.contains("7, 7"), "{shown}");
+        assert!(
+            !shown.contains("AKIA") && !shown.contains("very-secret") && !shown.contains("7, 7"),
+            "{shown}"
+        );
         assert!(shown.contains("[masked]"));
     }
 
     #[test]
     fn path_style_follows_the_endpoint() {
-        let make = |url: Option<&str>| BucketConfig::new("b", "r", url.map(str::to_owned), "a", "s", "0123456789abcdef");
+        let make = |url: Option<&str>| {
+            BucketConfig::new(
+                "b",
+                "r",
+                url.map(str::to_owned),
+                "a",
+                "s",
+                "0123456789abcdef",
+            )
+        };
         assert!(make(Some("http://127.0.0.1:1")).path_style);
         assert!(!make(None).path_style);
     }
 
     #[test]
     fn a_prefix_that_is_not_a_store_hash_is_refused() {
-        for hash in ["", "0123", "../../../../etc/", "0123456789ABCDEF", "0123456789abcdef0"] {
+        for hash in [
+            "",
+            "0123",
+            "../../../../etc/",
+            "0123456789ABCDEF",
+            "0123456789abcdef0",
+        ] {
             let config = BucketConfig::new("b", "r", None, "a", "s", hash);
-            assert!(matches!(config.check(), Err(BackupError::BadConfig { .. })), "{hash}");
+            assert!(
+                matches!(config.check(), Err(BackupError::BadConfig { .. })),
+                "{hash}"
+            );
         }
     }
 

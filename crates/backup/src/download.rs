@@ -29,7 +29,12 @@ const RANGES_AHEAD: usize = 4;
 /// Fetches into `into` (created or emptied first; `None` only checks). A
 /// mismatch is fetched once more, since a bit can flip on the way, and then
 /// from the next key.
-pub(crate) async fn fetch(bucket: &Bucket, wanted: &Wanted<'_>, into: Option<PathBuf>, meter: &Meter) -> Result<()> {
+pub(crate) async fn fetch(
+    bucket: &Bucket,
+    wanted: &Wanted<'_>,
+    into: Option<PathBuf>,
+    meter: &Meter,
+) -> Result<()> {
     let mut last = None;
     for key in &wanted.keys {
         for _ in 0..2 {
@@ -44,21 +49,35 @@ pub(crate) async fn fetch(bucket: &Bucket, wanted: &Wanted<'_>, into: Option<Pat
             }
         }
     }
-    Err(last.unwrap_or_else(|| BackupError::NotFound { what: wanted.what.to_owned() }))
+    Err(last.unwrap_or_else(|| BackupError::NotFound {
+        what: wanted.what.to_owned(),
+    }))
 }
 
-async fn fetch_once(bucket: &Bucket, key: &str, wanted: &Wanted<'_>, into: Option<PathBuf>, meter: &Meter) -> Result<()> {
+async fn fetch_once(
+    bucket: &Bucket,
+    key: &str,
+    wanted: &Wanted<'_>,
+    into: Option<PathBuf>,
+    meter: &Meter,
+) -> Result<()> {
     let mut sink = blocking(move || Sink::open(into)).await??;
     if wanted.size == 0 {
         let stored = bucket.head(key).await?;
         match stored {
-            None => return Err(BackupError::NotFound { what: wanted.what.to_owned() }),
+            None => {
+                return Err(BackupError::NotFound {
+                    what: wanted.what.to_owned(),
+                });
+            }
             Some(s) if s.size != 0 => return Err(damaged(wanted)),
             Some(_) => {}
         }
     }
     let step = bucket.tuning().part_size(wanted.size);
-    let mut starts = (0..wanted.size).step_by(usize::try_from(step).unwrap_or(usize::MAX)).peekable();
+    let mut starts = (0..wanted.size)
+        .step_by(usize::try_from(step).unwrap_or(usize::MAX))
+        .peekable();
     let mut ahead: VecDeque<Range> = VecDeque::new();
     let mut across = 0u64;
     loop {
@@ -77,8 +96,12 @@ async fn fetch_once(bucket: &Bucket, key: &str, wanted: &Wanted<'_>, into: Optio
             starts.next();
             ahead.push_back(Range::fetch(bucket, key, wanted.what, start, length, held));
         }
-        let Some(Range { task, held }) = ahead.pop_front() else { break };
-        let bytes = task.await.map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
+        let Some(Range { task, held }) = ahead.pop_front() else {
+            break;
+        };
+        let bytes = task
+            .await
+            .map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
         let bytes = match bytes {
             Ok(bytes) => bytes,
             // The object is shorter than the manifest says.
@@ -91,7 +114,11 @@ async fn fetch_once(bucket: &Bucket, key: &str, wanted: &Wanted<'_>, into: Optio
         meter.reach(across);
     }
     let sha256 = blocking(move || sink.finish()).await??;
-    if sha256 == wanted.sha256 { Ok(()) } else { Err(damaged(wanted)) }
+    if sha256 == wanted.sha256 {
+        Ok(())
+    } else {
+        Err(damaged(wanted))
+    }
 }
 
 /// A range under way; ended if nobody wants it any more.
@@ -101,19 +128,33 @@ struct Range {
 }
 
 impl Range {
-    fn fetch(bucket: &Bucket, key: &str, what: &str, start: u64, length: u64, held: OwnedSemaphorePermit) -> Self {
+    fn fetch(
+        bucket: &Bucket,
+        key: &str,
+        what: &str,
+        start: u64,
+        length: u64,
+        held: OwnedSemaphorePermit,
+    ) -> Self {
         let (bucket, key, what) = (bucket.clone(), key.to_owned(), what.to_owned());
         let task = tokio::spawn(async move { bucket.get_range(&key, &what, start, length).await });
-        Self { task: AbortOnDropHandle::new(task), held }
+        Self {
+            task: AbortOnDropHandle::new(task),
+            held,
+        }
     }
 }
 
 fn damaged(wanted: &Wanted<'_>) -> BackupError {
-    BackupError::Damaged { what: wanted.what.to_owned() }
+    BackupError::Damaged {
+        what: wanted.what.to_owned(),
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|e| BackupError::io("finish a piece of work", io::Error::other(e)))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| BackupError::io("finish a piece of work", io::Error::other(e)))
 }
 
 struct Sink {
@@ -124,23 +165,30 @@ struct Sink {
 impl Sink {
     fn open(path: Option<PathBuf>) -> Result<Self> {
         let file = match path {
-            Some(path) => Some(create_private(&path).map_err(|e| BackupError::io("write a restored file", e))?),
+            Some(path) => Some(
+                create_private(&path).map_err(|e| BackupError::io("write a restored file", e))?,
+            ),
             None => None,
         };
-        Ok(Self { file, hasher: Sha256::new() })
+        Ok(Self {
+            file,
+            hasher: Sha256::new(),
+        })
     }
 
     fn write(mut self, bytes: Bytes) -> Result<Self> {
         self.hasher.update(&bytes);
         if let Some(file) = &mut self.file {
-            file.write_all(&bytes).map_err(|e| BackupError::io("write a restored file", e))?;
+            file.write_all(&bytes)
+                .map_err(|e| BackupError::io("write a restored file", e))?;
         }
         Ok(self)
     }
 
     fn finish(self) -> Result<String> {
         if let Some(mut file) = self.file {
-            file.flush().map_err(|e| BackupError::io("write a restored file", e))?;
+            file.flush()
+                .map_err(|e| BackupError::io("write a restored file", e))?;
         }
         Ok(hex::encode(self.hasher.finalize()))
     }

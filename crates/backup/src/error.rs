@@ -46,7 +46,11 @@ pub enum BackupError {
     #[error("This server does not offer {operation}.")]
     Unsupported { operation: String },
     #[error("The bucket answered {operation} with an error: {message}.")]
-    Service { operation: String, status: u16, message: String },
+    Service {
+        operation: String,
+        status: u16,
+        message: String,
+    },
     #[error("Cancelled.")]
     Cancelled,
     #[error("Could not {what}: {source}.")]
@@ -59,23 +63,38 @@ pub enum BackupError {
 
 impl BackupError {
     pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { what: what.into(), source }
+        Self::Io {
+            what: what.into(),
+            source,
+        }
     }
 
     /// What the person can do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::NoSuchBucket { .. } => "check the bucket's name and the endpoint, or create the bucket.",
-            Self::AccessDenied { .. } => "add that permission to the access key's policy; `redline backup probe` tests each one.",
-            Self::WrongCredentials => "copy both keys again; the secret key is shown only when it is made.",
+            Self::NoSuchBucket { .. } => {
+                "check the bucket's name and the endpoint, or create the bucket."
+            }
+            Self::AccessDenied { .. } => {
+                "add that permission to the access key's policy; `redline backup probe` tests each one."
+            }
+            Self::WrongCredentials => {
+                "copy both keys again; the secret key is shown only when it is made."
+            }
             Self::CredentialsExpired => "enter new credentials under Backup.",
             Self::WrongRegion { .. } => "set the bucket's own region under Backup.",
-            Self::Unreachable { .. } => "check the network and the endpoint, then try again; nothing was lost.",
+            Self::Unreachable { .. } => {
+                "check the network and the endpoint, then try again; nothing was lost."
+            }
             Self::ClockSkew { .. } => "set this machine's date and time, then try again.",
             Self::Throttled { .. } => "try again later; what was sent already is kept.",
-            Self::NotFound { .. } => "choose another restore point, or check that this is the right bucket and license key.",
+            Self::NotFound { .. } => {
+                "choose another restore point, or check that this is the right bucket and license key."
+            }
             Self::Damaged { .. } => "choose an earlier restore point, and run a deep verify.",
-            Self::Forged { .. } => "choose a restore point that is marked authentic, and find out who can write to this bucket.",
+            Self::Forged { .. } => {
+                "choose a restore point that is marked authentic, and find out who can write to this bucket."
+            }
             Self::TooNew { .. } => "update Redline on this machine.",
             Self::SourceChanged { .. } => "run the backup again once the file is at rest.",
             Self::BadName { .. } => "rename the file and run the backup again.",
@@ -91,7 +110,11 @@ impl BackupError {
     pub fn retryable(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable { .. } | Self::Throttled { .. } | Self::Service { .. } | Self::SourceChanged { .. } | Self::Cancelled
+            Self::Unreachable { .. }
+                | Self::Throttled { .. }
+                | Self::Service { .. }
+                | Self::SourceChanged { .. }
+                | Self::Cancelled
         )
     }
 }

@@ -32,11 +32,23 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn transport(detail: impl Into<String>) -> Self {
-        Self { kind: FaultKind::Transport, code: String::new(), status: 0, detail: detail.into(), region: None }
+        Self {
+            kind: FaultKind::Transport,
+            code: String::new(),
+            status: 0,
+            detail: detail.into(),
+            region: None,
+        }
     }
 
     pub(crate) fn refused(code: &str, detail: &str) -> Self {
-        Self { kind: FaultKind::Refused, code: code.to_owned(), status: 0, detail: detail.to_owned(), region: None }
+        Self {
+            kind: FaultKind::Refused,
+            code: code.to_owned(),
+            status: 0,
+            detail: detail.to_owned(),
+            region: None,
+        }
     }
 
     /// The server took exception to a checksum header or algorithm rather than to
@@ -47,8 +59,13 @@ impl Fault {
             return false;
         }
         let said = self.detail.to_ascii_lowercase();
-        matches!(self.code.as_str(), "NotImplemented" | "InvalidArgument" | "InvalidRequest" | "XAmzContentChecksumMismatch")
-            && (said.contains("checksum") || said.contains("x-amz-sdk") || said.contains("header") || self.code == "NotImplemented")
+        matches!(
+            self.code.as_str(),
+            "NotImplemented" | "InvalidArgument" | "InvalidRequest" | "XAmzContentChecksumMismatch"
+        ) && (said.contains("checksum")
+            || said.contains("x-amz-sdk")
+            || said.contains("header")
+            || self.code == "NotImplemented")
     }
 
     pub(crate) fn is(&self, code: &str) -> bool {
@@ -60,28 +77,57 @@ impl Fault {
         let operation = permission.to_owned();
         match self.code.as_str() {
             "NoSuchBucket" => {
-                return BackupError::NoSuchBucket { bucket: at.bucket.to_owned(), endpoint: at.endpoint.to_owned() };
+                return BackupError::NoSuchBucket {
+                    bucket: at.bucket.to_owned(),
+                    endpoint: at.endpoint.to_owned(),
+                };
             }
-            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidSecurity" | "NotSignedUp" => return BackupError::WrongCredentials,
-            "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken" => return BackupError::CredentialsExpired,
-            "RequestTimeTooSkewed" | "RequestExpired" => return BackupError::ClockSkew { seconds: at.skew },
-            "AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect" | "IllegalLocationConstraintException" => {
-                return BackupError::WrongRegion { expected: self.region };
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidSecurity" | "NotSignedUp" => {
+                return BackupError::WrongCredentials;
+            }
+            "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken" => {
+                return BackupError::CredentialsExpired;
+            }
+            "RequestTimeTooSkewed" | "RequestExpired" => {
+                return BackupError::ClockSkew { seconds: at.skew };
+            }
+            "AuthorizationHeaderMalformed"
+            | "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "IllegalLocationConstraintException" => {
+                return BackupError::WrongRegion {
+                    expected: self.region,
+                };
             }
             "NotImplemented" | "MethodNotAllowed" => return BackupError::Unsupported { operation },
             _ => {}
         }
         match (self.kind, self.status) {
             (FaultKind::Throttled, _) => BackupError::Throttled { operation },
-            (FaultKind::Transport, _) => BackupError::Unreachable { endpoint: at.endpoint.to_owned(), detail: self.detail },
-            (FaultKind::NotFound, _) => BackupError::NotFound { what: at.what.to_owned() },
-            (_, 301 | 307) => BackupError::WrongRegion { expected: self.region },
+            (FaultKind::Transport, _) => BackupError::Unreachable {
+                endpoint: at.endpoint.to_owned(),
+                detail: self.detail,
+            },
+            (FaultKind::NotFound, _) => BackupError::NotFound {
+                what: at.what.to_owned(),
+            },
+            (_, 301 | 307) => BackupError::WrongRegion {
+                expected: self.region,
+            },
             (_, 401 | 403) => BackupError::AccessDenied { operation },
             (_, 501) => BackupError::Unsupported { operation },
             (_, status) => {
-                let message = if self.detail.is_empty() { format!("HTTP status {status}") } else { self.detail };
+                let message = if self.detail.is_empty() {
+                    format!("HTTP status {status}")
+                } else {
+                    self.detail
+                };
                 let message = message.trim_end_matches('.').to_owned();
-                BackupError::Service { operation, status, message }
+                BackupError::Service {
+                    operation,
+                    status,
+                    message,
+                }
             }
         }
     }
@@ -103,20 +149,47 @@ where
         match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
-                let region = service.raw().headers().get("x-amz-bucket-region").map(str::to_owned);
+                let region = service
+                    .raw()
+                    .headers()
+                    .get("x-amz-bucket-region")
+                    .map(str::to_owned);
                 let code = service.err().code().unwrap_or_default().to_owned();
-                let detail = service.err().message().map_or_else(|| code.clone(), str::to_owned);
-                Self { kind: kind_of(&code, status), code, status, detail, region }
+                let detail = service
+                    .err()
+                    .message()
+                    .map_or_else(|| code.clone(), str::to_owned);
+                Self {
+                    kind: kind_of(&code, status),
+                    code,
+                    status,
+                    detail,
+                    region,
+                }
             }
             // An answer that is not S3's: a proxy's page, or a connection cut in the middle.
             SdkError::ResponseError(response) => {
                 let status = response.raw().status().as_u16();
-                let kind = if matches!(status, 429 | 503) { FaultKind::Throttled } else { FaultKind::Transport };
-                Self { kind, code: String::new(), status, detail: root_cause(&error), region: None }
+                let kind = if matches!(status, 429 | 503) {
+                    FaultKind::Throttled
+                } else {
+                    FaultKind::Transport
+                };
+                Self {
+                    kind,
+                    code: String::new(),
+                    status,
+                    detail: root_cause(&error),
+                    region: None,
+                }
             }
-            SdkError::ConstructionFailure(_) => {
-                Self { kind: FaultKind::Refused, code: String::new(), status: 0, detail: root_cause(&error), region: None }
-            }
+            SdkError::ConstructionFailure(_) => Self {
+                kind: FaultKind::Refused,
+                code: String::new(),
+                status: 0,
+                detail: root_cause(&error),
+                region: None,
+            },
             SdkError::TimeoutError(_) => Self::transport("no answer in time"),
             _ => Self::transport(root_cause(&error)),
         }
@@ -125,9 +198,16 @@ where
 
 fn kind_of(code: &str, status: u16) -> FaultKind {
     match code {
-        "SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequests" | "BandwidthLimitExceeded"
-        | "ServiceUnavailable" | "EC2ThrottledException" => FaultKind::Throttled,
-        "InternalError" | "RequestTimeout" | "OperationAborted" | "IncompleteBody" | "BadDigest" => FaultKind::Transient,
+        "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "TooManyRequests"
+        | "BandwidthLimitExceeded"
+        | "ServiceUnavailable"
+        | "EC2ThrottledException" => FaultKind::Throttled,
+        "InternalError" | "RequestTimeout" | "OperationAborted" | "IncompleteBody"
+        | "BadDigest" => FaultKind::Transient,
         "NoSuchKey" | "NotFound" | "NoSuchUpload" | "NoSuchVersion" => FaultKind::NotFound,
         "NoSuchBucket" => FaultKind::Refused,
         _ => match status {
@@ -166,25 +246,70 @@ mod tests {
     use super::*;
 
     fn fault(code: &str, status: u16) -> Fault {
-        Fault { kind: kind_of(code, status), code: code.into(), status, detail: String::new(), region: None }
+        Fault {
+            kind: kind_of(code, status),
+            code: code.into(),
+            status,
+            detail: String::new(),
+            region: None,
+        }
     }
 
     fn named(fault: Fault) -> BackupError {
-        fault.into_error("s3:PutObject", &Place { bucket: "b", endpoint: "http://e", what: "thing", skew: Some(1200) })
+        fault.into_error(
+            "s3:PutObject",
+            &Place {
+                bucket: "b",
+                endpoint: "http://e",
+                what: "thing",
+                skew: Some(1200),
+            },
+        )
     }
 
     #[test]
     fn answers_become_the_error_a_person_can_act_on() {
-        assert!(matches!(named(fault("NoSuchBucket", 404)), BackupError::NoSuchBucket { .. }));
-        assert!(matches!(named(fault("SignatureDoesNotMatch", 403)), BackupError::WrongCredentials));
-        assert!(matches!(named(fault("ExpiredToken", 400)), BackupError::CredentialsExpired));
-        assert!(matches!(named(fault("RequestTimeTooSkewed", 403)), BackupError::ClockSkew { seconds: Some(1200) }));
-        assert!(matches!(named(fault("AuthorizationHeaderMalformed", 400)), BackupError::WrongRegion { .. }));
-        assert!(matches!(named(fault("AccessDenied", 403)), BackupError::AccessDenied { operation } if operation == "s3:PutObject"));
-        assert!(matches!(named(fault("", 403)), BackupError::AccessDenied { .. }));
-        assert!(matches!(named(fault("", 404)), BackupError::NotFound { .. }));
-        assert!(matches!(named(fault("SlowDown", 503)), BackupError::Throttled { .. }));
-        assert!(matches!(named(Fault::transport("refused")), BackupError::Unreachable { .. }));
+        assert!(matches!(
+            named(fault("NoSuchBucket", 404)),
+            BackupError::NoSuchBucket { .. }
+        ));
+        assert!(matches!(
+            named(fault("SignatureDoesNotMatch", 403)),
+            BackupError::WrongCredentials
+        ));
+        assert!(matches!(
+            named(fault("ExpiredToken", 400)),
+            BackupError::CredentialsExpired
+        ));
+        assert!(matches!(
+            named(fault("RequestTimeTooSkewed", 403)),
+            BackupError::ClockSkew {
+                seconds: Some(1200)
+            }
+        ));
+        assert!(matches!(
+            named(fault("AuthorizationHeaderMalformed", 400)),
+            BackupError::WrongRegion { .. }
+        ));
+        assert!(
+            matches!(named(fault("AccessDenied", 403)), BackupError::AccessDenied { operation } if operation == "s3:PutObject")
+        );
+        assert!(matches!(
+            named(fault("", 403)),
+            BackupError::AccessDenied { .. }
+        ));
+        assert!(matches!(
+            named(fault("", 404)),
+            BackupError::NotFound { .. }
+        ));
+        assert!(matches!(
+            named(fault("SlowDown", 503)),
+            BackupError::Throttled { .. }
+        ));
+        assert!(matches!(
+            named(Fault::transport("refused")),
+            BackupError::Unreachable { .. }
+        ));
     }
 
     #[test]

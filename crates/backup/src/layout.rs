@@ -13,7 +13,9 @@ pub struct Layout {
 
 impl Layout {
     pub fn new(prefix_hash: &str) -> Self {
-        Self { root: format!("users/{prefix_hash}/") }
+        Self {
+            root: format!("users/{prefix_hash}/"),
+        }
     }
 
     /// The file under its own name, for any S3 client. `None` where the key would pass S3's 1,024 bytes.
@@ -78,7 +80,11 @@ impl PointName {
     pub(crate) const PLAUSIBLE_GAP: u64 = 1_000_000_000;
 
     pub fn new(generation: u64, device: &str) -> Self {
-        Self { generation: generation.min(MAX_GENERATION), device: device_name(device), ulid: Ulid::new() }
+        Self {
+            generation: generation.min(MAX_GENERATION),
+            device: device_name(device),
+            ulid: Ulid::new(),
+        }
     }
 
     pub fn id(&self) -> String {
@@ -89,10 +95,17 @@ impl PointName {
     pub fn parse(id: &str) -> Option<Self> {
         let (generation, rest) = id.split_once('-')?;
         let (device, ulid) = rest.rsplit_once('-')?;
-        if generation.len() != 16 || !generation.bytes().all(|b| b.is_ascii_digit()) || device_name(device) != device {
+        if generation.len() != 16
+            || !generation.bytes().all(|b| b.is_ascii_digit())
+            || device_name(device) != device
+        {
             return None;
         }
-        let name = Self { generation: generation.parse().ok()?, device: device.to_owned(), ulid: Ulid::from_string(ulid).ok()? };
+        let name = Self {
+            generation: generation.parse().ok()?,
+            device: device.to_owned(),
+            ulid: Ulid::from_string(ulid).ok()?,
+        };
         (name.id() == id).then_some(name)
     }
 
@@ -106,7 +119,13 @@ impl PointName {
 fn device_name(name: &str) -> String {
     let mut out: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
         .take(40)
         .collect();
     if out.is_empty() {
@@ -150,6 +169,12 @@ mod tests {
         let layout = Layout::new("0123456789abcdef");
         assert!(layout.plain(&"x".repeat(995)).is_some());
         assert!(layout.plain(&"x".repeat(996)).is_none());
-        assert_eq!(layout.object(&"ab".repeat(32)), format!("users/0123456789abcdef/.redline/objects/ab/{}", "ab".repeat(32)));
+        assert_eq!(
+            layout.object(&"ab".repeat(32)),
+            format!(
+                "users/0123456789abcdef/.redline/objects/ab/{}",
+                "ab".repeat(32)
+            )
+        );
     }
 }

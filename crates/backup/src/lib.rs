@@ -42,7 +42,8 @@ pub use points::{PointState, RestorePoint, SkippedPoint, latest_manifest, list_r
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};
 pub use restore::{
-    RestoreFailure, RestoreItem, RestoreOutcome, RestorePlan, RestoreSink, plan_restore, run_restore,
+    RestoreFailure, RestoreItem, RestoreOutcome, RestorePlan, RestoreSink, plan_restore,
+    run_restore,
 };
 pub use retry::RetryPolicy;
 pub use source::{CatalogSnapshot, SkipReason, SourceFile};

@@ -104,11 +104,21 @@ pub(crate) fn encode_head(head: &ManifestHead, key: &ManifestKey) -> Result<Vec<
     let encode = |e: serde_json::Error| BackupError::io("write the manifest", io::Error::other(e));
     let body = serde_json::value::to_raw_value(head).map_err(encode)?;
     let hmac = key.sign(&head.id, body.get().as_bytes());
-    serde_json::to_vec(&Envelope { format: FORMAT.to_owned(), hmac, manifest: &body }).map_err(encode)
+    serde_json::to_vec(&Envelope {
+        format: FORMAT.to_owned(),
+        hmac,
+        manifest: &body,
+    })
+    .map_err(encode)
 }
 
 /// Authenticates before it believes a word.
-pub(crate) fn decode_head(id: &str, bytes: &[u8], key: &ManifestKey, store: &str) -> Result<ManifestHead> {
+pub(crate) fn decode_head(
+    id: &str,
+    bytes: &[u8],
+    key: &ManifestKey,
+    store: &str,
+) -> Result<ManifestHead> {
     let what = || format!("The restore point {id}");
     let damaged = |_| BackupError::Damaged { what: what() };
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(damaged)?;
@@ -125,11 +135,19 @@ pub(crate) fn decode_head(id: &str, bytes: &[u8], key: &ManifestKey, store: &str
     }
     let Versioned { version } = serde_json::from_str(body).map_err(damaged)?;
     if version > VERSION {
-        return Err(BackupError::TooNew { what: what(), version });
+        return Err(BackupError::TooNew {
+            what: what(),
+            version,
+        });
     }
     let head: ManifestHead = serde_json::from_str(body).map_err(damaged)?;
-    let hashes_ok = names::is_sha256(&head.catalog.sha256) && head.shards.iter().all(|s| names::is_sha256(&s.sha256));
-    let sizes_ok = head.shards.len() <= MAX_SHARDS && head.shards.iter().all(|s| s.size <= MAX_SHARD && s.raw_size <= MAX_SHARD);
+    let hashes_ok = names::is_sha256(&head.catalog.sha256)
+        && head.shards.iter().all(|s| names::is_sha256(&s.sha256));
+    let sizes_ok = head.shards.len() <= MAX_SHARDS
+        && head
+            .shards
+            .iter()
+            .all(|s| s.size <= MAX_SHARD && s.raw_size <= MAX_SHARD);
     if head.id != id || head.store != store || !hashes_ok || !sizes_ok {
         return Err(BackupError::Forged { what: what() });
     }
@@ -144,13 +162,21 @@ pub(crate) struct EncodedShard {
 
 /// Deterministic: the same files give the same shards, which then need no upload.
 pub(crate) fn encode_shards(files: &[FileEntry]) -> Result<Vec<EncodedShard>> {
-    let count = files.len().div_ceil(FILES_PER_SHARD).next_power_of_two().min(MAX_SHARDS);
+    let count = files
+        .len()
+        .div_ceil(FILES_PER_SHARD)
+        .next_power_of_two()
+        .min(MAX_SHARDS);
     let mut buckets: Vec<Vec<&FileEntry>> = vec![Vec::new(); count];
     for file in files {
         let hash = Sha256::digest(file.path.as_bytes());
         buckets[usize::from(hash[0]) % count].push(file);
     }
-    buckets.into_iter().filter(|b| !b.is_empty()).map(encode_shard).collect()
+    buckets
+        .into_iter()
+        .filter(|b| !b.is_empty())
+        .map(encode_shard)
+        .collect()
 }
 
 fn encode_shard(mut files: Vec<&FileEntry>) -> Result<EncodedShard> {
@@ -171,17 +197,28 @@ fn encode_shard(mut files: Vec<&FileEntry>) -> Result<EncodedShard> {
     };
     let (bytes, raw_size) = encode().map_err(|e| BackupError::io("write the list of files", e))?;
     if raw_size > MAX_SHARD {
-        return Err(BackupError::io("write the list of files", io::Error::other("a shard would pass 256 MiB")));
+        return Err(BackupError::io(
+            "write the list of files",
+            io::Error::other("a shard would pass 256 MiB"),
+        ));
     }
-    let reference =
-        ShardRef { sha256: hex::encode(Sha256::digest(&bytes)), size: bytes.len() as u64, raw_size, files: files.len() as u64 };
+    let reference = ShardRef {
+        sha256: hex::encode(Sha256::digest(&bytes)),
+        size: bytes.len() as u64,
+        raw_size,
+        files: files.len() as u64,
+    };
     Ok(EncodedShard { reference, bytes })
 }
 
 /// Checks the hash, unpacks no more than the head said, and refuses names one by one.
 pub(crate) fn decode_shard(reference: &ShardRef, bytes: &[u8]) -> Result<Vec<FileEntry>> {
-    let damaged = || BackupError::Damaged { what: format!("The list of files {}", &reference.sha256[..12]) };
-    if bytes.len() as u64 != reference.size || hex::encode(Sha256::digest(bytes)) != reference.sha256 {
+    let damaged = || BackupError::Damaged {
+        what: format!("The list of files {}", &reference.sha256[..12]),
+    };
+    if bytes.len() as u64 != reference.size
+        || hex::encode(Sha256::digest(bytes)) != reference.sha256
+    {
         return Err(damaged());
     }
     let mut raw = Vec::new();
@@ -196,7 +233,11 @@ pub(crate) fn decode_shard(reference: &ShardRef, bytes: &[u8]) -> Result<Vec<Fil
         .filter(|line| !line.is_empty())
         .map(|line| serde_json::from_slice(line).map_err(|_| damaged()))
         .collect::<Result<_>>()?;
-    if files.len() as u64 != reference.files { Err(damaged()) } else { Ok(files) }
+    if files.len() as u64 != reference.files {
+        Err(damaged())
+    } else {
+        Ok(files)
+    }
 }
 
 impl Manifest {
@@ -207,13 +248,19 @@ impl Manifest {
         let mut seen = BTreeSet::new();
         for entry in entries {
             match check_entry(&entry) {
-                Ok(()) if !seen.insert(entry.path.clone()) => refused.push((entry.path, NameProblem::Repeated)),
+                Ok(()) if !seen.insert(entry.path.clone()) => {
+                    refused.push((entry.path, NameProblem::Repeated))
+                }
                 Ok(()) => files.push(entry),
                 Err(problem) => refused.push((entry.path, problem)),
             }
         }
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Self { head, files, refused }
+        Self {
+            head,
+            files,
+            refused,
+        }
     }
 
     /// The restore point's id, as `--at` takes it.
@@ -224,7 +271,11 @@ impl Manifest {
 
 fn check_entry(entry: &FileEntry) -> std::result::Result<(), NameProblem> {
     names::check_path(&entry.path)?;
-    let uid_ok = entry.uid.len() <= 64 && entry.uid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let uid_ok = entry.uid.len() <= 64
+        && entry
+            .uid
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if !names::is_sha256(&entry.sha256) || i64::try_from(entry.size).is_err() || !uid_ok {
         return Err(NameProblem::Malformed);
     }
@@ -238,7 +289,14 @@ mod tests {
     const STORE: &str = "0123456789abcdef";
 
     fn entry(path: &str) -> FileEntry {
-        FileEntry { path: path.into(), uid: "01J".into(), id: 1, size: 3, sha256: "ab".repeat(32), mtime_ns: -5 }
+        FileEntry {
+            path: path.into(),
+            uid: "01J".into(),
+            id: 1,
+            size: 3,
+            sha256: "ab".repeat(32),
+            mtime_ns: -5,
+        }
     }
 
     fn head(id: &str) -> ManifestHead {
@@ -250,7 +308,10 @@ mod tests {
             device: "d".into(),
             created_at: "2026-01-01T00:00:00Z".into(),
             parents: vec![],
-            catalog: ObjectRef { sha256: "cd".repeat(32), size: 9 },
+            catalog: ObjectRef {
+                sha256: "cd".repeat(32),
+                size: 9,
+            },
             shards: vec![],
             files: 0,
             bytes: 0,
@@ -265,30 +326,59 @@ mod tests {
         assert_eq!(decode_head("a", &bytes, &key, STORE).unwrap(), head("a"));
         let forged = |r: Result<ManifestHead>| matches!(r, Err(BackupError::Forged { .. }));
         assert!(forged(decode_head("b", &bytes, &key, STORE)));
-        assert!(forged(decode_head("a", &bytes, &ManifestKey::new([4; 32]), STORE)));
+        assert!(forged(decode_head(
+            "a",
+            &bytes,
+            &ManifestKey::new([4; 32]),
+            STORE
+        )));
         assert!(forged(decode_head("a", &bytes, &key, "fedcba9876543210")));
-        let text = String::from_utf8(bytes.clone()).unwrap().replace("\"bytes\":0", "\"bytes\":1");
+        let text = String::from_utf8(bytes.clone())
+            .unwrap()
+            .replace("\"bytes\":0", "\"bytes\":1");
         assert!(forged(decode_head("a", text.as_bytes(), &key, STORE)));
-        assert!(matches!(decode_head("a", &bytes[..20], &key, STORE), Err(BackupError::Damaged { .. })));
+        assert!(matches!(
+            decode_head("a", &bytes[..20], &key, STORE),
+            Err(BackupError::Damaged { .. })
+        ));
     }
 
     #[test]
     fn a_newer_format_is_said_not_guessed() {
         let key = ManifestKey::new([3; 32]);
-        let bytes = encode_head(&ManifestHead { version: 2, ..head("a") }, &key).unwrap();
-        assert!(matches!(decode_head("a", &bytes, &key, STORE), Err(BackupError::TooNew { version: 2, .. })));
+        let bytes = encode_head(
+            &ManifestHead {
+                version: 2,
+                ..head("a")
+            },
+            &key,
+        )
+        .unwrap();
+        assert!(matches!(
+            decode_head("a", &bytes, &key, STORE),
+            Err(BackupError::TooNew { version: 2, .. })
+        ));
     }
 
     #[test]
     fn one_changed_file_rewrites_one_shard() {
-        let mut files: Vec<_> = (0..20_000).map(|n| entry(&format!("dir/{n}.csv"))).collect();
+        let mut files: Vec<_> = (0..20_000)
+            .map(|n| entry(&format!("dir/{n}.csv")))
+            .collect();
         let before = encode_shards(&files).unwrap();
         assert_eq!(before.len(), 8);
         files[777].size = 4;
         let after = encode_shards(&files).unwrap();
-        let changed = before.iter().zip(&after).filter(|(a, b)| a.reference != b.reference).count();
+        let changed = before
+            .iter()
+            .zip(&after)
+            .filter(|(a, b)| a.reference != b.reference)
+            .count();
         assert_eq!(changed, 1);
-        let mut back: Vec<FileEntry> = after.iter().flat_map(|s| decode_shard(&s.reference, &s.bytes).unwrap()).collect();
+        let mut back: Vec<FileEntry> = after
+            .iter()
+            .flat_map(|s| decode_shard(&s.reference, &s.bytes).unwrap())
+            .collect();
         back.sort_by(|a, b| a.path.cmp(&b.path));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         assert_eq!(back, files);
@@ -299,22 +389,41 @@ mod tests {
         let mut shard = encode_shards(&[entry("a")]).unwrap().remove(0);
         let last = shard.bytes.len() - 1;
         shard.bytes[last] ^= 1;
-        assert!(matches!(decode_shard(&shard.reference, &shard.bytes), Err(BackupError::Damaged { .. })));
+        assert!(matches!(
+            decode_shard(&shard.reference, &shard.bytes),
+            Err(BackupError::Damaged { .. })
+        ));
     }
 
     #[test]
     fn a_shard_never_unpacks_to_more_than_was_said() {
         let bytes = zstd::encode_all(&vec![b'\n'; 1 << 20][..], 3).unwrap();
-        let reference =
-            ShardRef { sha256: hex::encode(Sha256::digest(&bytes)), size: bytes.len() as u64, raw_size: 100, files: 0 };
-        assert!(matches!(decode_shard(&reference, &bytes), Err(BackupError::Damaged { .. })));
+        let reference = ShardRef {
+            sha256: hex::encode(Sha256::digest(&bytes)),
+            size: bytes.len() as u64,
+            raw_size: 100,
+            files: 0,
+        };
+        assert!(matches!(
+            decode_shard(&reference, &bytes),
+            Err(BackupError::Damaged { .. })
+        ));
     }
 
     #[test]
     fn hostile_entries_are_set_apart() {
         let mut bad_hash = entry("h");
         bad_hash.sha256 = "../../x".into();
-        let manifest = Manifest::assemble(head("a"), vec![entry("ok"), entry("../out"), entry("/abs"), entry("ok"), bad_hash]);
+        let manifest = Manifest::assemble(
+            head("a"),
+            vec![
+                entry("ok"),
+                entry("../out"),
+                entry("/abs"),
+                entry("ok"),
+                bad_hash,
+            ],
+        );
         assert_eq!(manifest.files.len(), 1);
         assert_eq!(manifest.refused.len(), 4);
     }

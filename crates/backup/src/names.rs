@@ -47,7 +47,9 @@ pub(crate) fn check_path(path: &str) -> Result<(), NameProblem> {
         return Err(NameProblem::TooLong);
     }
     let bytes = path.as_bytes();
-    if path.starts_with('/') || (bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':') {
+    if path.starts_with('/')
+        || (bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':')
+    {
         return Err(NameProblem::Absolute);
     }
     if path.chars().any(|c| c.is_control() || c == '\\') {
@@ -97,7 +99,17 @@ mod tests {
 
     #[test]
     fn odd_but_honest_names_pass() {
-        for path in ["a", "A/a", "q3 + 50% & #1.csv", "e\u{301}.csv", "\u{e9}.csv", "...", "a..b", "..a", "\u{1f600}.txt"] {
+        for path in [
+            "a",
+            "A/a",
+            "q3 + 50% & #1.csv",
+            "e\u{301}.csv",
+            "\u{e9}.csv",
+            "...",
+            "a..b",
+            "..a",
+            "\u{1f600}.txt",
+        ] {
             assert_eq!(check_path(path), Ok(()), "{path:?}");
         }
     }

@@ -59,14 +59,28 @@ pub struct BackupPlan {
 /// request per thousand objects more, so that a first backup that was cut off
 /// does not send its bytes twice. A file whose local bytes are gone but whose
 /// hash is known to the bucket counts as unchanged: missing is not deleted.
-pub async fn plan_backup(bucket: &Bucket, files: &[SourceFile], previous: Option<&Manifest>) -> Result<BackupPlan> {
-    let highest = crate::points::point_names(bucket).await?.into_iter().map(|name| name.generation).max().unwrap_or(0);
+pub async fn plan_backup(
+    bucket: &Bucket,
+    files: &[SourceFile],
+    previous: Option<&Manifest>,
+) -> Result<BackupPlan> {
+    let highest = crate::points::point_names(bucket)
+        .await?
+        .into_iter()
+        .map(|name| name.generation)
+        .max()
+        .unwrap_or(0);
     let mut known = match previous {
-        Some(manifest) => manifest.files.iter().map(|f| (f.sha256.clone(), f.size)).collect(),
+        Some(manifest) => manifest
+            .files
+            .iter()
+            .map(|f| (f.sha256.clone(), f.size))
+            .collect(),
         None => objects_there(bucket).await?,
     };
-    let before: HashMap<&str, &FileEntry> =
-        previous.map(|m| m.files.iter().map(|f| (f.path.as_str(), f)).collect()).unwrap_or_default();
+    let before: HashMap<&str, &FileEntry> = previous
+        .map(|m| m.files.iter().map(|f| (f.path.as_str(), f)).collect())
+        .unwrap_or_default();
 
     let mut plan = BackupPlan {
         upload: Vec::new(),
@@ -81,7 +95,11 @@ pub async fn plan_backup(bucket: &Bucket, files: &[SourceFile], previous: Option
     let mut seen: HashSet<&str> = HashSet::with_capacity(files.len());
     for file in files {
         if let Err(problem) = check(file, &mut seen) {
-            plan.refused.push(RefusedFile { relative_path: file.relative_path.clone(), uid: file.uid.clone(), problem });
+            plan.refused.push(RefusedFile {
+                relative_path: file.relative_path.clone(),
+                uid: file.uid.clone(),
+                problem,
+            });
             continue;
         }
         let was = before.get(file.relative_path.as_str()).copied();
@@ -94,12 +112,25 @@ pub async fn plan_backup(bucket: &Bucket, files: &[SourceFile], previous: Option
         if !in_bucket {
             plan.bytes += file.size;
         }
-        let change = if was.is_some() { Change::Changed } else { Change::New };
-        plan.upload.push(PlannedUpload { file: file.clone(), change, in_bucket, was: was.cloned() });
+        let change = if was.is_some() {
+            Change::Changed
+        } else {
+            Change::New
+        };
+        plan.upload.push(PlannedUpload {
+            file: file.clone(),
+            change,
+            in_bucket,
+            was: was.cloned(),
+        });
         // The same bytes again in this plan travel with the first.
         known.insert(file.sha256.clone(), file.size);
     }
-    plan.removed = before.keys().filter(|path| !seen.contains(*path)).map(|path| (*path).to_owned()).collect();
+    plan.removed = before
+        .keys()
+        .filter(|path| !seen.contains(*path))
+        .map(|path| (*path).to_owned())
+        .collect();
     plan.removed.sort();
     Ok(plan)
 }
@@ -109,13 +140,21 @@ fn check<'a>(file: &'a SourceFile, seen: &mut HashSet<&'a str>) -> Result<(), Na
     if !names::is_sha256(&file.sha256) {
         return Err(NameProblem::Malformed);
     }
-    if seen.insert(&file.relative_path) { Ok(()) } else { Err(NameProblem::Repeated) }
+    if seen.insert(&file.relative_path) {
+        Ok(())
+    } else {
+        Err(NameProblem::Repeated)
+    }
 }
 
 /// One more than any there is. A stranger's absurd number is not followed.
 fn next_generation(highest: u64, previous: Option<&Manifest>) -> u64 {
     let trusted = previous.map_or(0, |m| m.head.generation);
-    let highest = if highest.saturating_sub(trusted) > PointName::PLAUSIBLE_GAP { trusted } else { highest.max(trusted) };
+    let highest = if highest.saturating_sub(trusted) > PointName::PLAUSIBLE_GAP {
+        trusted
+    } else {
+        highest.max(trusted)
+    };
     highest + 1
 }
 
@@ -127,7 +166,8 @@ async fn objects_there(bucket: &Bucket) -> Result<HashMap<String, u64>> {
         .into_iter()
         .filter_map(|object| {
             let sha256 = object.key.rsplit('/').next()?.to_owned();
-            (names::is_sha256(&sha256) && bucket.layout().object(&sha256) == object.key).then_some((sha256, object.size))
+            (names::is_sha256(&sha256) && bucket.layout().object(&sha256) == object.key)
+                .then_some((sha256, object.size))
         })
         .collect())
 }

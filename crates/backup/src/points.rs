@@ -77,7 +77,9 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
 fn describe(name: &PointName, head: Option<&ManifestHead>, state: PointState) -> RestorePoint {
     let named_time = || {
         let millis = i64::try_from(name.ulid.timestamp_ms()).unwrap_or(0);
-        jiff::Timestamp::from_millisecond(millis).map(|t| t.to_string()).unwrap_or_default()
+        jiff::Timestamp::from_millisecond(millis)
+            .map(|t| t.to_string())
+            .unwrap_or_default()
     };
     RestorePoint {
         id: name.id(),
@@ -97,14 +99,24 @@ fn describe(name: &PointName, head: Option<&ManifestHead>, state: PointState) ->
 /// The newest restore point that is authentic and whole, and those passed over
 /// on the way to it. A newer format is an error: an older Redline must not
 /// build on what it cannot read.
-pub async fn latest_manifest(bucket: &Bucket, key: &ManifestKey) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
+pub async fn latest_manifest(
+    bucket: &Bucket,
+    key: &ManifestKey,
+) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
     let mut skipped = Vec::new();
     for name in point_names(bucket).await? {
         match load_manifest(bucket, key, &name.id()).await {
             Ok(manifest) => return Ok((Some(manifest), skipped)),
-            Err(reason @ (BackupError::Forged { .. } | BackupError::Damaged { .. } | BackupError::NotFound { .. })) => {
+            Err(
+                reason @ (BackupError::Forged { .. }
+                | BackupError::Damaged { .. }
+                | BackupError::NotFound { .. }),
+            ) => {
                 tracing::warn!(id = name.id(), %reason, "a restore point is passed over");
-                skipped.push(SkippedPoint { id: name.id(), reason });
+                skipped.push(SkippedPoint {
+                    id: name.id(),
+                    reason,
+                });
             }
             Err(error) => return Err(error),
         }
@@ -113,19 +125,28 @@ pub async fn latest_manifest(bucket: &Bucket, key: &ManifestKey) -> Result<(Opti
 }
 
 /// One restore point by its id, authenticated, with its files.
-pub(crate) async fn load_manifest(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<Manifest> {
+pub(crate) async fn load_manifest(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    id: &str,
+) -> Result<Manifest> {
     if PointName::parse(id).is_none() {
-        return Err(BackupError::NotFound { what: format!("The restore point \"{id}\"") });
+        return Err(BackupError::NotFound {
+            what: format!("The restore point \"{id}\""),
+        });
     }
     let head = read_head(bucket, key, id).await?;
     let shards: Vec<Result<_>> = stream::iter(head.shards.clone())
         .map(|shard| async move {
             let what = format!("The list of files {}", &shard.sha256[..12]);
-            let bytes = bucket.get_small(&bucket.layout().shard(&shard.sha256), &what, shard.size).await.map_err(|error| match error {
-                // Larger than the manifest says: not the shard that was stored.
-                BackupError::Service { .. } => BackupError::Damaged { what },
-                other => other,
-            })?;
+            let bytes = bucket
+                .get_small(&bucket.layout().shard(&shard.sha256), &what, shard.size)
+                .await
+                .map_err(|error| match error {
+                    // Larger than the manifest says: not the shard that was stored.
+                    BackupError::Service { .. } => BackupError::Damaged { what },
+                    other => other,
+                })?;
             decode_shard(&shard, &bytes)
         })
         .buffered(FETCHES)
@@ -140,10 +161,15 @@ pub(crate) async fn load_manifest(bucket: &Bucket, key: &ManifestKey, id: &str) 
 
 async fn read_head(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<ManifestHead> {
     let what = format!("The restore point {id}");
-    let bytes = bucket.get_small(&bucket.layout().manifest(id), &what, MAX_MANIFEST).await.map_err(|error| match error {
-        BackupError::Service { message, .. } if message.contains("larger than") => BackupError::Damaged { what },
-        other => other,
-    })?;
+    let bytes = bucket
+        .get_small(&bucket.layout().manifest(id), &what, MAX_MANIFEST)
+        .await
+        .map_err(|error| match error {
+            BackupError::Service { message, .. } if message.contains("larger than") => {
+                BackupError::Damaged { what }
+            }
+            other => other,
+        })?;
     decode_head(id, &bytes, key, bucket.store_hash())
 }
 
@@ -154,7 +180,9 @@ pub(crate) async fn point_names(bucket: &Bucket) -> Result<Vec<PointName>> {
         .list(&prefix)
         .await?
         .iter()
-        .filter_map(|object| PointName::parse(object.key.strip_prefix(&prefix)?.strip_suffix(".json")?))
+        .filter_map(|object| {
+            PointName::parse(object.key.strip_prefix(&prefix)?.strip_suffix(".json")?)
+        })
         .collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.order()));
     Ok(names)

@@ -44,8 +44,15 @@ impl Bucket {
     /// Tries what a backup needs, in a second or so, and removes what it made.
     /// Never fails as a whole: what does not work is in the report.
     pub async fn probe(&self) -> ProbeReport {
-        let mut probe =
-            Probe { bucket: self, report: ProbeReport { checks: Vec::new(), ok: true, error: None }, made: Vec::new() };
+        let mut probe = Probe {
+            bucket: self,
+            report: ProbeReport {
+                checks: Vec::new(),
+                ok: true,
+                error: None,
+            },
+            made: Vec::new(),
+        };
         probe.run().await;
         probe.report
     }
@@ -70,43 +77,79 @@ impl Probe<'_> {
 
     async fn put(&mut self, key: &str, body: &'static [u8]) -> Result<Option<String>, BackupError> {
         let sha256 = hex::encode(Sha256::digest(body));
-        let done = self.bucket.put(key, Bytes::from_static(body), &sha256).await?;
+        let done = self
+            .bucket
+            .put(key, Bytes::from_static(body), &sha256)
+            .await?;
         self.made.push((key.to_owned(), done.version_id.clone()));
         Ok(done.version_id)
     }
 
     async fn write(&mut self, key: &str) -> bool {
-        let outcome = self.put(key, BODY).await.map(|_| "an object was stored".to_owned());
+        let outcome = self
+            .put(key, BODY)
+            .await
+            .map(|_| "an object was stored".to_owned());
         self.note("write", false, outcome)
     }
 
     async fn read(&mut self, key: &str) {
-        let whole = self.bucket.get_small(key, "The probe object", LIMIT).await.and_then(|got| same(&got, BODY));
-        self.note("read", false, whole.map(|()| "read back the same".to_owned()));
-        let range = self.bucket.get_range(key, "The probe object", 8, 16).await.and_then(|got| same(&got, &BODY[8..24]));
-        self.note("range", false, range.map(|()| "16 bytes out of the middle".to_owned()));
+        let whole = self
+            .bucket
+            .get_small(key, "The probe object", LIMIT)
+            .await
+            .and_then(|got| same(&got, BODY));
+        self.note(
+            "read",
+            false,
+            whole.map(|()| "read back the same".to_owned()),
+        );
+        let range = self
+            .bucket
+            .get_range(key, "The probe object", 8, 16)
+            .await
+            .and_then(|got| same(&got, &BODY[8..24]));
+        self.note(
+            "range",
+            false,
+            range.map(|()| "16 bytes out of the middle".to_owned()),
+        );
     }
 
     async fn list(&mut self, key: &str) {
         let listed = self.bucket.list(key).await.and_then(|all| {
-            if all.iter().any(|o| o.key == key && o.size == BODY.len() as u64) {
+            if all
+                .iter()
+                .any(|o| o.key == key && o.size == BODY.len() as u64)
+            {
                 Ok("the new object is listed".to_owned())
             } else {
-                Err(unexpected("the list does not have an object that was just stored"))
+                Err(unexpected(
+                    "the list does not have an object that was just stored",
+                ))
             }
         });
         self.note("list", false, listed);
     }
 
     async fn multipart(&mut self, key: &str) {
-        let outcome = self.multipart_and_abort(key).await.map(|()| "a part was stored and taken back".to_owned());
+        let outcome = self
+            .multipart_and_abort(key)
+            .await
+            .map(|()| "a part was stored and taken back".to_owned());
         self.note("multipart", false, outcome);
     }
 
     async fn multipart_and_abort(&self, key: &str) -> Result<(), BackupError> {
         let sha256 = hex::encode(Sha256::digest(BODY));
-        let upload = self.bucket.create_upload(key, &sha256, &Ulid::new().to_string()).await?;
-        let part = self.bucket.upload_part(key, &upload, 1, Bytes::from_static(BODY)).await;
+        let upload = self
+            .bucket
+            .create_upload(key, &sha256, &Ulid::new().to_string())
+            .await?;
+        let part = self
+            .bucket
+            .upload_part(key, &upload, 1, Bytes::from_static(BODY))
+            .await;
         // Ended either way: an upload left open costs its owner money.
         self.bucket.abort_upload(key, &upload).await?;
         part.map(|_| ())
@@ -118,13 +161,26 @@ impl Probe<'_> {
         if outcome.is_ok() {
             self.made.push((to, None));
         }
-        self.note("copy", true, outcome.map(|()| "copies on the server: bytes travel once".to_owned()));
+        self.note(
+            "copy",
+            true,
+            outcome.map(|()| "copies on the server: bytes travel once".to_owned()),
+        );
     }
 
     async fn conditional(&mut self, key: &str) {
-        let outcome = self.bucket.put_if_absent(key, Bytes::from_static(BODY)).await.map(|written| {
-            if written { "ignored (no step of a backup needs it)" } else { "honoured" }.to_owned()
-        });
+        let outcome = self
+            .bucket
+            .put_if_absent(key, Bytes::from_static(BODY))
+            .await
+            .map(|written| {
+                if written {
+                    "ignored (no step of a backup needs it)"
+                } else {
+                    "honoured"
+                }
+                .to_owned()
+            });
         self.note("conditional_put", true, outcome);
     }
 
@@ -135,11 +191,19 @@ impl Probe<'_> {
     }
 
     async fn try_versioning(&mut self, key: &str) -> Result<String, BackupError> {
-        let setting = self.bucket.versioning().await?.unwrap_or_else(|| "off".to_owned());
+        let setting = self
+            .bucket
+            .versioning()
+            .await?
+            .unwrap_or_else(|| "off".to_owned());
         let versioned = format!("{key}-versions");
         let first = self.put(&versioned, BODY).await?;
         self.put(&versioned, b"another").await?;
-        let Some(first) = first else { return Ok(format!("{setting}; every revision is kept by its hash instead")) };
+        let Some(first) = first else {
+            return Ok(format!(
+                "{setting}; every revision is kept by its hash instead"
+            ));
+        };
         let got = self.bucket.get_version(&versioned, &first, LIMIT).await?;
         same(&got, BODY)?;
         Ok(format!("{setting}; an overwritten version was read back"))
@@ -148,7 +212,9 @@ impl Probe<'_> {
     fn clock(&mut self) {
         let outcome = match self.bucket.clock_skew() {
             None => Ok("the server does not say its time".to_owned()),
-            Some(skew) if skew.abs() > MAX_SKEW => Err(BackupError::ClockSkew { seconds: Some(skew) }),
+            Some(skew) if skew.abs() > MAX_SKEW => Err(BackupError::ClockSkew {
+                seconds: Some(skew),
+            }),
             Some(skew) => Ok(format!("within {} s of the server's", skew.abs())),
         };
         self.note("clock", false, outcome);
@@ -165,7 +231,12 @@ impl Probe<'_> {
         self.note("delete", true, outcome);
     }
 
-    fn note(&mut self, name: &'static str, informational: bool, outcome: Result<String, BackupError>) -> bool {
+    fn note(
+        &mut self,
+        name: &'static str,
+        informational: bool,
+        outcome: Result<String, BackupError>,
+    ) -> bool {
         let ok = outcome.is_ok();
         let detail = match outcome {
             Ok(detail) => detail,
@@ -173,20 +244,37 @@ impl Probe<'_> {
                 let detail = format!("{error} hint: {}", error.hint());
                 if !informational {
                     self.report.ok = false;
-                    self.report.error.get_or_insert_with(|| std::sync::Arc::new(error));
+                    self.report
+                        .error
+                        .get_or_insert_with(|| std::sync::Arc::new(error));
                 }
                 detail
             }
         };
-        self.report.checks.push(ProbeCheck { name, ok, informational, detail });
+        self.report.checks.push(ProbeCheck {
+            name,
+            ok,
+            informational,
+            detail,
+        });
         ok
     }
 }
 
 fn same(got: &[u8], expected: &[u8]) -> Result<(), BackupError> {
-    if got == expected { Ok(()) } else { Err(BackupError::Damaged { what: "The probe object".to_owned() }) }
+    if got == expected {
+        Ok(())
+    } else {
+        Err(BackupError::Damaged {
+            what: "The probe object".to_owned(),
+        })
+    }
 }
 
 fn unexpected(message: &str) -> BackupError {
-    BackupError::Service { operation: "s3:ListBucket".to_owned(), status: 200, message: message.to_owned() }
+    BackupError::Service {
+        operation: "s3:ListBucket".to_owned(),
+        status: 200,
+        message: message.to_owned(),
+    }
 }

@@ -55,7 +55,10 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(progress: Arc<dyn Progress>) -> Self {
-        Self { progress, counted: AtomicU64::new(0) }
+        Self {
+            progress,
+            counted: AtomicU64::new(0),
+        }
     }
 
     /// `total` bytes of this item are across.
@@ -70,7 +73,11 @@ impl Meter {
 const CANCEL_POLL: Duration = Duration::from_millis(100);
 
 pub(crate) fn check(progress: &Arc<dyn Progress>) -> Result<()> {
-    if progress.is_cancelled() { Err(BackupError::Cancelled) } else { Ok(()) }
+    if progress.is_cancelled() {
+        Err(BackupError::Cancelled)
+    } else {
+        Ok(())
+    }
 }
 
 /// Resolves once the run was cancelled.
@@ -81,7 +88,10 @@ pub(crate) async fn cancelled(progress: &Arc<dyn Progress>) {
 }
 
 /// Runs `work`, dropping it as soon as the run is cancelled.
-pub(crate) async fn until_cancelled<T>(progress: &Arc<dyn Progress>, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn until_cancelled<T>(
+    progress: &Arc<dyn Progress>,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     tokio::select! {
         biased;
         done = work => done,

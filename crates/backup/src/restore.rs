@@ -96,12 +96,27 @@ const FILES_AT_ONCE: usize = 32;
 
 /// Compares a restore point (`at`, or the newest that can be trusted) with what
 /// is here. Run again after an interruption, it leaves out what came through.
-pub async fn plan_restore(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, local: &[SourceFile]) -> Result<RestorePlan> {
+pub async fn plan_restore(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    at: Option<&str>,
+    local: &[SourceFile],
+) -> Result<RestorePlan> {
     let (manifest, skipped_points) = choose(bucket, key, at).await?;
-    let here: HashMap<&str, &SourceFile> = local.iter().map(|f| (f.relative_path.as_str(), f)).collect();
-    let Manifest { head, files, refused } = manifest;
+    let here: HashMap<&str, &SourceFile> = local
+        .iter()
+        .map(|f| (f.relative_path.as_str(), f))
+        .collect();
+    let Manifest {
+        head,
+        files,
+        refused,
+    } = manifest;
     let there: HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
-    let kept = local.iter().filter(|f| !there.contains(f.relative_path.as_str())).count() as u64;
+    let kept = local
+        .iter()
+        .filter(|f| !there.contains(f.relative_path.as_str()))
+        .count() as u64;
 
     let catalog = head.catalog.clone();
     let mut plan = RestorePlan {
@@ -134,14 +149,20 @@ pub async fn plan_restore(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, 
 
 /// The restore point asked for, or the newest one that can be trusted. If there
 /// are only ones that cannot, the reason of the newest is the error.
-pub(crate) async fn choose(bucket: &Bucket, key: &ManifestKey, at: Option<&str>) -> Result<(Manifest, Vec<SkippedPoint>)> {
+pub(crate) async fn choose(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    at: Option<&str>,
+) -> Result<(Manifest, Vec<SkippedPoint>)> {
     if let Some(id) = at {
         return Ok((points::load_manifest(bucket, key, id).await?, Vec::new()));
     }
     let (manifest, mut skipped) = points::latest_manifest(bucket, key).await?;
     match manifest {
         Some(manifest) => Ok((manifest, skipped)),
-        None if skipped.is_empty() => Err(BackupError::NotFound { what: "A restore point of this store".to_owned() }),
+        None if skipped.is_empty() => Err(BackupError::NotFound {
+            what: "A restore point of this store".to_owned(),
+        }),
         None => Err(skipped.swap_remove(0).reason),
     }
 }
@@ -167,7 +188,10 @@ pub async fn run_restore(
     sink: Arc<dyn RestoreSink>,
     progress: Arc<dyn Progress>,
 ) -> Result<RestoreOutcome> {
-    let sink = Handover { sink, calls: TaskTracker::new() };
+    let sink = Handover {
+        sink,
+        calls: TaskTracker::new(),
+    };
     let outcome = progress::until_cancelled(&progress, run(bucket, plan, &sink, &progress)).await;
     // A commit that had begun is not torn off: when this returns, nothing moves any more.
     sink.calls.close();
@@ -175,32 +199,51 @@ pub async fn run_restore(
     outcome
 }
 
-async fn run(bucket: &Bucket, plan: &RestorePlan, sink: &Handover, progress: &Arc<dyn Progress>) -> Result<RestoreOutcome> {
+async fn run(
+    bucket: &Bucket,
+    plan: &RestorePlan,
+    sink: &Handover,
+    progress: &Arc<dyn Progress>,
+) -> Result<RestoreOutcome> {
     let started = Instant::now();
     let requests_before = bucket.requests();
     let catalog_size = plan.catalog.as_ref().map_or(0, |c| c.size);
-    let total = plan.items.iter().map(|i| i.size).fold(catalog_size, u64::saturating_add);
+    let total = plan
+        .items
+        .iter()
+        .map(|i| i.size)
+        .fold(catalog_size, u64::saturating_add);
     progress.set_total(total, plan.items.len() as u64);
     progress.phase(Phase::Downloading);
     if let Some(catalog) = &plan.catalog {
         fetch_catalog(bucket, catalog, sink, progress).await?;
     }
-    let mut outcome =
-        RestoreOutcome { restored: 0, bytes: 0, catalog: plan.catalog.is_some(), failed: Vec::new(), requests: 0, seconds: 0.0 };
+    let mut outcome = RestoreOutcome {
+        restored: 0,
+        bytes: 0,
+        catalog: plan.catalog.is_some(),
+        failed: Vec::new(),
+        requests: 0,
+        seconds: 0.0,
+    };
     let mut tasks: JoinSet<(RestoreItem, Result<()>)> = JoinSet::new();
     let mut items = plan.items.iter();
     loop {
         while tasks.len() < FILES_AT_ONCE
             && let Some(item) = items.next()
         {
-            let (bucket, item, sink, progress) = (bucket.clone(), item.clone(), sink.clone(), progress.clone());
+            let (bucket, item, sink, progress) =
+                (bucket.clone(), item.clone(), sink.clone(), progress.clone());
             tasks.spawn(async move {
                 let result = fetch_item(&bucket, &item, &sink, &progress).await;
                 (item, result)
             });
         }
-        let Some(joined) = tasks.join_next().await else { break };
-        let (item, result) = joined.map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
+        let Some(joined) = tasks.join_next().await else {
+            break;
+        };
+        let (item, result) =
+            joined.map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
         progress.advance(0, 1);
         match result {
             Ok(()) => {
@@ -208,57 +251,126 @@ async fn run(bucket: &Bucket, plan: &RestorePlan, sink: &Handover, progress: &Ar
                 outcome.bytes += item.size;
             }
             Err(error) if concerns_all(&error) => return Err(error),
-            Err(error) => outcome.failed.push(RestoreFailure { relative_path: item.relative_path, error }),
+            Err(error) => outcome.failed.push(RestoreFailure {
+                relative_path: item.relative_path,
+                error,
+            }),
         }
     }
     outcome.requests = bucket.requests() - requests_before;
     outcome.seconds = started.elapsed().as_secs_f64();
-    tracing::info!(restored = outcome.restored, failed = outcome.failed.len(), "restored from the bucket");
+    tracing::info!(
+        restored = outcome.restored,
+        failed = outcome.failed.len(),
+        "restored from the bucket"
+    );
     Ok(outcome)
 }
 
 fn concerns_all(error: &BackupError) -> bool {
     match error {
-        BackupError::Damaged { .. } | BackupError::NotFound { .. } | BackupError::BadName { .. } => false,
+        BackupError::Damaged { .. }
+        | BackupError::NotFound { .. }
+        | BackupError::BadName { .. } => false,
         BackupError::Io { source, .. } => {
-            matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::ReadOnlyFilesystem)
+            matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::ReadOnlyFilesystem
+            )
         }
         _ => true,
     }
 }
 
-async fn fetch_catalog(bucket: &Bucket, catalog: &ObjectRef, sink: &Handover, progress: &Arc<dyn Progress>) -> Result<()> {
+async fn fetch_catalog(
+    bucket: &Bucket,
+    catalog: &ObjectRef,
+    sink: &Handover,
+    progress: &Arc<dyn Progress>,
+) -> Result<()> {
     let io_error = |e| BackupError::io("place the restored catalog", e);
-    let temp = sink.call(|sink| sink.begin_catalog()).await?.map_err(io_error)?;
-    let begun = Begun { sink: sink.sink.clone(), item: None, temp: Some(temp) };
+    let temp = sink
+        .call(|sink| sink.begin_catalog())
+        .await?
+        .map_err(io_error)?;
+    let begun = Begun {
+        sink: sink.sink.clone(),
+        item: None,
+        temp: Some(temp),
+    };
     let wanted = Wanted {
-        keys: vec![bucket.layout().catalog(&catalog.sha256), bucket.layout().latest_catalog()],
+        keys: vec![
+            bucket.layout().catalog(&catalog.sha256),
+            bucket.layout().latest_catalog(),
+        ],
         what: "The catalog",
         size: catalog.size,
         sha256: &catalog.sha256,
     };
-    download::fetch(bucket, &wanted, begun.temp.clone(), &Meter::new(progress.clone())).await?;
+    download::fetch(
+        bucket,
+        &wanted,
+        begun.temp.clone(),
+        &Meter::new(progress.clone()),
+    )
+    .await?;
     let temp = begun.done();
-    sink.call(move |sink| sink.catalog(temp)).await?.map_err(io_error)
+    sink.call(move |sink| sink.catalog(temp))
+        .await?
+        .map_err(io_error)
 }
 
-async fn fetch_item(bucket: &Bucket, item: &RestoreItem, sink: &Handover, progress: &Arc<dyn Progress>) -> Result<()> {
+async fn fetch_item(
+    bucket: &Bucket,
+    item: &RestoreItem,
+    sink: &Handover,
+    progress: &Arc<dyn Progress>,
+) -> Result<()> {
     // Checked when the plan was made; the plan's items are open to the caller.
     let acceptable = names::check_path(&item.relative_path).and_then(|()| {
-        if names::is_sha256(&item.sha256) { Ok(()) } else { Err(NameProblem::Malformed) }
+        if names::is_sha256(&item.sha256) {
+            Ok(())
+        } else {
+            Err(NameProblem::Malformed)
+        }
     });
-    acceptable.map_err(|problem| BackupError::BadName { what: "A file in the restore point".to_owned(), problem })?;
+    acceptable.map_err(|problem| BackupError::BadName {
+        what: "A file in the restore point".to_owned(),
+        problem,
+    })?;
     let io_error = |e| BackupError::io(format!("place \"{}\"", item.relative_path), e);
     let for_begin = item.clone();
-    let temp = sink.call(move |sink| sink.begin(&for_begin)).await?.map_err(io_error)?;
-    let begun = Begun { sink: sink.sink.clone(), item: Some(item.clone()), temp: Some(temp) };
+    let temp = sink
+        .call(move |sink| sink.begin(&for_begin))
+        .await?
+        .map_err(io_error)?;
+    let begun = Begun {
+        sink: sink.sink.clone(),
+        item: Some(item.clone()),
+        temp: Some(temp),
+    };
     let what = format!("\"{}\"", item.relative_path);
     let mut keys = vec![bucket.layout().object(&item.sha256)];
     keys.extend(bucket.layout().plain(&item.relative_path));
-    let wanted = Wanted { keys, what: &what, size: item.size, sha256: &item.sha256 };
-    download::fetch(bucket, &wanted, begun.temp.clone(), &Meter::new(progress.clone())).await?;
+    let wanted = Wanted {
+        keys,
+        what: &what,
+        size: item.size,
+        sha256: &item.sha256,
+    };
+    download::fetch(
+        bucket,
+        &wanted,
+        begun.temp.clone(),
+        &Meter::new(progress.clone()),
+    )
+    .await?;
     let (temp, item) = (begun.done(), item.clone());
-    sink.call(move |sink| sink.commit(&item, temp)).await?.map_err(io_error)
+    sink.call(move |sink| sink.commit(&item, temp))
+        .await?
+        .map_err(io_error)
 }
 
 /// The sink, and its calls that are still running.
@@ -269,10 +381,14 @@ struct Handover {
 }
 
 impl Handover {
-    async fn call<T: Send + 'static>(&self, work: impl FnOnce(&dyn RestoreSink) -> T + Send + 'static) -> Result<T> {
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn RestoreSink) -> T + Send + 'static,
+    ) -> Result<T> {
         let sink = self.sink.clone();
         let call = self.calls.spawn_blocking(move || work(sink.as_ref()));
-        call.await.map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
+        call.await
+            .map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
     }
 }
 

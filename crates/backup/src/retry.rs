@@ -41,7 +41,11 @@ pub(crate) struct Retry<'a> {
 
 impl<'a> Retry<'a> {
     pub(crate) fn new(policy: &'a RetryPolicy) -> Self {
-        Self { policy, failures: 0, throttled_since: None }
+        Self {
+            policy,
+            failures: 0,
+            throttled_since: None,
+        }
     }
 
     /// How long to wait before the next attempt, or `None` to give up.
@@ -50,7 +54,9 @@ impl<'a> Retry<'a> {
         let go_on = match kind {
             FaultKind::Throttled => {
                 // Tokio's clock, so that a test can make ten minutes pass at once.
-                let since = *self.throttled_since.get_or_insert_with(tokio::time::Instant::now);
+                let since = *self
+                    .throttled_since
+                    .get_or_insert_with(tokio::time::Instant::now);
                 since.elapsed() < self.policy.throttle_patience
             }
             FaultKind::Transient => self.failures < self.policy.attempts,
@@ -62,7 +68,11 @@ impl<'a> Retry<'a> {
 
     fn wait(&self) -> Duration {
         let exponent = (self.failures - 1).min(16);
-        let full = self.policy.base.saturating_mul(1 << exponent).min(self.policy.cap);
+        let full = self
+            .policy
+            .base
+            .saturating_mul(1 << exponent)
+            .min(self.policy.cap);
         full / 2 + full.mul_f64(random_unit() / 2.0)
     }
 }
@@ -79,7 +89,10 @@ mod tests {
 
     #[test]
     fn waits_grow_and_stay_under_the_cap() {
-        let policy = RetryPolicy { attempts: 40, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            attempts: 40,
+            ..RetryPolicy::default()
+        };
         let mut retry = Retry::new(&policy);
         for n in 0..39 {
             let wait = retry.after(&FaultKind::Transient).unwrap();

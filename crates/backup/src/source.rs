@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::FileEntry;
-use crate::names::NameProblem;
 
 /// One stored file as the catalog knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +58,4 @@ pub enum SkipReason {
     Unreadable { detail: String },
     /// Its name cannot be stored.
     Name { detail: String },
-}
-
-impl From<NameProblem> for SkipReason {
-    fn from(problem: NameProblem) -> Self {
-        Self::Name { detail: problem.to_string() }
-    }
 }

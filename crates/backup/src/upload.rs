@@ -31,7 +31,10 @@ impl From<BackupError> for Stop {
 
 impl From<JoinError> for Stop {
     fn from(error: JoinError) -> Self {
-        Self::Fatal(BackupError::io("finish a transfer", io::Error::other(error)))
+        Self::Fatal(BackupError::io(
+            "finish a transfer",
+            io::Error::other(error),
+        ))
     }
 }
 
@@ -95,7 +98,12 @@ impl OpenUploads {
 }
 
 async fn abort_by_key(bucket: &Bucket, key: &str) -> Result<()> {
-    for upload in bucket.open_uploads(key).await?.into_iter().filter(|u| u.key == key) {
+    for upload in bucket
+        .open_uploads(key)
+        .await?
+        .into_iter()
+        .filter(|u| u.key == key)
+    {
         bucket.abort_upload(&upload.key, &upload.upload_id).await?;
     }
     Ok(())
@@ -115,9 +123,17 @@ pub(crate) async fn store(
     }
 }
 
-async fn store_whole(bucket: &Bucket, payload: Payload<'_>, progress: &Arc<dyn Progress>) -> Result<(), Stop> {
+async fn store_whole(
+    bucket: &Bucket,
+    payload: Payload<'_>,
+    progress: &Arc<dyn Progress>,
+) -> Result<(), Stop> {
     let _held = bucket.budget().take(payload.size).await;
-    let (path, size, sha256) = (payload.path.to_owned(), payload.size, payload.sha256.to_owned());
+    let (path, size, sha256) = (
+        payload.path.to_owned(),
+        payload.size,
+        payload.sha256.to_owned(),
+    );
     let body = tokio::task::spawn_blocking(move || {
         let mut reader = Source::open(path, size, sha256)?;
         let body = reader.read(size)?;
@@ -138,7 +154,10 @@ async fn store_in_parts(
 ) -> Result<(), Stop> {
     let operation = ulid::Ulid::new().to_string();
     let ticket = open.begin(payload.key);
-    let upload_id = match bucket.create_upload(payload.key, payload.sha256, &operation).await {
+    let upload_id = match bucket
+        .create_upload(payload.key, payload.sha256, &operation)
+        .await
+    {
         Ok(id) => id,
         Err(error) => {
             open.end(ticket);
@@ -147,7 +166,10 @@ async fn store_in_parts(
     };
     open.created(ticket, &upload_id);
     let outcome = match send_parts(bucket, &payload, &upload_id, progress).await {
-        Ok(parts) => bucket.complete_upload(payload.key, &upload_id, parts, payload.size, &operation).await.map_err(Stop::from),
+        Ok(parts) => bucket
+            .complete_upload(payload.key, &upload_id, parts, payload.size, &operation)
+            .await
+            .map_err(Stop::from),
         Err(stop) => Err(stop),
     };
     match &outcome {
@@ -170,8 +192,13 @@ async fn send_parts(
     progress: &Arc<dyn Progress>,
 ) -> Result<Vec<PartDone>, Stop> {
     let part_size = bucket.tuning().part_size(payload.size);
-    let (path, size, sha256) = (payload.path.to_owned(), payload.size, payload.sha256.to_owned());
-    let mut source = tokio::task::spawn_blocking(move || Source::open(path, size, sha256)).await??;
+    let (path, size, sha256) = (
+        payload.path.to_owned(),
+        payload.size,
+        payload.sha256.to_owned(),
+    );
+    let mut source =
+        tokio::task::spawn_blocking(move || Source::open(path, size, sha256)).await??;
     let mut in_flight: JoinSet<Result<PartDone>> = JoinSet::new();
     let mut done = Vec::new();
     let count = i32::try_from(size.div_ceil(part_size)).map_err(|_| too_many_parts())?;
@@ -192,7 +219,12 @@ async fn send_parts(
         })
         .await??;
         source = back;
-        let (bucket, key, upload_id, progress) = (bucket.clone(), payload.key.to_owned(), upload_id.to_owned(), progress.clone());
+        let (bucket, key, upload_id, progress) = (
+            bucket.clone(),
+            payload.key.to_owned(),
+            upload_id.to_owned(),
+            progress.clone(),
+        );
         in_flight.spawn(async move {
             let part = bucket.upload_part(&key, &upload_id, number, body).await?;
             drop(held);
@@ -207,7 +239,9 @@ async fn send_parts(
 }
 
 fn too_many_parts() -> Stop {
-    Stop::Skip(SkipReason::Unreadable { detail: "it is larger than S3 can hold".to_owned() })
+    Stop::Skip(SkipReason::Unreadable {
+        detail: "it is larger than S3 can hold".to_owned(),
+    })
 }
 
 /// A file being read for upload.
@@ -225,12 +259,20 @@ impl Source {
         if !meta.is_file() || meta.len() != size {
             return Err(Stop::Skip(SkipReason::Changed));
         }
-        Ok(Self { file, hasher: Sha256::new(), size, sha256 })
+        Ok(Self {
+            file,
+            hasher: Sha256::new(),
+            size,
+            sha256,
+        })
     }
 
     fn read(&mut self, length: u64) -> Result<Bytes, Stop> {
         let mut body = Vec::with_capacity(usize::try_from(length).map_err(|_| too_many_parts())?);
-        (&mut self.file).take(length).read_to_end(&mut body).map_err(skip_io)?;
+        (&mut self.file)
+            .take(length)
+            .read_to_end(&mut body)
+            .map_err(skip_io)?;
         if body.len() as u64 != length {
             return Err(Stop::Skip(SkipReason::Changed));
         }
@@ -240,7 +282,10 @@ impl Source {
 
     /// Nothing more to read, and the hash is the promised one.
     fn finish(&mut self) -> Result<(), Stop> {
-        let more = (&mut self.file).take(1).read_to_end(&mut Vec::new()).map_err(skip_io)?;
+        let more = (&mut self.file)
+            .take(1)
+            .read_to_end(&mut Vec::new())
+            .map_err(skip_io)?;
         let hash = hex::encode(std::mem::take(&mut self.hasher).finalize());
         if more > 0 || hash != self.sha256 {
             tracing::debug!(size = self.size, "a file is not what the catalog knows");
@@ -254,6 +299,8 @@ impl Source {
 fn skip_io(error: io::Error) -> Stop {
     Stop::Skip(match error.kind() {
         io::ErrorKind::NotFound => SkipReason::Missing,
-        _ => SkipReason::Unreadable { detail: error.to_string() },
+        _ => SkipReason::Unreadable {
+            detail: error.to_string(),
+        },
     })
 }

@@ -51,11 +51,23 @@ struct Target {
 /// Quick: a HEAD for each content, its size and recorded SHA-256 against the
 /// manifest. Deep: every byte is read back and hashed. The manifest and its
 /// lists are authenticated in both.
-pub async fn verify(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, deep: bool, progress: Arc<dyn Progress>) -> Result<VerifyReport> {
+pub async fn verify(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    at: Option<&str>,
+    deep: bool,
+    progress: Arc<dyn Progress>,
+) -> Result<VerifyReport> {
     progress::until_cancelled(&progress, run(bucket, key, at, deep, &progress)).await
 }
 
-async fn run(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, deep: bool, progress: &Arc<dyn Progress>) -> Result<VerifyReport> {
+async fn run(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    at: Option<&str>,
+    deep: bool,
+    progress: &Arc<dyn Progress>,
+) -> Result<VerifyReport> {
     progress.phase(Phase::Verifying);
     let (manifest, skipped) = choose(bucket, key, at).await?;
     let targets = targets(bucket, &manifest);
@@ -66,21 +78,37 @@ async fn run(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, deep: bool, p
         files: manifest.head.files,
         objects: targets.len() as u64,
         bytes: targets.iter().map(|t| t.size).fold(0, u64::saturating_add),
-        findings: manifest.refused.iter().map(|(path, _)| VerifyFinding { what: path.clone(), missing: false }).collect(),
+        findings: manifest
+            .refused
+            .iter()
+            .map(|(path, _)| VerifyFinding {
+                what: path.clone(),
+                missing: false,
+            })
+            .collect(),
         skipped_points: skipped.into_iter().map(|p| p.id).collect(),
         ok: false,
     };
     progress.set_total(report.bytes, report.objects);
     let mut checks = stream::iter(targets)
         .map(|target| async move {
-            let verdict = if deep { check_deep(bucket, &target, progress).await } else { check_quick(bucket, &target, progress).await };
+            let verdict = if deep {
+                check_deep(bucket, &target, progress).await
+            } else {
+                check_quick(bucket, &target, progress).await
+            };
             progress.advance(0, 1);
             (target, verdict)
         })
         .buffer_unordered(CHECKS_AT_ONCE);
     while let Some((target, verdict)) = checks.next().await {
         if let Some(missing) = verdict? {
-            report.findings.extend(target.names.into_iter().map(|what| VerifyFinding { what, missing }));
+            report.findings.extend(
+                target
+                    .names
+                    .into_iter()
+                    .map(|what| VerifyFinding { what, missing }),
+            );
         }
     }
     report.findings.sort_by(|a, b| a.what.cmp(&b.what));
@@ -92,7 +120,10 @@ async fn run(bucket: &Bucket, key: &ManifestKey, at: Option<&str>, deep: bool, p
 fn targets(bucket: &Bucket, manifest: &Manifest) -> Vec<Target> {
     let mut by_hash: BTreeMap<(&str, u64), Vec<String>> = BTreeMap::new();
     for file in &manifest.files {
-        by_hash.entry((&file.sha256, file.size)).or_default().push(file.path.clone());
+        by_hash
+            .entry((&file.sha256, file.size))
+            .or_default()
+            .push(file.path.clone());
     }
     let catalog = &manifest.head.catalog;
     let mut all = vec![Target {
@@ -111,18 +142,35 @@ fn targets(bucket: &Bucket, manifest: &Manifest) -> Vec<Target> {
 }
 
 /// `None` if all is well, else whether it is missing.
-async fn check_quick(bucket: &Bucket, target: &Target, progress: &Arc<dyn Progress>) -> Result<Option<bool>> {
+async fn check_quick(
+    bucket: &Bucket,
+    target: &Target,
+    progress: &Arc<dyn Progress>,
+) -> Result<Option<bool>> {
     let stored = bucket.head(&target.key).await?;
     progress.advance(target.size, 0);
     Ok(match stored {
         None => Some(true),
-        Some(s) if s.size == target.size && s.sha256.as_ref().is_none_or(|h| *h == target.sha256) => None,
+        Some(s)
+            if s.size == target.size && s.sha256.as_ref().is_none_or(|h| *h == target.sha256) =>
+        {
+            None
+        }
         Some(_) => Some(false),
     })
 }
 
-async fn check_deep(bucket: &Bucket, target: &Target, progress: &Arc<dyn Progress>) -> Result<Option<bool>> {
-    let wanted = Wanted { keys: vec![target.key.clone()], what: &target.names[0], size: target.size, sha256: &target.sha256 };
+async fn check_deep(
+    bucket: &Bucket,
+    target: &Target,
+    progress: &Arc<dyn Progress>,
+) -> Result<Option<bool>> {
+    let wanted = Wanted {
+        keys: vec![target.key.clone()],
+        what: &target.names[0],
+        size: target.size,
+        sha256: &target.sha256,
+    };
     match download::fetch(bucket, &wanted, None, &Meter::new(progress.clone())).await {
         Ok(()) => Ok(None),
         Err(BackupError::NotFound { .. }) => Ok(Some(true)),

@@ -44,7 +44,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         let mut value = || args.next().ok_or_else(|| format!("{name} needs a value."));
         match name.as_str() {
             "--dir" => options.dir = Some(PathBuf::from(value()?)),
-            "--port" => options.port = value()?.parse().map_err(|_| "--port takes a number up to 65535.".to_owned())?,
+            "--port" => {
+                options.port = value()?
+                    .parse()
+                    .map_err(|_| "--port takes a number up to 65535.".to_owned())?
+            }
             "--bucket" => options.bucket = value()?,
             _ => return Err(format!("{name} is not an option.")),
         }

@@ -77,9 +77,15 @@ impl Disk {
                     objects.insert(object.key.clone(), object);
                 }
             }
-            state.buckets.insert(entry.file_name().to_string_lossy().into_owned(), objects);
+            state
+                .buckets
+                .insert(entry.file_name().to_string_lossy().into_owned(), objects);
         }
-        Ok(Self { root: root.to_owned(), state: Mutex::new(state), next: AtomicU64::new(0) })
+        Ok(Self {
+            root: root.to_owned(),
+            state: Mutex::new(state),
+            next: AtomicU64::new(0),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -109,7 +115,10 @@ impl Disk {
     /// A fresh file for bytes on their way in.
     pub(super) fn temp(&self, bucket: &str) -> PathBuf {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
-        self.root.join(bucket).join("temp").join(format!("{}-{n}", std::process::id()))
+        self.root
+            .join(bucket)
+            .join("temp")
+            .join(format!("{}-{n}", std::process::id()))
     }
 
     pub(super) fn get(&self, bucket: &str, key: &str) -> Option<Object> {
@@ -122,12 +131,25 @@ impl Disk {
 
     pub(super) fn list(&self, bucket: &str, prefix: &str) -> Vec<(String, Object)> {
         let state = self.lock();
-        let Some(objects) = state.buckets.get(bucket) else { return Vec::new() };
-        objects.range(prefix.to_owned()..).take_while(|(k, _)| k.starts_with(prefix)).map(|(k, o)| (k.clone(), o.clone())).collect()
+        let Some(objects) = state.buckets.get(bucket) else {
+            return Vec::new();
+        };
+        objects
+            .range(prefix.to_owned()..)
+            .take_while(|(k, _)| k.starts_with(prefix))
+            .map(|(k, o)| (k.clone(), o.clone()))
+            .collect()
     }
 
     /// Takes `temp` over as the object's bytes, at once and whole.
-    pub(super) fn put(&self, bucket: &str, key: &str, temp: &Path, etag: String, metadata: HashMap<String, String>) -> io::Result<Object> {
+    pub(super) fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        temp: &Path,
+        etag: String,
+        metadata: HashMap<String, String>,
+    ) -> io::Result<Object> {
         let size = fs::metadata(temp)?.len();
         let hash = hex::encode(Sha256::digest(key.as_bytes()));
         let folder = self.root.join(bucket);
@@ -141,44 +163,91 @@ impl Disk {
                 file
             }
         };
-        let modified_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-        let object = Object { key: key.to_owned(), file, size, etag, metadata, modified_ms };
+        let modified_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_millis() as u64);
+        let object = Object {
+            key: key.to_owned(),
+            file,
+            size,
+            etag,
+            metadata,
+            modified_ms,
+        };
         let meta_temp = folder.join("temp").join(format!("meta-{hash}"));
         fs::write(&meta_temp, serde_json::to_vec(&object)?)?;
         fs::rename(meta_temp, folder.join("meta").join(format!("{hash}.json")))?;
-        state.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), object.clone());
+        state
+            .buckets
+            .entry(bucket.to_owned())
+            .or_default()
+            .insert(key.to_owned(), object.clone());
         Ok(object)
     }
 
     pub(super) fn put_bytes(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<()> {
         let temp = self.temp(bucket);
         fs::write(&temp, bytes)?;
-        self.put(bucket, key, &temp, hex::encode(Md5::checksum(bytes)), HashMap::new()).map(|_| ())
+        self.put(
+            bucket,
+            key,
+            &temp,
+            hex::encode(Md5::checksum(bytes)),
+            HashMap::new(),
+        )
+        .map(|_| ())
     }
 
     pub(super) fn remove(&self, bucket: &str, key: &str) {
         let mut state = self.lock();
-        let Some(object) = state.buckets.get_mut(bucket).and_then(|o| o.remove(key)) else { return };
+        let Some(object) = state.buckets.get_mut(bucket).and_then(|o| o.remove(key)) else {
+            return;
+        };
         let folder = self.root.join(bucket);
         let _ = fs::remove_file(folder.join(&object.file));
-        let _ = fs::remove_file(folder.join("meta").join(format!("{}.json", hex::encode(Sha256::digest(key.as_bytes())))));
+        let _ = fs::remove_file(folder.join("meta").join(format!(
+            "{}.json",
+            hex::encode(Sha256::digest(key.as_bytes()))
+        )));
     }
 
-    pub(super) fn begin_upload(&self, bucket: &str, key: &str, metadata: HashMap<String, String>) -> String {
-        let id = format!("upload-{}-{}", std::process::id(), self.next.fetch_add(1, Ordering::Relaxed));
-        let upload = Upload { key: key.to_owned(), metadata, begun: SystemTime::now(), parts: BTreeMap::new() };
-        self.lock().uploads.insert((bucket.to_owned(), id.clone()), upload);
+    pub(super) fn begin_upload(
+        &self,
+        bucket: &str,
+        key: &str,
+        metadata: HashMap<String, String>,
+    ) -> String {
+        let id = format!(
+            "upload-{}-{}",
+            std::process::id(),
+            self.next.fetch_add(1, Ordering::Relaxed)
+        );
+        let upload = Upload {
+            key: key.to_owned(),
+            metadata,
+            begun: SystemTime::now(),
+            parts: BTreeMap::new(),
+        };
+        self.lock()
+            .uploads
+            .insert((bucket.to_owned(), id.clone()), upload);
         id
     }
 
     pub(super) fn upload(&self, bucket: &str, key: &str, id: &str) -> Option<Upload> {
-        let upload = self.lock().uploads.get(&(bucket.to_owned(), id.to_owned())).cloned()?;
+        let upload = self
+            .lock()
+            .uploads
+            .get(&(bucket.to_owned(), id.to_owned()))
+            .cloned()?;
         (upload.key == key).then_some(upload)
     }
 
     pub(super) fn add_part(&self, bucket: &str, id: &str, number: i32, part: Part) -> bool {
         let mut state = self.lock();
-        let Some(upload) = state.uploads.get_mut(&(bucket.to_owned(), id.to_owned())) else { return false };
+        let Some(upload) = state.uploads.get_mut(&(bucket.to_owned(), id.to_owned())) else {
+            return false;
+        };
         if let Some(old) = upload.parts.insert(number, part) {
             let _ = fs::remove_file(old.file);
         }
@@ -186,7 +255,13 @@ impl Disk {
     }
 
     pub(super) fn end_upload(&self, bucket: &str, id: &str) -> bool {
-        let Some(upload) = self.lock().uploads.remove(&(bucket.to_owned(), id.to_owned())) else { return false };
+        let Some(upload) = self
+            .lock()
+            .uploads
+            .remove(&(bucket.to_owned(), id.to_owned()))
+        else {
+            return false;
+        };
         for part in upload.parts.values() {
             let _ = fs::remove_file(&part.file);
         }
@@ -194,14 +269,21 @@ impl Disk {
     }
 
     pub(super) fn uploads(&self, bucket: &str) -> Vec<(String, Upload)> {
-        self.lock().uploads.iter().filter(|((b, _), _)| b == bucket).map(|((_, id), u)| (id.clone(), u.clone())).collect()
+        self.lock()
+            .uploads
+            .iter()
+            .filter(|((b, _), _)| b == bucket)
+            .map(|((_, id), u)| (id.clone(), u.clone()))
+            .collect()
     }
 }
 
 /// Under the key's own name, if that is a name for this file system and no
 /// folder is in the way (`a` and `a/b` are both keys).
 fn readable_place(folder: &Path, key: &str, temp: &Path) -> Option<String> {
-    let fits = key.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && part.len() <= 255 && !part.contains('\0'));
+    let fits = key.split('/').all(|part| {
+        !part.is_empty() && part != "." && part != ".." && part.len() <= 255 && !part.contains('\0')
+    });
     if !fits {
         return None;
     }

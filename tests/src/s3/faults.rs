@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures::StreamExt;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
-use hyper::service::Service as _;
 use hyper::{Request, Response, StatusCode};
 use s3s::{Body, HttpError};
 
@@ -36,9 +35,18 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    pub const SLOW_DOWN: Self = Self::Error { status: 503, code: "SlowDown" };
-    pub const INTERNAL: Self = Self::Error { status: 500, code: "InternalError" };
-    pub const ACCESS_DENIED: Self = Self::Error { status: 403, code: "AccessDenied" };
+    pub const SLOW_DOWN: Self = Self::Error {
+        status: 503,
+        code: "SlowDown",
+    };
+    pub const INTERNAL: Self = Self::Error {
+        status: 500,
+        code: "InternalError",
+    };
+    pub const ACCESS_DENIED: Self = Self::Error {
+        status: 403,
+        code: "AccessDenied",
+    };
 }
 
 /// A fault, the requests it hits, and how often.
@@ -54,7 +62,13 @@ pub struct Fault {
 impl Fault {
     /// Hits the next request, whatever it is.
     pub fn new(kind: FaultKind) -> Self {
-        Self { kind, operation: None, path_part: None, after: 0, left: 1 }
+        Self {
+            kind,
+            operation: None,
+            path_part: None,
+            after: 0,
+            left: 1,
+        }
     }
 
     pub fn on(mut self, operation: &'static str) -> Self {
@@ -81,7 +95,10 @@ impl Fault {
     fn matches(&self, seen: &Seen) -> bool {
         self.left > 0
             && self.operation.is_none_or(|o| o == seen.operation)
-            && self.path_part.as_ref().is_none_or(|p| seen.path.contains(p.as_str()))
+            && self
+                .path_part
+                .as_ref()
+                .is_none_or(|p| seen.path.contains(p.as_str()))
     }
 }
 
@@ -133,7 +150,11 @@ impl Front {
         request: Request<Incoming>,
         service: s3s::service::S3Service,
     ) -> Result<Response<Body>, HttpError> {
-        let seen = Seen { operation: operation(&request), path: request.uri().path().to_owned() };
+        let seen = Seen {
+            operation: operation(&request),
+            path: request.uri().path().to_owned(),
+        };
+        let request = request.map(Body::from);
         let fault = self.pick(&seen);
         lock(&self.seen).push(seen);
         let mut response = match fault {
@@ -166,18 +187,26 @@ fn http_date(offset: i64) -> Option<HeaderValue> {
     let step = Duration::from_secs(offset.unsigned_abs());
     let then = if offset < 0 { then - step } else { then + step };
     let mut text = Vec::new();
-    s3s::dto::Timestamp::from(then).format(s3s::dto::TimestampFormat::HttpDate, &mut text).ok()?;
+    s3s::dto::Timestamp::from(then)
+        .format(s3s::dto::TimestampFormat::HttpDate, &mut text)
+        .ok()?;
     HeaderValue::from_bytes(&text).ok()
 }
 
 /// Reads the request to its end first, as a server does that is not rude.
-async fn refuse(request: Request<Incoming>, status: u16, code: &str) -> Response<Body> {
-    let mut body = Body::from(request.into_body());
+async fn refuse(request: Request<Body>, status: u16, code: &str) -> Response<Body> {
+    let mut body = request.into_body();
     while body.next().await.is_some() {}
-    let xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{code} on purpose</Message></Error>");
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{code} on purpose</Message></Error>"
+    );
     let mut response = Response::new(Body::from(xml));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(
+        hyper::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml"),
+    );
     response
 }
 
@@ -193,9 +222,15 @@ async fn truncate(response: Response<Body>) -> Response<Body> {
     let (mut parts, mut body) = response.into_parts();
     let bytes = collect(&mut body).await;
     // The length that was promised stays; the bytes stop half way.
-    parts.headers.insert(hyper::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    parts.headers.insert(
+        hyper::header::CONTENT_LENGTH,
+        HeaderValue::from(bytes.len()),
+    );
     let half = Bytes::copy_from_slice(&bytes[..bytes.len() / 2]);
-    let cut = futures::stream::iter([Ok(half), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))]);
+    let cut = futures::stream::iter([
+        Ok(half),
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+    ]);
     Response::from_parts(parts, Body::from(s3s::dto::StreamingBlob::wrap(cut)))
 }
 
@@ -214,9 +249,20 @@ fn operation(request: &Request<Incoming>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let has = |name: &str| query.split('&').any(|p| p.split('=').next() == Some(name));
     let copy = request.headers().contains_key("x-amz-copy-source");
-    let on_object = request.uri().path().trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    let on_object = request
+        .uri()
+        .path()
+        .trim_start_matches('/')
+        .split_once('/')
+        .is_some_and(|(_, key)| !key.is_empty());
     match (request.method().as_str(), on_object) {
-        ("PUT", true) if has("partNumber") => if copy { "UploadPartCopy" } else { "UploadPart" },
+        ("PUT", true) if has("partNumber") => {
+            if copy {
+                "UploadPartCopy"
+            } else {
+                "UploadPart"
+            }
+        }
         ("PUT", true) if copy => "CopyObject",
         ("PUT", true) => "PutObject",
         ("POST", true) if has("uploads") => "CreateMultipartUpload",

@@ -53,7 +53,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { dir: None, port: 0, bucket: "redline-test".to_owned(), personality: Personality::default() }
+        Self {
+            dir: None,
+            port: 0,
+            bucket: "redline-test".to_owned(),
+            personality: Personality::default(),
+        }
     }
 }
 
@@ -74,45 +79,66 @@ impl TestS3 {
             Some(_) => None,
             None => Some(tempfile::tempdir()?),
         };
-        let dir = options.dir.clone().or_else(|| temp.as_ref().map(|t| t.path().to_owned())).unwrap_or_default();
+        let dir = options
+            .dir
+            .clone()
+            .or_else(|| temp.as_ref().map(|t| t.path().to_owned()))
+            .unwrap_or_default();
         let disk = Arc::new(Disk::open(&dir)?);
         disk.create_bucket(&options.bucket)?;
         let front = Arc::new(Front::default());
         let service = {
-            let mut builder = S3ServiceBuilder::new(Service { disk: disk.clone(), personality: options.personality });
+            let mut builder = S3ServiceBuilder::new(Service {
+                disk: disk.clone(),
+                personality: options.personality,
+            });
             builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
             builder.build()
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = std::sync::mpsc::channel::<io::Result<u16>>();
         let at_the_front = front.clone();
-        let thread = std::thread::Builder::new().name("test-s3".into()).spawn(move || {
-            let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                    return;
-                }
-            };
-            runtime.block_on(async move {
-                // Loopback only, whatever the caller says.
-                let listener = match TcpListener::bind(("127.0.0.1", options.port)).await {
-                    Ok(listener) => listener,
+        let thread = std::thread::Builder::new()
+            .name("test-s3".into())
+            .spawn(move || {
+                let runtime = match tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(2)
+                    .enable_all()
+                    .build()
+                {
+                    Ok(runtime) => runtime,
                     Err(error) => {
                         let _ = ready.send(Err(error));
                         return;
                     }
                 };
-                let _ = ready.send(listener.local_addr().map(|a| a.port()));
-                tokio::select! {
-                    () = serve(listener, service, at_the_front) => {}
-                    _ = stopped => {}
-                }
-            });
-            runtime.shutdown_background();
-        })?;
+                runtime.block_on(async move {
+                    // Loopback only, whatever the caller says.
+                    let listener = match TcpListener::bind(("127.0.0.1", options.port)).await {
+                        Ok(listener) => listener,
+                        Err(error) => {
+                            let _ = ready.send(Err(error));
+                            return;
+                        }
+                    };
+                    let _ = ready.send(listener.local_addr().map(|a| a.port()));
+                    tokio::select! {
+                        () = serve(listener, service, at_the_front) => {}
+                        _ = stopped => {}
+                    }
+                });
+                runtime.shutdown_background();
+            })?;
         let port = started.recv().map_err(io::Error::other)??;
-        Ok(Self { port, bucket: options.bucket, disk, front, stop: Some(stop), thread: Some(thread), _temp: temp })
+        Ok(Self {
+            port,
+            bucket: options.bucket,
+            disk,
+            front,
+            stop: Some(stop),
+            thread: Some(thread),
+            _temp: temp,
+        })
     }
 
     pub fn endpoint(&self) -> String {
@@ -138,7 +164,11 @@ impl TestS3 {
     }
 
     pub fn count(&self, operation: &str) -> usize {
-        self.front.seen().iter().filter(|s| s.operation == operation).count()
+        self.front
+            .seen()
+            .iter()
+            .filter(|s| s.operation == operation)
+            .count()
     }
 
     pub fn forget_requests(&self) {
@@ -152,7 +182,11 @@ impl TestS3 {
 
     /// Keys and sizes, in order.
     pub fn objects(&self) -> Vec<(String, u64)> {
-        self.disk.list(&self.bucket, "").into_iter().map(|(key, object)| (key, object.size)).collect()
+        self.disk
+            .list(&self.bucket, "")
+            .into_iter()
+            .map(|(key, object)| (key, object.size))
+            .collect()
     }
 
     pub fn object(&self, key: &str) -> Option<Vec<u8>> {
@@ -167,10 +201,15 @@ impl TestS3 {
 
     /// Flips one bit of an object at rest, behind the server's back.
     pub fn rot(&self, key: &str, offset: usize) -> io::Result<()> {
-        let object = self.disk.get(&self.bucket, key).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let object = self
+            .disk
+            .get(&self.bucket, key)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let path = self.disk.path_of(&self.bucket, &object);
         let mut bytes = std::fs::read(&path)?;
-        *bytes.get_mut(offset).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))? ^= 1;
+        *bytes
+            .get_mut(offset)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))? ^= 1;
         std::fs::write(path, bytes)
     }
 
@@ -201,7 +240,9 @@ impl Drop for TestS3 {
 
 async fn serve(listener: TcpListener, service: s3s::service::S3Service, front: Arc<Front>) {
     loop {
-        let Ok((socket, _)) = listener.accept().await else { continue };
+        let Ok((socket, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = socket.set_nodelay(true);
         let (service, front) = (service.clone(), front.clone());
         tokio::spawn(async move {
@@ -210,7 +251,9 @@ async fn serve(listener: TcpListener, service: s3s::service::S3Service, front: A
                 async move { front.answer(request, service).await }
             });
             // A connection that a fault cut off ends in an error; that is its purpose.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), answer).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(socket), answer)
+                .await;
         });
     }
 }

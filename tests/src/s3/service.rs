@@ -33,26 +33,39 @@ fn internal(error: io::Error) -> S3Error {
 
 impl Service {
     fn bucket(&self, bucket: &str) -> S3Result {
-        if self.disk.has_bucket(bucket) { Ok(()) } else { Err(s3_error!(NoSuchBucket)) }
+        if self.disk.has_bucket(bucket) {
+            Ok(())
+        } else {
+            Err(s3_error!(NoSuchBucket))
+        }
     }
 
     fn object(&self, bucket: &str, key: &str) -> S3Result<Stored> {
         self.bucket(bucket)?;
-        self.disk.get(bucket, key).ok_or_else(|| s3_error!(NoSuchKey))
+        self.disk
+            .get(bucket, key)
+            .ok_or_else(|| s3_error!(NoSuchKey))
     }
 
     fn source(&self, source: &CopySource) -> S3Result<(PathBuf, Stored)> {
-        let CopySource::Bucket { bucket, key, .. } = source else { return Err(s3_error!(NotImplemented)) };
+        let CopySource::Bucket { bucket, key, .. } = source else {
+            return Err(s3_error!(NotImplemented));
+        };
         let object = self.object(bucket, key)?;
         Ok((self.disk.path_of(bucket, &object), object))
     }
 
     fn refuse_checksums(&self, headers: &hyper::HeaderMap) -> S3Result {
-        let refused = headers.keys().find(|n| n.as_str().starts_with("x-amz-checksum-") || n.as_str().starts_with("x-amz-sdk-checksum-"));
+        let refused = headers.keys().find(|n| {
+            n.as_str().starts_with("x-amz-checksum-")
+                || n.as_str().starts_with("x-amz-sdk-checksum-")
+        });
         match refused {
-            Some(name) if self.personality.refuses_checksums => {
-                Err(s3_error!(InvalidArgument, "Unsupported header '{}' received for this API call.", name))
-            }
+            Some(name) if self.personality.refuses_checksums => Err(s3_error!(
+                InvalidArgument,
+                "Unsupported header '{}' received for this API call.",
+                name
+            )),
             _ => Ok(()),
         }
     }
@@ -74,7 +87,11 @@ async fn receive(body: Option<StreamingBlob>, claims: Claims, temp: &Path) -> S3
     received
 }
 
-async fn receive_into(body: Option<StreamingBlob>, claims: Claims, temp: &Path) -> S3Result<[u8; 16]> {
+async fn receive_into(
+    body: Option<StreamingBlob>,
+    claims: Claims,
+    temp: &Path,
+) -> S3Result<[u8; 16]> {
     let mut file = File::create(temp).map_err(internal)?;
     let mut md5 = Md5::new();
     let mut hasher = ChecksumHasher {
@@ -82,7 +99,11 @@ async fn receive_into(body: Option<StreamingBlob>, claims: Claims, temp: &Path) 
         crc32c: claims.sums.checksum_crc32c.is_some().then(Crc32c::new),
         sha1: claims.sums.checksum_sha1.is_some().then(Sha1::new),
         sha256: claims.sums.checksum_sha256.is_some().then(Sha256::new),
-        crc64nvme: claims.sums.checksum_crc64nvme.is_some().then(Crc64Nvme::new),
+        crc64nvme: claims
+            .sums
+            .checksum_crc64nvme
+            .is_some()
+            .then(Crc64Nvme::new),
     };
     if let Some(mut body) = body {
         while let Some(chunk) = body.next().await {
@@ -101,7 +122,11 @@ async fn receive_into(body: Option<StreamingBlob>, claims: Claims, temp: &Path) 
         && sums.checksum_sha256 == claimed.checksum_sha256
         && sums.checksum_crc64nvme == claimed.checksum_crc64nvme
         && claims.md5.is_none_or(|m| m == BASE64.encode(md5));
-    if holds { Ok(md5) } else { Err(s3_error!(BadDigest)) }
+    if holds {
+        Ok(md5)
+    } else {
+        Err(s3_error!(BadDigest))
+    }
 }
 
 /// `length` bytes of a file from `start`, read as they are asked for.
@@ -134,27 +159,56 @@ fn send(path: &Path, start: u64, length: u64) -> S3Result<StreamingBlob> {
 }
 
 fn checked_key(key: &str) -> S3Result {
-    if key.len() > 1024 { Err(s3_error!(KeyTooLongError)) } else { Ok(()) }
+    if key.len() > 1024 {
+        Err(s3_error!(KeyTooLongError))
+    } else {
+        Ok(())
+    }
 }
 
 #[async_trait::async_trait]
 impl S3 for Service {
-    async fn list_buckets(&self, _req: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {
-        let buckets = self.disk.buckets().into_iter().map(|name| Bucket { name: Some(name), ..Default::default() }).collect();
-        Ok(S3Response::new(ListBucketsOutput { buckets: Some(buckets), ..Default::default() }))
+    async fn list_buckets(
+        &self,
+        _req: S3Request<ListBucketsInput>,
+    ) -> S3Result<S3Response<ListBucketsOutput>> {
+        let buckets = self
+            .disk
+            .buckets()
+            .into_iter()
+            .map(|name| Bucket {
+                name: Some(name),
+                ..Default::default()
+            })
+            .collect();
+        Ok(S3Response::new(ListBucketsOutput {
+            buckets: Some(buckets),
+            ..Default::default()
+        }))
     }
 
-    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> S3Result<S3Response<CreateBucketOutput>> {
-        self.disk.create_bucket(&req.input.bucket).map_err(internal)?;
+    async fn create_bucket(
+        &self,
+        req: S3Request<CreateBucketInput>,
+    ) -> S3Result<S3Response<CreateBucketOutput>> {
+        self.disk
+            .create_bucket(&req.input.bucket)
+            .map_err(internal)?;
         Ok(S3Response::new(CreateBucketOutput::default()))
     }
 
-    async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> S3Result<S3Response<HeadBucketOutput>> {
+    async fn head_bucket(
+        &self,
+        req: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
         self.bucket(&req.input.bucket)?;
         Ok(S3Response::new(HeadBucketOutput::default()))
     }
 
-    async fn get_bucket_location(&self, req: S3Request<GetBucketLocationInput>) -> S3Result<S3Response<GetBucketLocationOutput>> {
+    async fn get_bucket_location(
+        &self,
+        req: S3Request<GetBucketLocationInput>,
+    ) -> S3Result<S3Response<GetBucketLocationOutput>> {
         self.bucket(&req.input.bucket)?;
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
@@ -167,7 +221,10 @@ impl S3 for Service {
         Ok(S3Response::new(GetBucketVersioningOutput::default()))
     }
 
-    async fn put_object(&self, req: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+    async fn put_object(
+        &self,
+        req: S3Request<PutObjectInput>,
+    ) -> S3Result<S3Response<PutObjectOutput>> {
         self.refuse_checksums(&req.headers)?;
         let input = req.input;
         self.bucket(&input.bucket)?;
@@ -191,7 +248,9 @@ impl S3 for Service {
         let md5 = receive(input.body, claims, &temp).await?;
         let etag = hex::encode(md5);
         let metadata = input.metadata.unwrap_or_default();
-        self.disk.put(&input.bucket, &input.key, &temp, etag.clone(), metadata).map_err(internal)?;
+        self.disk
+            .put(&input.bucket, &input.key, &temp, etag.clone(), metadata)
+            .map_err(internal)?;
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(ETag::Strong(etag)),
             checksum_crc64nvme: input.checksum_crc64nvme,
@@ -199,7 +258,10 @@ impl S3 for Service {
         }))
     }
 
-    async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
+    async fn get_object(
+        &self,
+        req: S3Request<GetObjectInput>,
+    ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
         let object = self.object(&input.bucket, &input.key)?;
         let path = self.disk.path_of(&input.bucket, &object);
@@ -209,7 +271,11 @@ impl S3 for Service {
             None => (0, size, None),
             Some(range) => {
                 let range = range.check(size)?;
-                let shown = format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
+                let shown = format!(
+                    "bytes {}-{}/{size}",
+                    range.start,
+                    range.end.saturating_sub(1)
+                );
                 (range.start, range.end - range.start, Some(shown))
             }
         };
@@ -224,7 +290,10 @@ impl S3 for Service {
         }))
     }
 
-    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
+    async fn head_object(
+        &self,
+        req: S3Request<HeadObjectInput>,
+    ) -> S3Result<S3Response<HeadObjectOutput>> {
         let object = self.object(&req.input.bucket, &req.input.key)?;
         Ok(S3Response::new(HeadObjectOutput {
             content_length: i64::try_from(object.size).ok(),
@@ -235,13 +304,19 @@ impl S3 for Service {
         }))
     }
 
-    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> S3Result<S3Response<DeleteObjectOutput>> {
+    async fn delete_object(
+        &self,
+        req: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
         self.bucket(&req.input.bucket)?;
         self.disk.remove(&req.input.bucket, &req.input.key);
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
-    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+    async fn copy_object(
+        &self,
+        req: S3Request<CopyObjectInput>,
+    ) -> S3Result<S3Response<CopyObjectOutput>> {
         if self.personality.refuses_copy {
             return Err(s3_error!(NotImplemented));
         }
@@ -251,23 +326,45 @@ impl S3 for Service {
         let (from, object) = self.source(&input.copy_source)?;
         let temp = self.disk.temp(&input.bucket);
         std::fs::copy(from, &temp).map_err(internal)?;
-        let replace = input.metadata_directive.as_ref().is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
-        let metadata: HashMap<String, String> = if replace { input.metadata.unwrap_or_default() } else { object.metadata };
-        let copied = self.disk.put(&input.bucket, &input.key, &temp, object.etag, metadata).map_err(internal)?;
+        let replace = input
+            .metadata_directive
+            .as_ref()
+            .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
+        let metadata: HashMap<String, String> = if replace {
+            input.metadata.unwrap_or_default()
+        } else {
+            object.metadata
+        };
+        let copied = self
+            .disk
+            .put(&input.bucket, &input.key, &temp, object.etag, metadata)
+            .map_err(internal)?;
         let result = CopyObjectResult {
             e_tag: Some(ETag::Strong(copied.etag.clone())),
             last_modified: Some(Timestamp::from(copied.modified())),
             ..Default::default()
         };
-        Ok(S3Response::new(CopyObjectOutput { copy_object_result: Some(result), ..Default::default() }))
+        Ok(S3Response::new(CopyObjectOutput {
+            copy_object_result: Some(result),
+            ..Default::default()
+        }))
     }
 
-    async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         self.bucket(&input.bucket)?;
         let prefix = input.prefix.clone().unwrap_or_default();
-        let limit = usize::try_from(input.max_keys.unwrap_or(1000)).unwrap_or(1000).min(1000);
-        let after = input.continuation_token.clone().or_else(|| input.start_after.clone()).unwrap_or_default();
+        let limit = usize::try_from(input.max_keys.unwrap_or(1000))
+            .unwrap_or(1000)
+            .min(1000);
+        let after = input
+            .continuation_token
+            .clone()
+            .or_else(|| input.start_after.clone())
+            .unwrap_or_default();
         let mut contents = Vec::new();
         let mut folders = BTreeSet::new();
         let mut last = None;
@@ -302,7 +399,12 @@ impl S3 for Service {
         Ok(S3Response::new(ListObjectsV2Output {
             key_count: i32::try_from(contents.len() + folders.len()).ok(),
             contents: Some(contents),
-            common_prefixes: Some(folders.into_iter().map(|p| CommonPrefix { prefix: Some(p) }).collect()),
+            common_prefixes: Some(
+                folders
+                    .into_iter()
+                    .map(|p| CommonPrefix { prefix: Some(p) })
+                    .collect(),
+            ),
             is_truncated: Some(truncated),
             next_continuation_token: last.filter(|_| truncated),
             max_keys: input.max_keys,
@@ -319,11 +421,18 @@ impl S3 for Service {
         self.refuse_checksums(&req.headers)?;
         let input = req.input;
         if self.personality.refuses_checksums && input.checksum_algorithm.is_some() {
-            return Err(s3_error!(InvalidArgument, "Unsupported header 'x-amz-checksum-algorithm' received for this API call."));
+            return Err(s3_error!(
+                InvalidArgument,
+                "Unsupported header 'x-amz-checksum-algorithm' received for this API call."
+            ));
         }
         self.bucket(&input.bucket)?;
         checked_key(&input.key)?;
-        let id = self.disk.begin_upload(&input.bucket, &input.key, input.metadata.unwrap_or_default());
+        let id = self.disk.begin_upload(
+            &input.bucket,
+            &input.key,
+            input.metadata.unwrap_or_default(),
+        );
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -332,13 +441,18 @@ impl S3 for Service {
         }))
     }
 
-    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> S3Result<S3Response<UploadPartOutput>> {
+    async fn upload_part(
+        &self,
+        req: S3Request<UploadPartInput>,
+    ) -> S3Result<S3Response<UploadPartOutput>> {
         self.refuse_checksums(&req.headers)?;
         let input = req.input;
         if !(1..=10_000).contains(&input.part_number) {
             return Err(s3_error!(InvalidArgument));
         }
-        self.disk.upload(&input.bucket, &input.key, &input.upload_id).ok_or_else(|| s3_error!(NoSuchUpload))?;
+        self.disk
+            .upload(&input.bucket, &input.key, &input.upload_id)
+            .ok_or_else(|| s3_error!(NoSuchUpload))?;
         let claims = Claims {
             md5: input.content_md5,
             sums: Checksum {
@@ -353,7 +467,16 @@ impl S3 for Service {
         let temp = self.disk.temp(&input.bucket);
         let md5 = receive(input.body, claims, &temp).await?;
         let size = std::fs::metadata(&temp).map_err(internal)?.len();
-        if !self.disk.add_part(&input.bucket, &input.upload_id, input.part_number, StoredPart { file: temp, size, md5 }) {
+        if !self.disk.add_part(
+            &input.bucket,
+            &input.upload_id,
+            input.part_number,
+            StoredPart {
+                file: temp,
+                size,
+                md5,
+            },
+        ) {
             return Err(s3_error!(NoSuchUpload));
         }
         Ok(S3Response::new(UploadPartOutput {
@@ -368,8 +491,14 @@ impl S3 for Service {
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
         let input = req.input;
-        let upload = self.disk.upload(&input.bucket, &input.key, &input.upload_id).ok_or_else(|| s3_error!(NoSuchUpload))?;
-        let named = input.multipart_upload.and_then(|u| u.parts).unwrap_or_default();
+        let upload = self
+            .disk
+            .upload(&input.bucket, &input.key, &input.upload_id)
+            .ok_or_else(|| s3_error!(NoSuchUpload))?;
+        let named = input
+            .multipart_upload
+            .and_then(|u| u.parts)
+            .unwrap_or_default();
         if named.is_empty() {
             return Err(s3_error!(InvalidPart));
         }
@@ -383,7 +512,10 @@ impl S3 for Service {
                 return Err(s3_error!(InvalidPartOrder));
             }
             before = number;
-            let stored = upload.parts.get(&number).ok_or_else(|| s3_error!(InvalidPart))?;
+            let stored = upload
+                .parts
+                .get(&number)
+                .ok_or_else(|| s3_error!(InvalidPart))?;
             if part.e_tag.as_ref().map(ETag::value) != Some(hex::encode(stored.md5).as_str()) {
                 return Err(s3_error!(InvalidPart));
             }
@@ -391,10 +523,19 @@ impl S3 for Service {
                 return Err(s3_error!(EntityTooSmall));
             }
             of_parts.update(&stored.md5);
-            io::copy(&mut File::open(&stored.file).map_err(internal)?, &mut whole).map_err(internal)?;
+            io::copy(&mut File::open(&stored.file).map_err(internal)?, &mut whole)
+                .map_err(internal)?;
         }
         let etag = format!("{}-{}", hex::encode(of_parts.finalize()), named.len());
-        self.disk.put(&input.bucket, &input.key, &temp, etag.clone(), upload.metadata).map_err(internal)?;
+        self.disk
+            .put(
+                &input.bucket,
+                &input.key,
+                &temp,
+                etag.clone(),
+                upload.metadata,
+            )
+            .map_err(internal)?;
         self.disk.end_upload(&input.bucket, &input.upload_id);
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             bucket: Some(input.bucket),
@@ -408,7 +549,10 @@ impl S3 for Service {
         &self,
         req: S3Request<AbortMultipartUploadInput>,
     ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
-        if self.disk.end_upload(&req.input.bucket, &req.input.upload_id) {
+        if self
+            .disk
+            .end_upload(&req.input.bucket, &req.input.upload_id)
+        {
             Ok(S3Response::new(AbortMultipartUploadOutput::default()))
         } else {
             Err(s3_error!(NoSuchUpload))
@@ -443,9 +587,15 @@ impl S3 for Service {
         }))
     }
 
-    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> S3Result<S3Response<ListPartsOutput>> {
+    async fn list_parts(
+        &self,
+        req: S3Request<ListPartsInput>,
+    ) -> S3Result<S3Response<ListPartsOutput>> {
         let input = req.input;
-        let upload = self.disk.upload(&input.bucket, &input.key, &input.upload_id).ok_or_else(|| s3_error!(NoSuchUpload))?;
+        let upload = self
+            .disk
+            .upload(&input.bucket, &input.key, &input.upload_id)
+            .ok_or_else(|| s3_error!(NoSuchUpload))?;
         let parts = upload
             .parts
             .iter()

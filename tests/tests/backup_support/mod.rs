@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redline_backup::{
-    BackupOutcome, Bucket, BucketConfig, CatalogSnapshot, Manifest, ManifestKey, Phase, Progress, RestoreItem, RestoreOutcome,
-    RestoreSink, RetryPolicy, SourceFile, Tuning, latest_manifest, plan_backup, plan_restore, run_backup, run_restore,
+    BackupOutcome, Bucket, BucketConfig, CatalogSnapshot, Manifest, ManifestKey, Phase, Progress,
+    RestoreItem, RestoreOutcome, RestoreSink, RetryPolicy, SourceFile, Tuning, latest_manifest,
+    plan_backup, plan_restore, run_backup, run_restore,
 };
 use redline_tests::s3::{ACCESS_KEY, Options, REGION, SECRET_KEY, TestS3};
 use sha2::{Digest, Sha256};
@@ -32,13 +33,24 @@ pub fn server() -> TestS3 {
 }
 
 pub fn config(server: &TestS3) -> BucketConfig {
-    BucketConfig::new(server.bucket(), REGION, Some(server.endpoint()), ACCESS_KEY, SECRET_KEY, STORE)
+    BucketConfig::new(
+        server.bucket(),
+        REGION,
+        Some(server.endpoint()),
+        ACCESS_KEY,
+        SECRET_KEY,
+        STORE,
+    )
 }
 
 /// Waits short enough for tests, attempts as in earnest.
 pub fn tuning() -> Tuning {
     Tuning {
-        retry: RetryPolicy { base: Duration::from_millis(5), cap: Duration::from_millis(50), ..RetryPolicy::default() },
+        retry: RetryPolicy {
+            base: Duration::from_millis(5),
+            cap: Duration::from_millis(50),
+            ..RetryPolicy::default()
+        },
         ..Tuning::default()
     }
 }
@@ -70,7 +82,11 @@ pub struct FakeStore {
 
 impl FakeStore {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), files: Vec::new(), catalog: 0 }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            files: Vec::new(),
+            catalog: 0,
+        }
     }
 
     /// Adds or replaces.
@@ -78,7 +94,10 @@ impl FakeStore {
         self.files.retain(|f| f.relative_path != relative_path);
         // On disk under a number: the names under test may not suit this file system.
         let id = self.files.iter().map(|f| f.id).max().unwrap_or(0) + 1;
-        let path = self.dir.path().join(format!("file-{id}-{}", relative_path.len()));
+        let path = self
+            .dir
+            .path()
+            .join(format!("file-{id}-{}", relative_path.len()));
         std::fs::write(&path, bytes).unwrap();
         self.files.push(SourceFile {
             id,
@@ -92,7 +111,12 @@ impl FakeStore {
     }
 
     pub fn path(&self, relative_path: &str) -> PathBuf {
-        self.files.iter().find(|f| f.relative_path == relative_path).unwrap().path.clone()
+        self.files
+            .iter()
+            .find(|f| f.relative_path == relative_path)
+            .unwrap()
+            .path
+            .clone()
     }
 
     pub fn touch_catalog(&mut self) {
@@ -103,7 +127,11 @@ impl FakeStore {
         let bytes = noise(1000 + self.catalog, 20_000);
         let path = self.dir.path().join("catalog-snapshot");
         std::fs::write(&path, &bytes).unwrap();
-        CatalogSnapshot { path, sha256: sha256(&bytes), size: bytes.len() as u64 }
+        CatalogSnapshot {
+            path,
+            sha256: sha256(&bytes),
+            size: bytes.len() as u64,
+        }
     }
 
     pub async fn back_up_with(
@@ -119,11 +147,15 @@ impl FakeStore {
     /// As a session would: the last restore point out of the bucket, then plan and run.
     pub async fn back_up(&self, bucket: &Bucket) -> redline_backup::Result<BackupOutcome> {
         let (previous, _) = latest_manifest(bucket, &key()).await?;
-        self.back_up_with(bucket, previous.as_ref(), Arc::new(())).await
+        self.back_up_with(bucket, previous.as_ref(), Arc::new(()))
+            .await
     }
 
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
-        self.files.iter().map(|f| (f.relative_path.clone(), std::fs::read(&f.path).unwrap())).collect()
+        self.files
+            .iter()
+            .map(|f| (f.relative_path.clone(), std::fs::read(&f.path).unwrap()))
+            .collect()
     }
 }
 
@@ -146,16 +178,33 @@ impl FolderSink {
     }
 
     fn temp(&self) -> PathBuf {
-        self.dir.path().join(format!("temp-{}", self.next.fetch_add(1, Ordering::Relaxed)))
+        self.dir.path().join(format!(
+            "temp-{}",
+            self.next.fetch_add(1, Ordering::Relaxed)
+        ))
     }
 
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
-        self.placed.lock().unwrap().iter().map(|(name, path)| (name.clone(), std::fs::read(path).unwrap())).collect()
+        self.placed
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(name, path)| (name.clone(), std::fs::read(path).unwrap()))
+            .collect()
     }
 
     /// Files left under a temporary name.
     pub fn leftovers(&self) -> usize {
-        std::fs::read_dir(self.dir.path()).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("temp-")).count()
+        std::fs::read_dir(self.dir.path())
+            .unwrap()
+            .filter(|e| {
+                e.as_ref()
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with("temp-")
+            })
+            .count()
     }
 }
 
@@ -165,9 +214,19 @@ impl RestoreSink for FolderSink {
     }
 
     fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()> {
-        let place = self.dir.path().join(format!("file-{}", self.next.fetch_add(1, Ordering::Relaxed)));
+        let place = self.dir.path().join(format!(
+            "file-{}",
+            self.next.fetch_add(1, Ordering::Relaxed)
+        ));
         std::fs::rename(temp, &place)?;
-        assert!(self.placed.lock().unwrap().insert(item.relative_path.clone(), place).is_none(), "handed over once");
+        assert!(
+            self.placed
+                .lock()
+                .unwrap()
+                .insert(item.relative_path.clone(), place)
+                .is_none(),
+            "handed over once"
+        );
         Ok(())
     }
 
@@ -184,7 +243,10 @@ impl RestoreSink for FolderSink {
 }
 
 /// Restores the newest trustworthy restore point onto an empty machine.
-pub async fn restore_all(bucket: &Bucket, sink: &Arc<FolderSink>) -> redline_backup::Result<RestoreOutcome> {
+pub async fn restore_all(
+    bucket: &Bucket,
+    sink: &Arc<FolderSink>,
+) -> redline_backup::Result<RestoreOutcome> {
     let plan = plan_restore(bucket, &key(), None, &[]).await?;
     run_restore(bucket, &plan, sink.clone(), Arc::new(())).await
 }
@@ -229,7 +291,12 @@ impl Progress for Watcher {
 }
 
 pub fn manifests(server: &TestS3) -> Vec<String> {
-    server.objects().into_iter().map(|(k, _)| k).filter(|k| k.contains("/.redline/manifests/")).collect()
+    server
+        .objects()
+        .into_iter()
+        .map(|(k, _)| k)
+        .filter(|k| k.contains("/.redline/manifests/"))
+        .collect()
 }
 
 pub fn object_key(sha256: &str) -> String {

@@ -15,7 +15,9 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+};
 
 pub(crate) use uploads::PartDone;
 
@@ -67,15 +69,24 @@ impl Bucket {
     pub fn connect_with(config: BucketConfig, tuning: Tuning) -> Result<Self> {
         config.check()?;
         let watch = Watch::default();
-        let credentials =
-            Credentials::new(config.access_key.expose(), config.secret_key.expose(), None, None, "redline");
+        let credentials = Credentials::new(
+            config.access_key.expose(),
+            config.secret_key.expose(),
+            None,
+            None,
+            "redline",
+        );
         let mut builder = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(config.region.clone()))
             .credentials_provider(credentials)
             .force_path_style(config.path_style)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .build(),
+            )
             // Every byte that matters is checked against its SHA-256 here.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .interceptor(watch.clone());
@@ -83,7 +94,8 @@ impl Bucket {
             builder = builder.endpoint_url(url.trim_end_matches('/'));
         }
         let base = builder.build();
-        let with = |mode| Client::from_conf(base.to_builder().request_checksum_calculation(mode).build());
+        let with =
+            |mode| Client::from_conf(base.to_builder().request_checksum_calculation(mode).build());
         Ok(Self(Arc::new(Inner {
             layout: Layout::new(&config.prefix_hash),
             modern: with(RequestChecksumCalculation::WhenSupported),
@@ -129,7 +141,11 @@ impl Bucket {
     }
 
     fn checksum(&self) -> Checksum {
-        if self.0.checksums_refused.load(Ordering::Relaxed) { Checksum::ContentMd5 } else { Checksum::Crc64Nvme }
+        if self.0.checksums_refused.load(Ordering::Relaxed) {
+            Checksum::ContentMd5
+        } else {
+            Checksum::Crc64Nvme
+        }
     }
 
     pub(crate) fn copies(&self) -> bool {
@@ -142,28 +158,50 @@ impl Bucket {
 
     /// The payload is signed only where nothing else protects it: over plain HTTP.
     fn signs_payload(&self) -> bool {
-        self.0.config.endpoint_url.as_deref().is_some_and(|url| url.starts_with("http://"))
+        self.0
+            .config
+            .endpoint_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("http://"))
     }
 
     /// Sends a request until it works, is refused, or patience ends.
     /// `permission` is the one it needs (for the message), `what` the thing it is about,
     /// `bytes` its body in either direction, for the time limit.
-    async fn call<T, F, Fut>(&self, permission: &'static str, what: &str, bytes: u64, attempt: F) -> Result<T>
+    async fn call<T, F, Fut>(
+        &self,
+        permission: &'static str,
+        what: &str,
+        bytes: u64,
+        attempt: F,
+    ) -> Result<T>
     where
         F: Fn(Client, Checksum) -> Fut,
         Fut: Future<Output = Result<T, Fault>>,
     {
-        self.call_for_fault(permission, bytes, attempt).await.map_err(|fault| self.name_fault(fault, permission, what))
+        self.call_for_fault(permission, bytes, attempt)
+            .await
+            .map_err(|fault| self.name_fault(fault, permission, what))
     }
 
     fn name_fault(&self, fault: Fault, permission: &str, what: &str) -> BackupError {
         let endpoint = self.0.config.endpoint_name();
-        let place = Place { bucket: &self.0.config.bucket, endpoint: &endpoint, what, skew: self.clock_skew() };
+        let place = Place {
+            bucket: &self.0.config.bucket,
+            endpoint: &endpoint,
+            what,
+            skew: self.clock_skew(),
+        };
         fault.into_error(permission, &place)
     }
 
     /// As [`Bucket::call`], for callers that settle some refusals themselves.
-    async fn call_for_fault<T, F, Fut>(&self, permission: &'static str, bytes: u64, attempt: F) -> Result<T, Fault>
+    async fn call_for_fault<T, F, Fut>(
+        &self,
+        permission: &'static str,
+        bytes: u64,
+        attempt: F,
+    ) -> Result<T, Fault>
     where
         F: Fn(Client, Checksum) -> Fut,
         Fut: Future<Output = Result<T, Fault>>,
@@ -187,15 +225,24 @@ impl Bucket {
                 Ok(Err(fault)) => fault,
                 Err(_) => Fault::transport("no answer in time"),
             };
-            if checksum == Checksum::Crc64Nvme && fault.is_checksum_refusal() && self.refuses_checksums(permission) {
-                tracing::info!(permission, code = fault.code, "the server refuses checksum headers: Content-MD5 from here on");
+            if checksum == Checksum::Crc64Nvme
+                && fault.is_checksum_refusal()
+                && self.refuses_checksums(permission)
+            {
+                tracing::info!(
+                    permission,
+                    code = fault.code,
+                    "the server refuses checksum headers: Content-MD5 from here on"
+                );
                 self.0.checksums_refused.store(true, Ordering::Relaxed);
                 continue;
             }
             if fault.kind == FaultKind::Throttled {
                 self.0.pace.slow_down();
             }
-            let Some(wait) = retry.after(&fault.kind) else { return Err(fault) };
+            let Some(wait) = retry.after(&fault.kind) else {
+                return Err(fault);
+            };
             tracing::debug!(permission, kind = ?fault.kind, code = fault.code, ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }
@@ -209,7 +256,9 @@ impl Bucket {
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bucket").field("config", &self.0.config).finish_non_exhaustive()
+        f.debug_struct("Bucket")
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
     }
 }
 

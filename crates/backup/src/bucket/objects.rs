@@ -47,19 +47,39 @@ impl Bucket {
     /// One object in one request.
     pub(crate) async fn put(&self, key: &str, body: Bytes, sha256: &str) -> Result<PutDone> {
         let signs = self.signs_payload();
-        self.call(permission::PUT, "The object", body.len() as u64, |client, checksum| {
-            let (bucket, key, sha256, body) = (self.name().to_owned(), key.to_owned(), sha256.to_owned(), body.clone());
-            async move {
-                let mut put = client.put_object().bucket(bucket).key(key).metadata(META_SHA256, sha256);
-                put = match checksum {
-                    Checksum::Crc64Nvme => put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme),
-                    Checksum::ContentMd5 => put.content_md5(content_md5(&body)),
-                };
-                let put = put.body(ByteStream::from(body));
-                let done = if signs { put.send().await? } else { put.customize().disable_payload_signing().send().await? };
-                Ok(PutDone { version_id: done.version_id })
-            }
-        })
+        self.call(
+            permission::PUT,
+            "The object",
+            body.len() as u64,
+            |client, checksum| {
+                let (bucket, key, sha256, body) = (
+                    self.name().to_owned(),
+                    key.to_owned(),
+                    sha256.to_owned(),
+                    body.clone(),
+                );
+                async move {
+                    let mut put = client
+                        .put_object()
+                        .bucket(bucket)
+                        .key(key)
+                        .metadata(META_SHA256, sha256);
+                    put = match checksum {
+                        Checksum::Crc64Nvme => put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme),
+                        Checksum::ContentMd5 => put.content_md5(content_md5(&body)),
+                    };
+                    let put = put.body(ByteStream::from(body));
+                    let done = if signs {
+                        put.send().await?
+                    } else {
+                        put.customize().disable_payload_signing().send().await?
+                    };
+                    Ok(PutDone {
+                        version_id: done.version_id,
+                    })
+                }
+            },
+        )
         .await
     }
 
@@ -70,15 +90,26 @@ impl Bucket {
             .call_for_fault(permission::PUT, body.len() as u64, |client, _| {
                 let (bucket, key, body) = (self.name().to_owned(), key.to_owned(), body.clone());
                 async move {
-                    let put = client.put_object().bucket(bucket).key(key).if_none_match("*");
-                    put.content_md5(content_md5(&body)).body(ByteStream::from(body)).send().await?;
+                    let put = client
+                        .put_object()
+                        .bucket(bucket)
+                        .key(key)
+                        .if_none_match("*");
+                    put.content_md5(content_md5(&body))
+                        .body(ByteStream::from(body))
+                        .send()
+                        .await?;
                     Ok(())
                 }
             })
             .await;
         match outcome {
             Ok(()) => Ok(true),
-            Err(fault) if fault.is("PreconditionFailed") || fault.is("ConditionalRequestConflict") => Ok(false),
+            Err(fault)
+                if fault.is("PreconditionFailed") || fault.is("ConditionalRequestConflict") =>
+            {
+                Ok(false)
+            }
             Err(fault) => Err(self.name_fault(fault, permission::PUT, "The object")),
         }
     }
@@ -98,9 +129,16 @@ impl Bucket {
     /// An earlier version of an object, for the probe.
     pub(crate) async fn get_version(&self, key: &str, version: &str, limit: u64) -> Result<Bytes> {
         self.call(permission::GET, "The version", limit, |client, _| {
-            let (bucket, key, version) = (self.name().to_owned(), key.to_owned(), version.to_owned());
+            let (bucket, key, version) =
+                (self.name().to_owned(), key.to_owned(), version.to_owned());
             async move {
-                let got = client.get_object().bucket(bucket).key(key).version_id(version).send().await?;
+                let got = client
+                    .get_object()
+                    .bucket(bucket)
+                    .key(key)
+                    .version_id(version)
+                    .send()
+                    .await?;
                 collect(got, None, limit).await
             }
         })
@@ -108,12 +146,24 @@ impl Bucket {
     }
 
     /// Exactly `length` bytes from `start`.
-    pub(crate) async fn get_range(&self, key: &str, what: &str, start: u64, length: u64) -> Result<Bytes> {
+    pub(crate) async fn get_range(
+        &self,
+        key: &str,
+        what: &str,
+        start: u64,
+        length: u64,
+    ) -> Result<Bytes> {
         self.call(permission::GET, what, length, |client, _| {
             let (bucket, key) = (self.name().to_owned(), key.to_owned());
             async move {
                 let range = format!("bytes={start}-{}", start + length - 1);
-                let got = client.get_object().bucket(bucket).key(key).range(range).send().await?;
+                let got = client
+                    .get_object()
+                    .bucket(bucket)
+                    .key(key)
+                    .range(range)
+                    .send()
+                    .await?;
                 collect(got, Some(length), length).await
             }
         })
@@ -129,7 +179,10 @@ impl Bucket {
                     let head = client.head_object().bucket(bucket).key(key).send().await?;
                     let meta = |name: &str| head.metadata().and_then(|m| m.get(name)).cloned();
                     Ok(Stored {
-                        size: head.content_length().and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                        size: head
+                            .content_length()
+                            .and_then(|n| u64::try_from(n).ok())
+                            .unwrap_or(0),
                         sha256: meta(META_SHA256),
                         operation: meta(META_OPERATION),
                     })
@@ -150,20 +203,32 @@ impl Bucket {
         loop {
             let page = self
                 .call(permission::LIST, "The bucket", 0, |client: Client, _| {
-                    let (bucket, prefix, token) = (self.name().to_owned(), prefix.to_owned(), token.clone());
+                    let (bucket, prefix, token) =
+                        (self.name().to_owned(), prefix.to_owned(), token.clone());
                     async move {
-                        Ok(client.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(token).send().await?)
+                        Ok(client
+                            .list_objects_v2()
+                            .bucket(bucket)
+                            .prefix(prefix)
+                            .set_continuation_token(token)
+                            .send()
+                            .await?)
                     }
                 })
                 .await?;
             for object in page.contents.unwrap_or_default() {
                 if let Some(key) = object.key {
-                    all.push(Listed { key, size: object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or(0) });
+                    all.push(Listed {
+                        key,
+                        size: object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                    });
                 }
             }
             // A server that says "more" without saying from where would loop for ever.
             match page.next_continuation_token {
-                Some(next) if page.is_truncated == Some(true) && token.as_ref() != Some(&next) => token = Some(next),
+                Some(next) if page.is_truncated == Some(true) && token.as_ref() != Some(&next) => {
+                    token = Some(next)
+                }
                 _ => return Ok(all),
             }
         }
@@ -176,10 +241,20 @@ impl Bucket {
             return self.copy_in_parts(from, to, size).await;
         }
         self.call(permission::PUT, "The object to copy", 0, |client, _| {
-            let (bucket, to, source) = (self.name().to_owned(), to.to_owned(), format!("{}/{from}", self.name()));
+            let (bucket, to, source) = (
+                self.name().to_owned(),
+                to.to_owned(),
+                format!("{}/{from}", self.name()),
+            );
             async move {
-                let copy = client.copy_object().bucket(bucket).key(to).copy_source(source);
-                copy.metadata_directive(MetadataDirective::Copy).send().await?;
+                let copy = client
+                    .copy_object()
+                    .bucket(bucket)
+                    .key(to)
+                    .copy_source(source);
+                copy.metadata_directive(MetadataDirective::Copy)
+                    .send()
+                    .await?;
                 Ok(())
             }
         })
@@ -200,12 +275,20 @@ impl Bucket {
     /// Deletes one of our own probe objects, and nothing else.
     pub(crate) async fn delete_probe(&self, key: &str, version: Option<String>) -> Result<()> {
         if !key.starts_with(&self.layout().probe_prefix()) {
-            return Err(crate::BackupError::BadConfig { what: "only probe objects are ever deleted".into() });
+            return Err(crate::BackupError::BadConfig {
+                what: "only probe objects are ever deleted".into(),
+            });
         }
         self.call(permission::DELETE, "The probe object", 0, |client, _| {
             let (bucket, key, version) = (self.name().to_owned(), key.to_owned(), version.clone());
             async move {
-                client.delete_object().bucket(bucket).key(key).set_version_id(version).send().await?;
+                client
+                    .delete_object()
+                    .bucket(bucket)
+                    .key(key)
+                    .set_version_id(version)
+                    .send()
+                    .await?;
                 Ok(())
             }
         })

@@ -29,7 +29,12 @@ pub(crate) struct OpenUpload {
 const COPY_PART: u64 = 1 << 30;
 
 impl Bucket {
-    pub(crate) async fn create_upload(&self, key: &str, sha256: &str, operation: &str) -> Result<String> {
+    pub(crate) async fn create_upload(
+        &self,
+        key: &str,
+        sha256: &str,
+        operation: &str,
+    ) -> Result<String> {
         let created = self
             .call(permission::PUT, "The object", 0, |client, checksum| {
                 let (bucket, key) = (self.name().to_owned(), key.to_owned());
@@ -37,34 +42,74 @@ impl Bucket {
                 async move {
                     let mut create = client.create_multipart_upload().bucket(bucket).key(key);
                     if checksum == Checksum::Crc64Nvme {
-                        create = create.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme).checksum_type(ChecksumType::FullObject);
+                        create = create
+                            .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+                            .checksum_type(ChecksumType::FullObject);
                     }
-                    Ok(create.metadata(META_SHA256, sha256).metadata(META_OPERATION, operation).send().await?)
+                    Ok(create
+                        .metadata(META_SHA256, sha256)
+                        .metadata(META_OPERATION, operation)
+                        .send()
+                        .await?)
                 }
             })
             .await?;
-        created.upload_id.filter(|id| !id.is_empty()).ok_or_else(|| BackupError::Service {
-            operation: permission::PUT.into(),
-            status: 200,
-            message: "an upload without an id".into(),
-        })
+        created
+            .upload_id
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| BackupError::Service {
+                operation: permission::PUT.into(),
+                status: 200,
+                message: "an upload without an id".into(),
+            })
     }
 
-    pub(crate) async fn upload_part(&self, key: &str, upload_id: &str, number: i32, body: Bytes) -> Result<PartDone> {
+    pub(crate) async fn upload_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: i32,
+        body: Bytes,
+    ) -> Result<PartDone> {
         let signs = self.signs_payload();
-        self.call(permission::PUT, "The upload", body.len() as u64, |client, checksum| {
-            let (bucket, key, upload_id, body) = (self.name().to_owned(), key.to_owned(), upload_id.to_owned(), body.clone());
-            async move {
-                let mut part = client.upload_part().bucket(bucket).key(key).upload_id(upload_id).part_number(number);
-                part = match checksum {
-                    Checksum::Crc64Nvme => part.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme),
-                    Checksum::ContentMd5 => part.content_md5(content_md5(&body)),
-                };
-                let part = part.body(ByteStream::from(body));
-                let done = if signs { part.send().await? } else { part.customize().disable_payload_signing().send().await? };
-                Ok(PartDone { number, etag: done.e_tag, crc64nvme: done.checksum_crc64_nvme })
-            }
-        })
+        self.call(
+            permission::PUT,
+            "The upload",
+            body.len() as u64,
+            |client, checksum| {
+                let (bucket, key, upload_id, body) = (
+                    self.name().to_owned(),
+                    key.to_owned(),
+                    upload_id.to_owned(),
+                    body.clone(),
+                );
+                async move {
+                    let mut part = client
+                        .upload_part()
+                        .bucket(bucket)
+                        .key(key)
+                        .upload_id(upload_id)
+                        .part_number(number);
+                    part = match checksum {
+                        Checksum::Crc64Nvme => {
+                            part.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
+                        }
+                        Checksum::ContentMd5 => part.content_md5(content_md5(&body)),
+                    };
+                    let part = part.body(ByteStream::from(body));
+                    let done = if signs {
+                        part.send().await?
+                    } else {
+                        part.customize().disable_payload_signing().send().await?
+                    };
+                    Ok(PartDone {
+                        number,
+                        etag: done.e_tag,
+                        crc64nvme: done.checksum_crc64_nvme,
+                    })
+                }
+            },
+        )
         .await
     }
 
@@ -89,12 +134,23 @@ impl Bucket {
                     .build()
             })
             .collect();
-        let upload = CompletedMultipartUpload::builder().set_parts(Some(completed)).build();
+        let upload = CompletedMultipartUpload::builder()
+            .set_parts(Some(completed))
+            .build();
         let outcome = self
             .call_for_fault(permission::PUT, 0, |client, _| {
-                let (bucket, key, upload_id, upload) = (self.name().to_owned(), key.to_owned(), upload_id.to_owned(), upload.clone());
+                let (bucket, key, upload_id, upload) = (
+                    self.name().to_owned(),
+                    key.to_owned(),
+                    upload_id.to_owned(),
+                    upload.clone(),
+                );
                 async move {
-                    let complete = client.complete_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
+                    let complete = client
+                        .complete_multipart_upload()
+                        .bucket(bucket)
+                        .key(key)
+                        .upload_id(upload_id);
                     complete.multipart_upload(upload).send().await?;
                     Ok(())
                 }
@@ -104,7 +160,9 @@ impl Bucket {
         if fault.kind == FaultKind::NotFound || fault.is("InvalidPart") {
             let made = self.head(key).await?;
             if made.is_some_and(|m| m.size == size && m.operation.as_deref() == Some(operation)) {
-                tracing::debug!("an upload's completion was answered into the void; the object is there");
+                tracing::debug!(
+                    "an upload's completion was answered into the void; the object is there"
+                );
                 return Ok(());
             }
         }
@@ -115,15 +173,24 @@ impl Bucket {
     pub(crate) async fn abort_upload(&self, key: &str, upload_id: &str) -> Result<()> {
         let outcome = self
             .call_for_fault(permission::ABORT, 0, |client, _| {
-                let (bucket, key, upload_id) = (self.name().to_owned(), key.to_owned(), upload_id.to_owned());
+                let (bucket, key, upload_id) =
+                    (self.name().to_owned(), key.to_owned(), upload_id.to_owned());
                 async move {
-                    client.abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id).send().await?;
+                    client
+                        .abort_multipart_upload()
+                        .bucket(bucket)
+                        .key(key)
+                        .upload_id(upload_id)
+                        .send()
+                        .await?;
                     Ok(())
                 }
             })
             .await;
         match outcome {
-            Err(fault) if fault.kind != FaultKind::NotFound => Err(self.name_fault(fault, permission::ABORT, "The upload")),
+            Err(fault) if fault.kind != FaultKind::NotFound => {
+                Err(self.name_fault(fault, permission::ABORT, "The upload"))
+            }
             _ => Ok(()),
         }
     }
@@ -138,8 +205,15 @@ impl Bucket {
                     let (bucket, prefix) = (self.name().to_owned(), prefix.to_owned());
                     let (key_marker, id_marker) = marker.clone().unwrap_or_default();
                     async move {
-                        let list = client.list_multipart_uploads().bucket(bucket).prefix(prefix);
-                        Ok(list.set_key_marker(key_marker).set_upload_id_marker(id_marker).send().await?)
+                        let list = client
+                            .list_multipart_uploads()
+                            .bucket(bucket)
+                            .prefix(prefix);
+                        Ok(list
+                            .set_key_marker(key_marker)
+                            .set_upload_id_marker(id_marker)
+                            .send()
+                            .await?)
                     }
                 })
                 .await?;
@@ -148,7 +222,11 @@ impl Bucket {
                 if let (Some(key), Some(upload_id)) = (upload.key, upload.upload_id)
                     && key.starts_with(prefix)
                 {
-                    all.push(OpenUpload { key, upload_id, initiated: upload.initiated });
+                    all.push(OpenUpload {
+                        key,
+                        upload_id,
+                        initiated: upload.initiated,
+                    });
                 }
             }
             let next = Some((page.next_key_marker, page.next_upload_id_marker));
@@ -165,26 +243,53 @@ impl Bucket {
         let operation = ulid::Ulid::new().to_string();
         let sha256 = from.rsplit('/').next().unwrap_or_default();
         let upload_id = self.create_upload(to, sha256, &operation).await?;
-        let outcome = self.copy_parts(&source, to, &upload_id, size, &operation).await;
+        let outcome = self
+            .copy_parts(&source, to, &upload_id, size, &operation)
+            .await;
         if outcome.is_err() {
             self.abort_upload(to, &upload_id).await?;
         }
         outcome
     }
 
-    async fn copy_parts(&self, source: &str, to: &str, upload_id: &str, size: u64, operation: &str) -> Result<()> {
+    async fn copy_parts(
+        &self,
+        source: &str,
+        to: &str,
+        upload_id: &str,
+        size: u64,
+        operation: &str,
+    ) -> Result<()> {
         let mut parts = Vec::new();
         for (number, start) in (1i32..).zip((0..size).step_by(COPY_PART as usize)) {
             let end = (start + COPY_PART).min(size) - 1;
             let copied = self
-                .call(permission::PUT, "The object to copy", COPY_PART, |client, _| {
-                    let (bucket, to, upload_id, source) =
-                        (self.name().to_owned(), to.to_owned(), upload_id.to_owned(), source.to_owned());
-                    async move {
-                        let copy = client.upload_part_copy().bucket(bucket).key(to).upload_id(upload_id).part_number(number);
-                        Ok(copy.copy_source(source).copy_source_range(format!("bytes={start}-{end}")).send().await?)
-                    }
-                })
+                .call(
+                    permission::PUT,
+                    "The object to copy",
+                    COPY_PART,
+                    |client, _| {
+                        let (bucket, to, upload_id, source) = (
+                            self.name().to_owned(),
+                            to.to_owned(),
+                            upload_id.to_owned(),
+                            source.to_owned(),
+                        );
+                        async move {
+                            let copy = client
+                                .upload_part_copy()
+                                .bucket(bucket)
+                                .key(to)
+                                .upload_id(upload_id)
+                                .part_number(number);
+                            Ok(copy
+                                .copy_source(source)
+                                .copy_source_range(format!("bytes={start}-{end}"))
+                                .send()
+                                .await?)
+                        }
+                    },
+                )
                 .await?;
             let result = copied.copy_part_result;
             parts.push(PartDone {
@@ -193,6 +298,7 @@ impl Bucket {
                 crc64nvme: result.and_then(|r| r.checksum_crc64_nvme),
             });
         }
-        self.complete_upload(to, upload_id, parts, size, operation).await
+        self.complete_upload(to, upload_id, parts, size, operation)
+            .await
     }
 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use aws_sdk_s3::config::interceptors::{BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef};
+use aws_sdk_s3::config::interceptors::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 
@@ -21,7 +23,10 @@ struct Seen {
 
 impl Default for Watch {
     fn default() -> Self {
-        Self(Arc::new(Seen { requests: AtomicU64::new(0), skew: AtomicI64::new(UNKNOWN) }))
+        Self(Arc::new(Seen {
+            requests: AtomicU64::new(0),
+            skew: AtomicI64::new(UNKNOWN),
+        }))
     }
 }
 
