@@ -51,22 +51,19 @@ const NAMES: &[&str] = &["import", "catalog", "start", "convert", "backup"];
 
 pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCode> {
     let (chosen, options) = parse(place, arguments)?;
-    let packages = packages(&chosen);
     let mut steps = Steps::of(setup::step_count(Purpose::Drive, engine) + 1 + chosen.len());
     setup::all(place, &mut steps, Purpose::Drive, engine)?;
     steps.step("Build for release", || {
-        let mut build = command::cargo(place, &["build", "--release", "--bins"]);
-        for package in &packages {
-            build.args(["--package", package]);
-        }
+        // All of the workspace: chosen packages would have other features of their dependencies,
+        // and each choice would build those again.
+        let mut build = command::cargo(
+            place,
+            &["build", "--release", "--workspace", "--bins", "--examples"],
+        );
         if engine == Engine::Bundled {
             build.args(["--features", "redline-core/bundled"]);
         }
         command::run(&mut build)?;
-        if chosen.contains(&"start") {
-            let mut build = command::cargo(place, &["build", "--release"]);
-            command::run(build.args(["--package", "redline-desktop", "--example", "bare_window"]))?;
-        }
         Ok(Outcome::Done)
     })?;
 
@@ -111,21 +108,6 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
     } else {
         ExitCode::SUCCESS
     })
-}
-
-/// Building fewer packages is quicker, and the release profile is slow to build.
-fn packages(chosen: &[&str]) -> Vec<&'static str> {
-    let mut packages = vec!["redline"];
-    if chosen.contains(&"start") {
-        packages.push("redline-desktop");
-    }
-    if chosen
-        .iter()
-        .any(|name| matches!(*name, "catalog" | "convert" | "backup"))
-    {
-        packages.push("redline-tests");
-    }
-    packages
 }
 
 fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Options)> {

@@ -120,6 +120,7 @@ impl Catalog {
             let _ = conn.execute_batch("ROLLBACK");
         }
         drop(conn);
+        repair::keep_private(&self.layout);
         self.bump();
         self.leave();
         result

@@ -87,7 +87,7 @@ fn try_open(
     match schema::inspect(&conn).map_err(|e| classify(&e))? {
         Found::Empty => {
             schema::create(&conn, owner_hex).map_err(Failure::Final)?;
-            set_private(&layout.catalog());
+            keep_private(layout);
             durable::sync_dir(&layout.home)
                 .map_err(|e| Failure::Final(StoreError::io("the store's folder", e)))?;
             Ok(conn)
@@ -157,15 +157,16 @@ pub(crate) fn set_aside(layout: &Layout, path: &Path, kind: &str) -> Result<()> 
         .map_err(|e| StoreError::io("the damaged catalog", e))
 }
 
-/// DuckDB makes its file with the process's umask.
-fn set_private(path: &Path) {
+/// DuckDB makes its files with the process's umask. Nobody else can reach them
+/// in a folder of mode 0700, but a copied or moved file should say so itself.
+pub(super) fn keep_private(layout: &Layout) {
     #[cfg(unix)]
-    {
+    for path in [layout.catalog(), layout.catalog_wal()] {
         use std::os::unix::fs::PermissionsExt;
         let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
     }
     #[cfg(not(unix))]
-    let _ = path;
+    let _ = layout;
 }
 
 #[cfg(test)]
