@@ -59,7 +59,7 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
         ),
         StoreError::DiskFull { name, needed: 0, .. } => CoreError::new(
             Code::DiskFull,
-            format!("The disk is full: {name}."),
+            format!("The disk is full (writing {name})."),
             "Free some space or move the store in Settings.",
         ),
         StoreError::DiskFull { name, needed, free } => {

@@ -165,7 +165,7 @@ fn convert_errors_read_well() {
 
 #[test]
 fn backup_errors_read_well() {
-    insta::assert_snapshot!(rendered(backup_errors("\"q3.csv\"").into_iter().map(CoreError::from)));
+    insta::assert_snapshot!(rendered(backup_errors("q3.csv").into_iter().map(CoreError::from)));
 }
 
 #[test]

@@ -4,6 +4,6 @@ import type { LossView } from "./LossView";
 
 export type CertificateView = { 
 /**
- * `proved`, `lossy` or `failed`.
+ * `proved`, `lossy` or `failed`; `unknown` for a conversion of the predecessor.
  */
 verdict: string, losses: Array<LossView>, columns: Array<CertificateColumn>, };

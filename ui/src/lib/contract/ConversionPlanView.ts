@@ -3,6 +3,7 @@ import type { LossView } from "./LossView";
 import type { ProfileReport } from "./ProfileReport";
 
 /**
- * What a conversion would do; executed by its `plan_id`.
+ * What a conversion would do. Converting the same file to the same format next
+ * carries out this very plan, unless the file changed since.
  */
 export type ConversionPlanView = { file_id: number, from: string, to: string, output_name: string, profile: ProfileReport, losses: Array<LossView>, };
