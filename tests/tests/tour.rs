@@ -25,7 +25,10 @@ async fn tour() -> Result<()> {
     let pictures = Pictures::new();
     let desktop = Desktop::start_with(Keyring::Unlocked, SCREEN)?;
     let home = desktop.scratch("my files")?;
-    let s3 = TestS3::start(Options { bucket: "acme-redline".into(), ..Options::default() })?;
+    let s3 = TestS3::start(Options {
+        bucket: "acme-redline".into(),
+        ..Options::default()
+    })?;
     let key = new_key()?;
     let mut window = desktop.open().await?;
 
@@ -42,7 +45,11 @@ async fn tour() -> Result<()> {
     let three = [
         put(&home, "sales 2026.csv", sales(40_000))?,
         put(&home, "countries.json", countries())?,
-        put(&home, "notes on the method.txt", "Codes keep their leading zeros.\n")?,
+        put(
+            &home,
+            "notes on the method.txt",
+            "Codes keep their leading zeros.\n",
+        )?,
     ];
     window.drag_files(&three).await?;
     wait_for_total(&window, 3).await?;
@@ -75,7 +82,7 @@ async fn tour() -> Result<()> {
 
     // Statistics.
     go(&window, "dashboard").await?;
-    window.wait_for_text("stats-total-files", "4 files").await?;
+    wait_for_words(&window, "stats-total-files", "4 files").await?;
     pictures.take(&window, "09-dashboard").await?;
 
     // Back up, and restore on an empty machine.
@@ -98,9 +105,16 @@ async fn tour() -> Result<()> {
             2 => ("txt", format!("number {n}\n")),
             _ => ("tsv", format!("n\tsquare\n{n}\t{}\n", n * n)),
         };
-        put(&many, &format!("{:02}/measurement {n:05}.{kind}", n / 250), text)?;
+        put(
+            &many,
+            &format!("{:02}/measurement {n:05}.{kind}", n / 250),
+            text,
+        )?;
     }
     go(&window, "files").await?;
+    if window.count("details-close").await? > 0 {
+        window.click("details-close").await?;
+    }
     window.drag_files(&[many]).await?;
     wait_for_total(&window, 10_000).await?;
     wait_for_job(&window, "import").await?;
@@ -109,19 +123,23 @@ async fn tour() -> Result<()> {
     pictures.take(&window, "13-files-many").await?;
     widths(&pictures, &window, "files-many").await?;
     window.fill("files-search", "measurement 0423").await?;
-    window.wait_for_text("files-total", "10 found").await?;
+    wait_for_words(&window, "files-total", "11 found").await?;
     pictures.take(&window, "14-search").await?;
     window.quit().await?;
 
-    let elsewhere = ["store", "config"].map(|name| desktop.home().join("another machine").join(name));
-    let [store, config] = elsewhere.each_ref().map(|path| path.to_str().unwrap_or_default());
+    let elsewhere =
+        ["store", "config"].map(|name| desktop.home().join("another machine").join(name));
+    let [store, config] = elsewhere
+        .each_ref()
+        .map(|path| path.to_str().unwrap_or_default());
     let environment = [("REDLINE_DATA_DIR", store), ("REDLINE_CONFIG_DIR", config)];
-    let mut window = desktop.open_program(&built("redline-desktop")?, &environment).await?;
+    let mut window = desktop
+        .open_program(&built("redline-desktop")?, &environment)
+        .await?;
     window.resize(1280, 800).await?;
     sign_in(&window, &key, "New laptop").await?;
     set_up_bucket(&window, &s3).await?;
-    window.click("restore-latest").await?;
-    window.find("restore-new").await?;
+    ask_restore(&window).await?;
     pictures.take(&window, "15-restore-plan").await?;
     window.click("restore-run").await?;
     wait_for_job(&window, "restore").await?;
@@ -160,7 +178,10 @@ impl Pictures {
             // Movements have ended and fonts are there.
             tokio::time::sleep(std::time::Duration::from_millis(350)).await;
             let path = self.folder.join(format!("{name}-{theme}.png"));
-            window.screenshot(&path).await.with_context(|| name.to_owned())?;
+            window
+                .screenshot(&path)
+                .await
+                .with_context(|| name.to_owned())?;
             println!("{name}-{theme}.png");
         }
         self.set_theme(window, THEMES[0]).await
@@ -172,7 +193,9 @@ impl Pictures {
         settings["theme"] = json!(theme);
         answer(window, "save_settings", json!({ "settings": settings })).await?;
         window
-            .wait_until(&format!("document.documentElement.dataset.theme === '{theme}'"))
+            .wait_until(&format!(
+                "document.documentElement.dataset.theme === '{theme}'"
+            ))
             .await
     }
 }
@@ -199,7 +222,10 @@ async fn dismiss_jobs(window: &Window<'_>) -> Result<()> {
 
 fn countries() -> String {
     let mut text = String::from("[");
-    for (n, name) in ["Austria", "Brazil", "Chad", "Denmark", "Ecuador"].iter().enumerate() {
+    for (n, name) in ["Austria", "Brazil", "Chad", "Denmark", "Ecuador"]
+        .iter()
+        .enumerate()
+    {
         let comma = if n == 0 { "" } else { "," };
         // Writing to a String cannot fail.
         let _ = write!(text, "{comma}{{\"name\":\"{name}\",\"code\":\"{n:03}\"}}");

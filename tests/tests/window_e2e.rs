@@ -20,7 +20,7 @@ async fn files_arrive_by_drag_by_dialog_and_by_a_second_launch_and_stay() -> Res
     let home = desktop.scratch("my files")?;
     let key = new_key()?;
     let mut window = desktop.open().await?;
-    window.wait_for_text("keyring-state", "The keyring is ready").await?;
+    wait_for_words(&window, "keyring-state", "The keyring is ready").await?;
     sign_in(&window, &key, "Research desk").await?;
     window.find("files-empty").await?;
 
@@ -41,11 +41,15 @@ async fn files_arrive_by_drag_by_dialog_and_by_a_second_launch_and_stay() -> Res
     // Handed over by a second launch: a path of its own folder, one with a dash, one that is gone.
     put(&home, "handed over.csv", sales(20))?;
     put(&home, "-dash.csv", "a\n1\n")?;
-    second_launch(&desktop, &home, &["handed over.csv", "no such file.csv", "--", "-dash.csv"])?;
+    second_launch(
+        &desktop,
+        &home,
+        &["handed over.csv", "no such file.csv", "--", "-dash.csv"],
+    )?;
     wait_for_total(&window, 6).await?;
     wait_for_row(&window, "handed over.csv").await?;
     wait_for_row(&window, "-dash.csv").await?;
-    window.wait_for_text("notice", "no such file.csv").await?;
+    wait_for_words(&window, "notice", "no such file.csv").await?;
 
     // Chosen in the system's dialog, which gives the page a token for the import command.
     let picked = put(&home, "picked.csv", sales(10))?;
@@ -56,17 +60,29 @@ async fn files_arrive_by_drag_by_dialog_and_by_a_second_launch_and_stay() -> Res
 
     // The same bytes once more are not stored twice, and it is said.
     window.drag_files(&[home.join("notes.txt")]).await?;
-    wait_within(&window, WORK, "document.querySelector('[data-testid=tray]')?.innerText.includes('stored already')").await?;
+    wait_within(
+        &window,
+        WORK,
+        "document.querySelector('[data-testid=tray]')?.innerText.includes('stored already')",
+    )
+    .await?;
     wait_for_total(&window, 7).await?;
 
     // Statistics.
     go(&window, "dashboard").await?;
-    window.wait_for_text("stats-total-files", "7 files").await?;
+    wait_for_words(&window, "stats-total-files", "7 files").await?;
     let stats = answer(&window, "stats", json!({})).await?;
-    let on_disk: u64 = ["sales 2026.csv", "notes.txt", "folder/inner/deep.json", "handed over.csv", "-dash.csv", "picked.csv"]
-        .iter()
-        .map(|name| fs::metadata(home.join(name)).map(|about| about.len()))
-        .sum::<std::io::Result<u64>>()?;
+    let on_disk: u64 = [
+        "sales 2026.csv",
+        "notes.txt",
+        "folder/inner/deep.json",
+        "handed over.csv",
+        "-dash.csv",
+        "picked.csv",
+    ]
+    .iter()
+    .map(|name| fs::metadata(home.join(name)).map(|about| about.len()))
+    .sum::<std::io::Result<u64>>()?;
     assert_eq!(stats["total_size_bytes"], json!(on_disk));
 
     // Delete, and undo.
@@ -79,7 +95,7 @@ async fn files_arrive_by_drag_by_dialog_and_by_a_second_launch_and_stay() -> Res
 
     // Still there after a restart, without signing in again; and after being killed.
     window.restart().await?;
-    window.wait_for_text("nav-profile", "Research desk").await?;
+    wait_for_words(&window, "nav-profile", "Research desk").await?;
     wait_for_total(&window, 7).await?;
     window.kill().await?;
     window.restart().await?;
@@ -128,17 +144,25 @@ async fn a_conversion_is_in_the_history_with_its_certificate() -> Result<()> {
 
     let history = answer(&window, "history", json!({ "limit": 10, "offset": 0 })).await?;
     assert_eq!(history[0]["certificate"]["verdict"], "proved", "{history}");
-    assert_eq!((&history[0]["rows_in"], &history[0]["rows_out"]), (&json!(2000), &json!(2000)));
-    assert!(history[0]["certificate"]["columns"].as_array().is_some_and(|columns| columns.len() == 6));
+    assert_eq!(
+        (&history[0]["rows_in"], &history[0]["rows_out"]),
+        (&json!(2000), &json!(2000))
+    );
+    assert!(
+        history[0]["certificate"]["columns"]
+            .as_array()
+            .is_some_and(|columns| columns.len() == 6)
+    );
 
     window.restart().await?;
     go(&window, "history").await?;
     window.click("history-row").await?;
-    window.wait_for_text("certificate", "every hash equal").await?;
+    wait_for_words(&window, "certificate", "every hash equal").await?;
     go(&window, "files").await?;
     wait_for_row(&window, "sales.parquet").await?;
     // Any program reads the output where it lies.
-    let parquet = find_file(&desktop.data_dir(), "sales.parquet").context("the output is not in the store")?;
+    let parquet = find_file(&desktop.data_dir(), "sales.parquet")
+        .context("the output is not in the store")?;
     assert!(fs::read(parquet)?.starts_with(b"PAR1"));
     window.quit().await
 }
@@ -153,7 +177,7 @@ async fn a_free_key_is_kept_in_the_keyring_and_its_kit_goes_to_a_private_file() 
     let kit = home.join("kit.txt");
     window.click("kit-save").await?;
     answer_dialog(&desktop, "Save the recovery kit", &kit).await?;
-    window.wait_for_text("toast", "Recovery kit saved").await?;
+    wait_for_words(&window, "toast", "Recovery kit saved").await?;
     let text = fs::read_to_string(&kit)?;
     assert_eq!(fs::metadata(&kit)?.permissions().mode() & 0o777, 0o600);
     let key = text
@@ -162,13 +186,17 @@ async fn a_free_key_is_kept_in_the_keyring_and_its_kit_goes_to_a_private_file() 
         .context("the kit holds no key")?
         .to_owned();
     ensure_unseen(&window, &[&key]).await?;
-    ensure!(!holds(desktop.home(), &key, &kit), "the key lies in a file besides the kit");
+    ensure!(
+        !holds(desktop.home(), &key, &kit),
+        "the key lies in a file besides the kit"
+    );
 
     window.restart().await?;
     window.find("files-empty").await?;
     sign_out(&window).await?;
     // The same profile opens again out of the keyring, by a click.
     window.click("profile-open").await?;
+    go(&window, "files").await?;
     window.find("files-empty").await?;
     window.quit().await
 }
@@ -177,14 +205,18 @@ async fn a_free_key_is_kept_in_the_keyring_and_its_kit_goes_to_a_private_file() 
 async fn a_locked_keyring_is_said_and_a_passphrase_does_instead() -> Result<()> {
     let desktop = Desktop::start_with(Keyring::Locked, (1440, 900))?;
     let mut window = desktop.open().await?;
-    window.wait_for_text("keyring-state", "The keyring is locked").await?;
+    wait_for_words(&window, "keyring-state", "The keyring is locked").await?;
     window.click("keyring-retry").await?;
-    window.wait_for_text("keyring-state", "The keyring is locked").await?;
+    wait_for_words(&window, "keyring-state", "The keyring is locked").await?;
 
     let key = new_key()?;
     window.click("signin-keep-passphrase").await?;
-    window.fill("signin-passphrase", "correct horse battery").await?;
-    window.fill("signin-passphrase-again", "correct horse battery").await?;
+    window
+        .fill("signin-passphrase", "correct horse battery")
+        .await?;
+    window
+        .fill("signin-passphrase-again", "correct horse battery")
+        .await?;
     sign_in(&window, &key, "Behind a phrase").await?;
     window.find("files-empty").await?;
 
@@ -196,10 +228,15 @@ async fn a_locked_keyring_is_said_and_a_passphrase_does_instead() -> Result<()> 
     if window.count("profile-passphrase").await? == 0 {
         window.click("profile-open").await?;
     }
-    window.fill("profile-passphrase", "correct horse battery").await?;
+    window
+        .fill("profile-passphrase", "correct horse battery")
+        .await?;
     window.click("profile-passphrase-submit").await?;
     window.find_within("files-empty", WORK).await?;
-    ensure!(!holds(desktop.home(), &key, &desktop.home().join("none")), "the key lies in a file in the clear");
+    ensure!(
+        !holds(desktop.home(), &key, &desktop.home().join("none")),
+        "the key lies in a file in the clear"
+    );
     window.quit().await
 }
 
@@ -208,11 +245,13 @@ async fn without_a_keyring_a_session_can_still_be_had_and_is_forgotten() -> Resu
     let desktop = Desktop::start_with(Keyring::Absent, (1440, 900))?;
     let home = desktop.scratch("my files")?;
     let mut window = desktop.open().await?;
-    window.wait_for_text("keyring-state", "No keyring").await?;
+    wait_for_words(&window, "keyring-state", "No keyring").await?;
     let key = new_key()?;
     window.click("signin-keep-session").await?;
     sign_in(&window, &key, "For now").await?;
-    window.drag_files(&[put(&home, "kept.csv", sales(3))?]).await?;
+    window
+        .drag_files(&[put(&home, "kept.csv", sales(3))?])
+        .await?;
     wait_for_total(&window, 1).await?;
 
     window.restart().await?;
@@ -231,7 +270,9 @@ async fn another_key_sees_nothing_and_ids_of_the_first_are_not_found() -> Result
     let mut window = desktop.open().await?;
     let first = new_key()?;
     sign_in(&window, &first, "First").await?;
-    window.drag_files(&[put(&home, "private.csv", sales(50))?]).await?;
+    window
+        .drag_files(&[put(&home, "private.csv", sales(50))?])
+        .await?;
     wait_for_total(&window, 1).await?;
     let id = id_of(&window, "private.csv").await?;
     sign_out(&window).await?;
@@ -242,7 +283,10 @@ async fn another_key_sees_nothing_and_ids_of_the_first_are_not_found() -> Result
     window.find("files-empty").await?;
     assert!(listed(&window).await?.is_empty());
     let stats = answer(&window, "stats", json!({})).await?;
-    assert_eq!((&stats["total_files"], &stats["total_size_bytes"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&stats["total_files"], &stats["total_size_bytes"]),
+        (&json!(0), &json!(0))
+    );
 
     // The first key's id, and one that nobody has, answer the same.
     for id in [id, 987_654_321] {
@@ -257,12 +301,20 @@ async fn another_key_sees_nothing_and_ids_of_the_first_are_not_found() -> Result
             assert_eq!(code, "not_found", "{command} of {id}");
         }
         // Started as a job, it may only fail there.
-        if let Ok(job) = invoke(&window, "convert_file", json!({ "id": id, "to": "parquet" })).await? {
+        if let Ok(job) = invoke(
+            &window,
+            "convert_file",
+            json!({ "id": id, "to": "parquet" }),
+        )
+        .await?
+        {
             let error = ended_with(&window, job.as_str().unwrap_or_default()).await?;
             assert_eq!(error["code"], "not_found", "{error}");
         }
     }
-    let page = window.execute("return document.documentElement.outerHTML").await?;
+    let page = window
+        .execute("return document.documentElement.outerHTML")
+        .await?;
     assert!(!page.to_string().contains("private.csv"));
 
     // And the first finds everything as it was.
@@ -283,7 +335,10 @@ async fn a_backup_comes_back_on_an_empty_machine() -> Result<()> {
     sign_in(&window, &key, "Backed up").await?;
     let content = sales(3000);
     window
-        .drag_files(&[put(&home, "precious.csv", &content)?, put(&home, "small.txt", "x")?])
+        .drag_files(&[
+            put(&home, "precious.csv", &content)?,
+            put(&home, "small.txt", "x")?,
+        ])
         .await?;
     wait_for_total(&window, 2).await?;
     set_up_bucket(&window, &s3).await?;
@@ -295,22 +350,40 @@ async fn a_backup_comes_back_on_an_empty_machine() -> Result<()> {
         .find(|(name, _)| name.ends_with("/files/precious.csv"))
         .context("the bucket does not hold the file under its own name")?;
     assert_eq!(s3.object(&name).as_deref(), Some(content.as_bytes()));
-    let places = [desktop.home().to_string_lossy().into_owned(), key.clone(), SECRET_KEY.to_owned()];
+    let places = [
+        desktop.home().to_string_lossy().into_owned(),
+        key.clone(),
+        SECRET_KEY.to_owned(),
+    ];
     ensure_unseen(&window, &[&places[0], &places[1], &places[2]]).await?;
-    ensure!(!window.log().contains(SECRET_KEY), "the log holds the bucket's secret");
+    ensure!(
+        !window.log().contains(SECRET_KEY),
+        "the log holds the bucket's secret"
+    );
     window.quit().await?;
 
     // Another machine: no store, no settings, the same key.
-    let (store, config) = (desktop.home().join("elsewhere"), desktop.home().join("elsewhere-config"));
+    let (store, config) = (
+        desktop.home().join("elsewhere"),
+        desktop.home().join("elsewhere-config"),
+    );
     let place = |path: &std::path::Path| path.to_string_lossy().into_owned();
-    let environment = [("REDLINE_DATA_DIR", place(&store)), ("REDLINE_CONFIG_DIR", place(&config))];
-    let environment: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let mut window = desktop.open_program(&built("redline-desktop")?, &environment).await?;
+    let environment = [
+        ("REDLINE_DATA_DIR", place(&store)),
+        ("REDLINE_CONFIG_DIR", place(&config)),
+    ];
+    let environment: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut window = desktop
+        .open_program(&built("redline-desktop")?, &environment)
+        .await?;
     sign_in(&window, &key, "Came back").await?;
     window.find("files-empty").await?;
     set_up_bucket(&window, &s3).await?;
-    window.click("restore-latest").await?;
-    window.wait_for_text("restore-new", "2").await?;
+    ask_restore(&window).await?;
+    wait_for_words(&window, "restore-new", "2").await?;
     window.click("restore-run").await?;
     wait_for_job(&window, "restore").await?;
     go(&window, "files").await?;
@@ -334,27 +407,47 @@ async fn the_page_can_call_the_apps_commands_and_nothing_else() -> Result<()> {
         ("plugin:fs|read_text_file", json!({ "path": "/etc/passwd" })),
         ("plugin:shell|execute", json!({ "program": "id" })),
         ("plugin:window|close", json!({ "label": "main" })),
-        ("plugin:webview|create_webview_window", json!({ "options": { "label": "x", "url": "https://example.org" } })),
-        ("plugin:event|emit", json!({ "event": "redline://offered", "payload": [] })),
+        (
+            "plugin:webview|create_webview_window",
+            json!({ "options": { "label": "x", "url": "https://example.org" } }),
+        ),
+        (
+            "plugin:event|emit",
+            json!({ "event": "redline://offered", "payload": [] }),
+        ),
         ("plugin:path|resolve_directory", json!({ "directory": 1 })),
         ("plugin:app|name", json!({})),
         ("open_file", json!({ "id": 1 })),
         // Tauri's own event of a drop holds paths.
-        ("plugin:event|listen", json!({ "event": "tauri://drag-drop", "target": { "kind": "Any" }, "handler": 1 })),
+        (
+            "plugin:event|listen",
+            json!({ "event": "tauri://drag-drop", "target": { "kind": "Any" }, "handler": 1 }),
+        ),
     ] {
         let answer = invoke(&window, command, arguments).await?;
         ensure!(answer.is_err(), "{command} answered {answer:?}");
     }
     // A path, or a guess, is no token.
+    sign_in(&window, &new_key()?, "Curious").await?;
     let forged = json!({ "tokens": ["/etc/passwd"], "onDuplicate": null });
-    assert_eq!(refused_with(&window, "import_offered", forged).await?, "not_found");
+    assert_eq!(
+        refused_with(&window, "import_offered", forged).await?,
+        "not_found"
+    );
 
     let page = window.execute("return location.href").await?;
     window
         .execute("const a = document.createElement('a'); a.href = 'https://example.org/'; document.body.append(a); a.click(); a.remove();")
         .await?;
-    window.execute("location.href = 'file:///etc/passwd'").await?;
-    assert_eq!(window.execute("return window.open('https://example.org/') === null").await?, json!(true));
+    window
+        .execute("location.href = 'file:///etc/passwd'")
+        .await?;
+    assert_eq!(
+        window
+            .execute("return window.open('https://example.org/') === null")
+            .await?,
+        json!(true)
+    );
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(window.execute("return location.href").await?, page);
     assert_eq!(window.client()?.windows().await?.len(), 1);
@@ -370,7 +463,10 @@ async fn the_page_can_call_the_apps_commands_and_nothing_else() -> Result<()> {
             vec![],
         )
         .await?;
-    assert_eq!(tried, json!({ "tauri": "undefined", "frozen": true, "injected": null, "fetched": false }));
+    assert_eq!(
+        tried,
+        json!({ "tauri": "undefined", "frozen": true, "injected": null, "fetched": false })
+    );
     Ok(())
 }
 
@@ -385,10 +481,7 @@ async fn closing_while_work_runs_asks_first() -> Result<()> {
     fs::File::create(&large)?.set_len(3 << 30)?;
     window.drag_files(&[large]).await?;
     window.find_within("job-cancel", WORK).await?;
-    let pid = window.pid()?.to_string();
-    let main = xdotool(&desktop, &["search", "--onlyvisible", "--pid", &pid, "--name", "^Redline$"])?;
-    let main = main.lines().next().context("no window is called Redline")?;
-    xdotool(&desktop, &["windowquit", main])?;
+    ask_to_close(&desktop, window.pid()?)?;
     let question = wait_for_dialog(&desktop, "Quit Redline").await?;
     xdotool(&desktop, &["windowactivate", "--sync", &question])?;
     xdotool(&desktop, &["key", "--window", "0", "Escape"])?;
@@ -400,10 +493,16 @@ async fn closing_while_work_runs_asks_first() -> Result<()> {
     window.quit().await
 }
 
-async fn refused_with(window: &redline_tests::window::Window<'_>, command: &str, arguments: Value) -> Result<String> {
+async fn refused_with(
+    window: &redline_tests::window::Window<'_>,
+    command: &str,
+    arguments: Value,
+) -> Result<String> {
     match invoke(window, command, arguments).await? {
         Ok(answer) => anyhow::bail!("{command} answered {answer}"),
-        Err(error) => Ok(error["code"].as_str().map_or(error.to_string(), str::to_owned)),
+        Err(error) => Ok(error["code"]
+            .as_str()
+            .map_or(error.to_string(), str::to_owned)),
     }
 }
 
@@ -411,7 +510,11 @@ async fn refused_with(window: &redline_tests::window::Window<'_>, command: &str,
 async fn ended_with(window: &redline_tests::window::Window<'_>, job: &str) -> Result<Value> {
     for _ in 0..100 {
         let jobs = answer(window, "jobs", json!({})).await?;
-        let ours = jobs.as_array().into_iter().flatten().find(|it| it["id"] == job);
+        let ours = jobs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|it| it["id"] == job);
         if let Some(it) = ours.filter(|it| it["state"] != "running") {
             return Ok(it["error"].clone());
         }
@@ -422,7 +525,9 @@ async fn ended_with(window: &redline_tests::window::Window<'_>, job: &str) -> Re
 
 /// A file of this name anywhere below a folder.
 fn find_file(folder: &std::path::Path, name: &str) -> Option<std::path::PathBuf> {
-    files_below(folder).into_iter().find(|path| path.file_name().is_some_and(|it| it == name))
+    files_below(folder)
+        .into_iter()
+        .find(|path| path.file_name().is_some_and(|it| it == name))
 }
 
 fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
@@ -441,7 +546,14 @@ fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 
 /// Whether a text lies in any file below a folder, but for one.
 fn holds(folder: &std::path::Path, text: &str, except: &std::path::Path) -> bool {
-    files_below(folder).iter().filter(|path| *path != except).any(|path| {
-        fs::read(path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
-    })
+    files_below(folder)
+        .iter()
+        .filter(|path| *path != except)
+        .any(|path| {
+            fs::read(path).is_ok_and(|bytes| {
+                bytes
+                    .windows(text.len())
+                    .any(|window| window == text.as_bytes())
+            })
+        })
 }

@@ -28,13 +28,13 @@ pub fn new_key() -> Result<String> {
 
 // --- the session ----------------------------------------------------------------------------------
 
-/// Signs in with a pasted key, from the sign-in screen.
+/// Signs in with a pasted key, from the sign-in screen, and shows the files.
 pub async fn sign_in(window: &Window<'_>, key: &str, label: &str) -> Result<()> {
     window.fill("signin-key", key).await?;
     window.fill("signin-label", label).await?;
     window.click("signin-submit").await?;
-    window.wait_for_text("nav-profile", label).await?;
-    Ok(())
+    wait_for_words(window, "nav-profile", label).await?;
+    go(window, "files").await
 }
 
 pub async fn sign_out(window: &Window<'_>) -> Result<()> {
@@ -55,10 +55,24 @@ pub async fn go(window: &Window<'_>, screen: &str) -> Result<()> {
         .await
 }
 
+/// Waits until what has this `data-testid` says `words`, as the page lays it out.
+pub async fn wait_for_words(window: &Window<'_>, id: &str, words: &str) -> Result<()> {
+    let words = json!(words);
+    window
+        .wait_until(&format!(
+            "[...document.querySelectorAll('[data-testid=\"{id}\"]')].some((it) => it.innerText.includes({words}))"
+        ))
+        .await
+}
+
 // --- the commands behind the page -----------------------------------------------------------------
 
 /// Calls a command as the page's own code does: the answer, or the error it rejects with.
-pub async fn invoke(window: &Window<'_>, command: &str, arguments: Value) -> Result<Result<Value, Value>> {
+pub async fn invoke(
+    window: &Window<'_>,
+    command: &str,
+    arguments: Value,
+) -> Result<Result<Value, Value>> {
     let script = "const [command, given, done] = arguments;\
         window.__TAURI_INTERNALS__.invoke(command, given)\
         .then((ok) => done({ ok: ok ?? null }), (error) => done({ error: error?.message ? error : String(error) }));";
@@ -128,8 +142,14 @@ fn row(name: &str) -> String {
 
 /// Waits until the files screen says that there are this many.
 pub async fn wait_for_total(window: &Window<'_>, total: u64) -> Result<()> {
-    wait_within(window, WORK, &format!("document.querySelector('[data-testid=files-total]')?.dataset.total === '{total}'"))
-        .await
+    wait_within(
+        window,
+        WORK,
+        &format!(
+            "document.querySelector('[data-testid=files-total]')?.dataset.total === '{total}'"
+        ),
+    )
+    .await
 }
 
 /// Waits until the newest job of a kind has ended, and has ended well.
@@ -143,12 +163,21 @@ pub async fn wait_for_job(window: &Window<'_>, kind: &str) -> Result<()> {
             .flatten()
             .filter(|job| job["kind"] == kind)
             .max_by_key(|job| job["started_at"].as_str().map(str::to_owned));
-        match newest.map(|job| (job["state"].as_str().unwrap_or_default().to_owned(), job.clone())) {
+        match newest.map(|job| {
+            (
+                job["state"].as_str().unwrap_or_default().to_owned(),
+                job.clone(),
+            )
+        }) {
             Some((state, _)) if state == "done" => return Ok(()),
             Some((state, job)) if state != "running" => bail!("the {kind} ended as {state}: {job}"),
             _ => {}
         }
-        ensure!(Instant::now() < deadline, "no {kind} ended within {} s", WORK.as_secs());
+        ensure!(
+            Instant::now() < deadline,
+            "no {kind} ended within {} s",
+            WORK.as_secs()
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -173,7 +202,11 @@ pub fn sales(rows: usize) -> String {
     let mut text = String::from("id,code,day,amount,city,note\n");
     for n in 0..rows {
         let city = ["Köln", "São Paulo", "Kraków", "Oslo"][n % 4];
-        let note = if n % 3 == 0 { "\"said \"\"yes\"\", twice\"" } else { "" };
+        let note = if n % 3 == 0 {
+            "\"said \"\"yes\"\", twice\""
+        } else {
+            ""
+        };
         text.push_str(&format!(
             "{n},{:05},2026-{:02}-{:02},{}.{:02},{city},{note}\n",
             n * 7 % 100_000,
@@ -234,7 +267,10 @@ pub async fn answer_dialog(desktop: &Desktop, title: &str, path: &Path) -> Resul
     xdotool(desktop, &["key", "--window", "0", "Return"])?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while dialog(desktop, title).is_some() {
-        ensure!(Instant::now() < deadline, "the dialog {title:?} stayed open");
+        ensure!(
+            Instant::now() < deadline,
+            "the dialog {title:?} stayed open"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Ok(())
@@ -288,6 +324,38 @@ pub async fn back_up(window: &Window<'_>) -> Result<()> {
     wait_for_job(window, "backup").await
 }
 
+/// Asks for what a restore of the newest point would do.
+pub async fn ask_restore(window: &Window<'_>) -> Result<()> {
+    // The button works once the bucket has been listed.
+    window.find_within("restore-point", WORK).await?;
+    window.click("restore-latest").await?;
+    window.find_within("restore-new", WORK).await?;
+    Ok(())
+}
+
+/// Asks the window to close, as the button in its frame does.
+pub fn ask_to_close(desktop: &Desktop, pid: u32) -> Result<()> {
+    let pid = pid.to_string();
+    let found = xdotool(
+        desktop,
+        &[
+            "search",
+            "--onlyvisible",
+            "--pid",
+            &pid,
+            "--name",
+            "^Redline$",
+        ],
+    )?;
+    let id = found
+        .lines()
+        .next()
+        .context("no window is called Redline")?;
+    xdotool(desktop, &["windowactivate", "--sync", id])?;
+    xdotool(desktop, &["key", "alt+F4"])?;
+    Ok(())
+}
+
 // --- what must not be seen ------------------------------------------------------------------------
 
 /// Fails if the page or a command's answer holds one of these.
@@ -327,11 +395,17 @@ fn questions(files: &[Value]) -> Vec<(&'static str, Value)> {
         ("doctor", json!({})),
         ("server_status", json!({})),
         ("file_details", json!({ "id": 987_654_321 })),
-        ("import_offered", json!({ "tokens": ["no such token"], "onDuplicate": null })),
+        (
+            "import_offered",
+            json!({ "tokens": ["no such token"], "onDuplicate": null }),
+        ),
     ];
     for file in files.iter().take(3) {
         questions.push(("file_details", json!({ "id": file["id"] })));
-        questions.push(("plan_conversion", json!({ "id": file["id"], "to": "parquet" })));
+        questions.push((
+            "plan_conversion",
+            json!({ "id": file["id"], "to": "parquet" }),
+        ));
     }
     questions
 }
