@@ -4,7 +4,7 @@
 //! fsync, rename without replacing, fsync of the folder, and only then a row.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 /// Creates a folder for its owner alone; its parents must exist.
@@ -136,24 +136,6 @@ pub(crate) fn free_space(path: &Path) -> u64 {
     }
 }
 
-/// Replaces a small file of ours as a whole: temp name, fsync, rename, fsync of
-/// the folder.
-pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    let temp = dir.join(format!(".{}.new", ulid::Ulid::new()));
-    let result = (|| {
-        let mut file = private_new().open(&temp)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temp, path)?;
-        sync_dir(dir)
-    })();
-    if result.is_err() {
-        let _ = fs::remove_file(&temp);
-    }
-    result
-}
-
 /// Modification time in nanoseconds since 1970; 0 where there is none.
 pub(crate) fn mtime_ns(meta: &fs::Metadata) -> i64 {
     meta.modified()
@@ -187,15 +169,5 @@ mod tests {
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/etc/hostname", &link).unwrap();
         assert!(is_link_error(&open_no_follow(&link).unwrap_err()));
-    }
-
-    #[test]
-    fn writing_a_small_file_replaces_it_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        write_atomic(&path, b"one").unwrap();
-        write_atomic(&path, b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

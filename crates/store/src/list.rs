@@ -18,6 +18,8 @@ const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1000;
 /// Up to this depth DuckDB's bounded sort beats sorting everything once.
 const SHALLOW: u64 = 2_000;
+/// From this many rows on, an order is made before it is needed.
+const SORT_AHEAD: u64 = 50_000;
 /// Rows read at a time when everything is wanted.
 const CHUNK: usize = 5_000;
 
@@ -61,7 +63,7 @@ pub struct Page {
     pub version: u64,
 }
 
-/// The orders of the last few deep queries.
+/// The orders of the last few queries that were searched or paged deeply.
 #[derive(Default)]
 pub(crate) struct ListCache(Mutex<Vec<Cached>>);
 
@@ -72,20 +74,27 @@ struct Cached {
 }
 
 impl ListCache {
-    const KEPT: usize = 3;
+    /// Ids kept in all: 8 bytes each, so 48 MB at most.
+    const KEPT: usize = 6_000_000;
 
     fn get(&self, query: &ListQuery, version: u64) -> Option<Arc<Vec<i64>>> {
         let mut cached = self.0.lock();
         cached.retain(|c| c.version == version);
-        cached.iter().find(|c| &c.query == query).map(|c| Arc::clone(&c.ids))
+        let at = cached.iter().position(|c| &c.query == query)?;
+        // The last one asked for is the last one to go.
+        let found = cached.remove(at);
+        let ids = Arc::clone(&found.ids);
+        cached.push(found);
+        Some(ids)
     }
 
     fn put(&self, query: ListQuery, version: u64, ids: Arc<Vec<i64>>) {
         let mut cached = self.0.lock();
-        if cached.len() >= Self::KEPT {
+        cached.retain(|c| c.query != query);
+        cached.push(Cached { query, version, ids });
+        while cached.len() > 1 && cached.iter().map(|c| c.ids.len()).sum::<usize>() > Self::KEPT {
             cached.remove(0);
         }
-        cached.push(Cached { query, version, ids });
     }
 }
 
@@ -94,24 +103,39 @@ impl Store {
     pub fn list(&self, query: &ListQuery) -> Result<Page> {
         let version = self.version();
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-        let whole = query.without_window();
-        let lists = &self.inner.lists;
-        self.inner.catalog.read(|conn| {
-            if let Some(ids) = lists.get(&whole, version) {
-                return page_of(conn, &ids, query, limit, version);
+        let whole = query.whole();
+        let shallow = query.after.is_some() || query.offset <= SHALLOW && !query.is_filtered();
+        if let Some(ids) = self.inner.lists.get(&whole, version) {
+            let files = self.inner.catalog.read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
+            return Ok(Page { files, total: ids.len() as u64, version });
+        }
+        if shallow {
+            let page = self.inner.catalog.read(|conn| {
+                let ids = ordered_ids(conn, query, Some(limit))?;
+                Ok(Page { files: rows_of(conn, &ids)?, total: count(conn, query)?, version })
+            })?;
+            if page.total > SORT_AHEAD && query.after.is_none() {
+                self.sort_ahead(whole, version);
             }
-            if query.after.is_none() && query.offset > SHALLOW {
-                let ids = Arc::new(ordered_ids(conn, &whole, None)?);
-                lists.put(whole, version, Arc::clone(&ids));
-                return page_of(conn, &ids, query, limit, version);
+            return Ok(page);
+        }
+        let ids = Arc::new(self.inner.catalog.read(|conn| ordered_ids(conn, &whole, None))?);
+        self.inner.lists.put(whole, version, Arc::clone(&ids));
+        let files = self.inner.catalog.read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
+        Ok(Page { files, total: ids.len() as u64, version })
+    }
+
+    /// Sorts a big list while its first page is being looked at, so that the
+    /// first jump into its depth finds the order made.
+    fn sort_ahead(&self, whole: ListQuery, version: u64) {
+        let inner = Arc::downgrade(&self.inner);
+        // Only a help: without it the jump itself sorts.
+        let _ = std::thread::Builder::new().name("list-order".into()).spawn(move || {
+            let Some(inner) = inner.upgrade() else { return };
+            if let Ok(ids) = inner.catalog.read(|conn| ordered_ids(conn, &whole, None)) {
+                inner.lists.put(whole, version, Arc::new(ids));
             }
-            let ids = ordered_ids(conn, query, Some(limit))?;
-            Ok(Page {
-                files: rows_of(conn, &ids)?,
-                total: count(conn, query)?,
-                version,
-            })
-        })
+        });
     }
 
     /// Every file that matches, in order, a few thousand in memory at a time.
@@ -121,7 +145,7 @@ impl Store {
         query: &ListQuery,
         f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>,
     ) -> Result<()> {
-        let whole = query.without_window();
+        let whole = ListQuery { reverse: query.reverse, ..query.whole() };
         let ids = self.inner.catalog.read(|conn| ordered_ids(conn, &whole, None))?;
         for chunk in ids.chunks(CHUNK) {
             for record in self.inner.catalog.read(|conn| rows_of(conn, chunk))? {
@@ -143,12 +167,33 @@ impl Store {
 }
 
 impl ListQuery {
-    fn without_window(&self) -> Self {
+    /// The order this page belongs to. Reversed, it is the same read backwards.
+    fn whole(&self) -> Self {
         Self {
             offset: 0,
             limit: None,
             after: None,
+            reverse: false,
             ..self.clone()
+        }
+    }
+
+    fn is_filtered(&self) -> bool {
+        self.trash || self.file_type.is_some() || self.search.is_some()
+    }
+
+    /// This page's part of the whole order.
+    fn window(&self, ids: &[i64], limit: u64) -> Vec<i64> {
+        let mut start = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        if let Some(FileId(after)) = self.after {
+            let at = ids.iter().position(|&id| id == after);
+            start = at.map_or(0, |at| if self.reverse { ids.len() - at } else { at + 1 });
+        }
+        let limit = limit as usize;
+        if self.reverse {
+            ids.iter().rev().skip(start).take(limit).copied().collect()
+        } else {
+            ids.iter().skip(start).take(limit).copied().collect()
         }
     }
 
@@ -178,25 +223,6 @@ impl ListQuery {
             (Sort::Added, true) => "uploaded_at, id",
         }
     }
-}
-
-fn page_of(
-    conn: &Connection,
-    ids: &[i64],
-    query: &ListQuery,
-    limit: u64,
-    version: u64,
-) -> Result<Page> {
-    let start = match query.after {
-        Some(FileId(id)) => ids.iter().position(|&i| i == id).map_or(0, |at| at + 1),
-        None => (query.offset as usize).min(ids.len()),
-    };
-    let end = (start + limit as usize).min(ids.len());
-    Ok(Page {
-        files: rows_of(conn, &ids[start..end])?,
-        total: ids.len() as u64,
-        version,
-    })
 }
 
 /// Ids in order; the window of the query applies only with a limit.

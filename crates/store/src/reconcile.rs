@@ -6,19 +6,19 @@
 //! ever deleted here.
 
 use crate::catalog::{append_files, catalog_error};
-use crate::import::hash_stored;
+use crate::import::{fill_temp, hash_stored};
 use crate::list::rows_of;
 use crate::open::Store;
 use crate::record::{FileId, FileRecord, Status};
 use crate::{Progress, Result, StoreError, durable, names};
 use duckdb::Connection;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use walkdir::WalkDir;
 
 /// Rows added in one transaction.
-const BATCH: usize = 1000;
+const BATCH: usize = 10_000;
 
 /// What a look through `files/` found and mended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -287,24 +287,28 @@ impl Store {
             return Ok(0);
         }
         self.inner.catalog.write(|conn| {
-            let mut rows = Vec::new();
-            for record in batch {
-                let known: i64 = conn
-                    .query_row(
-                        "SELECT count(*) FROM user_files WHERE relative_path = ? AND status <> 'trashed'",
-                        [&record.relative_path],
-                        |r| r.get(0),
-                    )
-                    .map_err(|e| catalog_error("adopt a file", &e))?;
-                let there = self
-                    .inner
-                    .layout
-                    .file(&record.relative_path)
-                    .is_ok_and(|p| fs::symlink_metadata(p).is_ok_and(|m| m.is_file()));
-                if known == 0 && there {
-                    rows.push(record);
-                }
-            }
+            let run = || -> duckdb::Result<HashSet<String>> {
+                let paths = batch.iter().map(|r| r.relative_path.as_str());
+                fill_temp(conn, "found_paths", paths)?;
+                conn.prepare(
+                    "SELECT relative_path FROM user_files WHERE status <> 'trashed'
+                     AND relative_path IN (SELECT text FROM found_paths)",
+                )?
+                .query_map([], |r| r.get(0))?
+                .collect()
+            };
+            let known = run().map_err(|e| catalog_error("adopt files", &e))?;
+            let mut rows: Vec<FileRecord> = batch
+                .into_iter()
+                .filter(|record| {
+                    !known.contains(&record.relative_path)
+                        && self
+                            .inner
+                            .layout
+                            .file(&record.relative_path)
+                            .is_ok_and(|p| fs::symlink_metadata(p).is_ok_and(|m| m.is_file()))
+                })
+                .collect();
             append_files(conn, &mut rows)?;
             Ok(rows.len() as u64)
         })

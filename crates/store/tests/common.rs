@@ -58,6 +58,13 @@ pub fn options() -> StoreOptions {
     }
 }
 
+impl Sink {
+    /// The stored file of this name; two workers store in no fixed order.
+    pub fn named(&self, filename: &str) -> FileRecord {
+        self.imported.iter().find(|r| r.filename == filename).unwrap().clone()
+    }
+}
+
 #[derive(Default)]
 pub struct Sink {
     pub imported: Vec<FileRecord>,

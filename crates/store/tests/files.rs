@@ -126,9 +126,7 @@ fn hostile_names_are_stored_and_stay_inside() {
 fn a_link_in_the_store_is_never_followed() {
     let fx = Fixture::new();
     let store = fx.open();
-    let record = import(&store, &[&fx.source("a/x.csv", b"mine"), &fx.source("b/y.csv", b"too")])
-        .imported
-        .remove(0);
+    let record = import(&store, &[&fx.source("a/x.csv", b"mine"), &fx.source("b/y.csv", b"too")]).named("x.csv");
     let secret = fx.source("secret.txt", b"not yours");
     let stored = fx.home().join("files").join(&record.relative_path);
     fs::remove_file(&stored).unwrap();

@@ -14,7 +14,7 @@ fn reopen(fx: &Fixture) -> (Store, OpenReport) {
 fn a_file_put_there_by_hand_is_adopted_and_one_taken_away_is_missing() {
     let fx = Fixture::new();
     let store = fx.open();
-    let a = import(&store, &[&fx.source("a.csv", b"1"), &fx.source("b.csv", b"2")]).imported.remove(0);
+    let a = import(&store, &[&fx.source("a.csv", b"1"), &fx.source("b.csv", b"2")]).named("a.csv");
     drop(store);
     let files = fx.home().join("files");
     fs::create_dir(files.join("sub")).unwrap();
@@ -38,7 +38,7 @@ fn a_file_put_there_by_hand_is_adopted_and_one_taken_away_is_missing() {
 fn an_edit_in_place_is_a_new_revision_not_damage() {
     let fx = Fixture::new();
     let store = fx.open();
-    let a = import(&store, &[&fx.source("a.csv", b"one"), &fx.source("b.csv", b"two")]).imported.remove(0);
+    let a = import(&store, &[&fx.source("a.csv", b"one"), &fx.source("b.csv", b"two")]).named("a.csv");
     fs::write(fx.home().join("files/a.csv"), "edited").unwrap();
     let outcome = store.verify(None, &()).unwrap();
     assert_eq!((outcome.ok, outcome.changed.len(), outcome.missing.len()), (1, 1, 0));

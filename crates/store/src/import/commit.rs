@@ -294,7 +294,7 @@ fn first_free(conn: &Connection, wanted: &str, used: &HashSet<String>) -> Result
 
 /// A temporary one-column table to join with: a list of thousands of literals
 /// would take longer to parse than to look up.
-fn fill_temp<'a>(
+pub(crate) fn fill_temp<'a>(
     conn: &Connection,
     table: &str,
     texts: impl Iterator<Item = &'a str>,

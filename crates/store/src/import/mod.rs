@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-pub(crate) use commit::choose_names;
+pub(crate) use commit::{choose_names, fill_temp};
 pub(crate) use stage::hash_stored;
 
 /// A batch is committed when it has this many files…
@@ -98,7 +98,7 @@ pub struct FailedSource {
     pub error: StoreError,
 }
 
-/// Hears of each file, in order, once its fate is durable.
+/// Hears of each file once its fate is durable, in no fixed order.
 pub trait ImportSink {
     fn imported(&mut self, record: FileRecord);
     fn skipped(&mut self, skipped: SkippedSource);
