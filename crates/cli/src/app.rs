@@ -30,7 +30,12 @@ impl App {
         }
         let env_key = options.env_key.is_some();
         let redline = Redline::open(options)?;
-        Ok(Self { redline, out: Out::new(global.json, global.quiet), global, env_key })
+        Ok(Self {
+            redline,
+            out: Out::new(global.json, global.quiet),
+            global,
+            env_key,
+        })
     }
 
     /// The store that this command works on.
@@ -47,8 +52,9 @@ impl App {
                     },
                 };
                 let Some(passphrase) = self.passphrase_of(&name)? else {
-                    return Err(Failure::from(error)
-                        .with_hint(format!("Run the command in a terminal, or set {PASSPHRASE}.")));
+                    return Err(Failure::from(error).with_hint(format!(
+                        "Run the command in a terminal, or set {PASSPHRASE}."
+                    )));
                 };
                 self.redline.use_profile(&name, Some(&passphrase))?
             }
@@ -77,7 +83,10 @@ impl App {
         let passphrase = if io::stdin().is_terminal() {
             let first = hidden("New passphrase: ")?;
             if hidden("The same again: ")? != first {
-                return Err(Failure::usage("The two passphrases differ.", "Run the command again."));
+                return Err(Failure::usage(
+                    "The two passphrases differ.",
+                    "Run the command again.",
+                ));
             }
             first
         } else {
@@ -100,7 +109,10 @@ impl App {
         let mut stderr = io::stderr();
         write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;
         let answer = line_of_stdin()?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        Ok(matches!(
+            answer.trim().to_ascii_lowercase().as_str(),
+            "y" | "yes"
+        ))
     }
 }
 
@@ -122,7 +134,8 @@ pub fn with_ways_out(error: redline_core::CoreError) -> Failure {
 
 /// Reads without echo.
 pub fn hidden(prompt: &str) -> Result<String, Failure> {
-    rpassword::prompt_password(prompt).map_err(|e| Failure::io("Could not read from the terminal", &e))
+    rpassword::prompt_password(prompt)
+        .map_err(|e| Failure::io("Could not read from the terminal", &e))
 }
 
 pub fn line_of_stdin() -> Result<String, Failure> {
@@ -134,15 +147,28 @@ pub fn line_of_stdin() -> Result<String, Failure> {
         .map_err(|e| Failure::io("Could not read stdin", &e))?;
     match String::from_utf8(line) {
         Ok(text) => Ok(text.trim().to_owned()),
-        Err(_) => Err(Failure::new(status::USAGE, "usage", "What stdin gave is not text.", "")),
+        Err(_) => Err(Failure::new(
+            status::USAGE,
+            "usage",
+            "What stdin gave is not text.",
+            "",
+        )),
     }
 }
 
 /// A question that is answered in the open; the default on an empty line.
 pub fn asked(prompt: &str, default: &str) -> Result<String, Failure> {
     let mut stderr = io::stderr();
-    let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+    let shown = if default.is_empty() {
+        String::new()
+    } else {
+        format!(" [{default}]")
+    };
     write!(stderr, "{prompt}{shown}: ").and_then(|()| stderr.flush())?;
     let answer = line_of_stdin()?;
-    Ok(if answer.is_empty() { default.to_owned() } else { answer })
+    Ok(if answer.is_empty() {
+        default.to_owned()
+    } else {
+        answer
+    })
 }

@@ -99,7 +99,9 @@ Examples:
   redline profiles use research-desk")]
     Profiles(Profiles),
     /// Show whose store the other commands work on
-    #[command(after_long_help = "Examples:\n  redline whoami\n  redline --json whoami | jq -r .profile.masked_key")]
+    #[command(
+        after_long_help = "Examples:\n  redline whoami\n  redline --json whoami | jq -r .profile.masked_key"
+    )]
     Whoami,
     /// Save the recovery kit of the profile: a text file with its license key
     #[command(after_long_help = "\
@@ -135,7 +137,9 @@ Examples:
   redline --json files | jq '.files[] | select(.size_bytes > 1e9) | .id'")]
     Files(Files),
     /// Show one stored file
-    #[command(after_long_help = "Examples:\n  redline info 57\n  redline --json info 57 | jq -r .file.sha256")]
+    #[command(
+        after_long_help = "Examples:\n  redline info 57\n  redline --json info 57 | jq -r .file.sha256"
+    )]
     Info(OneFile),
     /// Save a copy of a stored file
     #[command(after_long_help = "\
@@ -148,13 +152,17 @@ Examples:
   redline export 57 - | head")]
     Export(Export),
     /// Move stored files to the trash
-    #[command(after_long_help = "Examples:\n  redline delete 57\n  redline delete 57 58 59\n  redline undelete 57      takes it back")]
+    #[command(
+        after_long_help = "Examples:\n  redline delete 57\n  redline delete 57 58 59\n  redline undelete 57      takes it back"
+    )]
     Delete(FileIds),
     /// Take files back from the trash
     #[command(after_long_help = "Examples:\n  redline undelete 57")]
     Undelete(FileIds),
     /// List the trash, or delete what is in it for good
-    #[command(after_long_help = "Examples:\n  redline trash\n  redline trash list\n  redline trash empty --yes")]
+    #[command(
+        after_long_help = "Examples:\n  redline trash\n  redline trash list\n  redline trash empty --yes"
+    )]
     Trash(Trash),
     /// Check stored files against their SHA-256
     #[command(after_long_help = "\
@@ -166,10 +174,14 @@ Examples:
   redline verify 57")]
     Verify(Verify),
     /// Show running and interrupted work, or cancel some
-    #[command(after_long_help = "Examples:\n  redline jobs\n  redline jobs cancel 01JD8Y3V7Q6S2N4M5K9R0T1W2X")]
+    #[command(
+        after_long_help = "Examples:\n  redline jobs\n  redline jobs cancel 01JD8Y3V7Q6S2N4M5K9R0T1W2X"
+    )]
     Jobs(Jobs),
     /// Show how much is stored, of what, and how it grew
-    #[command(after_long_help = "Examples:\n  redline stats\n  redline --json stats | jq .stats.total_files")]
+    #[command(
+        after_long_help = "Examples:\n  redline stats\n  redline --json stats | jq .stats.total_files"
+    )]
     Stats,
 
     /// Convert stored files to another format; the results are stored too
@@ -187,21 +199,29 @@ Examples:
     History(History),
 
     /// Back the store up to an S3 bucket
-    #[command(subcommand_required = true, arg_required_else_help = true, after_long_help = "\
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_long_help = "\
 Examples:
   redline backup setup --env .env     read S3_BUCKET, S3_ACCESS_KEY … once
   redline backup plan                 what would be sent
   redline backup run
-  redline backup list                 the restore points")]
+  redline backup list                 the restore points"
+    )]
     Backup(Backup),
     /// Get files back from the bucket
-    #[command(subcommand_required = true, arg_required_else_help = true, after_long_help = "\
+    #[command(
+        subcommand_required = true,
+        arg_required_else_help = true,
+        after_long_help = "\
 A restore never overwrites: a file that differs here is kept beside the restored one.
 
 Examples:
   redline restore plan
   redline restore run
-  redline restore run --at ID         a restore point of `redline backup list`")]
+  redline restore run --at ID         a restore point of `redline backup list`"
+    )]
     Restore(Restore),
 
     /// Answer the REST API on this machine only
@@ -393,7 +413,11 @@ pub struct Jobs {
 #[derive(Debug, Subcommand)]
 pub enum JobsAction {
     /// List running and interrupted work
-    List,
+    List {
+        /// What is over, too
+        #[arg(long)]
+        all: bool,
+    },
     /// Cancel a running job
     Cancel {
         /// The ID that `redline jobs` shows
@@ -515,9 +539,19 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        for command in Cli::command().get_subcommands().filter(|c| c.get_name() != "help") {
-            let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("Examples:\n  redline "), "`{}` has no example in its long help", command.get_name());
+        for command in Cli::command()
+            .get_subcommands()
+            .filter(|c| c.get_name() != "help")
+        {
+            let help = command
+                .get_after_long_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("Examples:\n  redline "),
+                "`{}` has no example in its long help",
+                command.get_name()
+            );
         }
     }
 }

@@ -38,9 +38,19 @@ pub struct Failure {
 pub type Outcome = Result<u8, Failure>;
 
 impl Failure {
-    pub fn new(status: u8, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(
+        status: u8,
+        code: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self {
-            report: Report { code: code.to_owned(), message: message.into(), hint: hint.into(), retryable: false },
+            report: Report {
+                code: code.to_owned(),
+                message: message.into(),
+                hint: hint.into(),
+                retryable: false,
+            },
             status,
             quiet: false,
         }
@@ -71,7 +81,12 @@ impl Failure {
             quiet.quiet = true;
             return quiet;
         }
-        Self::new(status::FAILED, "io", format!("{what}: {}.", plain(error)), "")
+        Self::new(
+            status::FAILED,
+            "io",
+            format!("{what}: {}.", plain(error)),
+            "",
+        )
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -124,7 +139,11 @@ mod tests {
     #[test]
     fn system_errors_lose_their_numbers() {
         let failure = Failure::io("Could not read \"x\"", &io::Error::from_raw_os_error(2));
-        assert!(!failure.report.message.contains("os error"), "{}", failure.report.message);
+        assert!(
+            !failure.report.message.contains("os error"),
+            "{}",
+            failure.report.message
+        );
         assert!(failure.report.message.starts_with("Could not read \"x\": "));
     }
 }

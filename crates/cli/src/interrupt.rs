@@ -22,7 +22,10 @@ pub struct Interrupt {
 impl Interrupt {
     /// From now on Ctrl-C cancels what this process runs in `session`.
     pub fn arm(session: &Session) -> Result<Self, Failure> {
-        let interrupt = Self { pressed: Arc::default(), over: Arc::default() };
+        let interrupt = Self {
+            pressed: Arc::default(),
+            over: Arc::default(),
+        };
         let signals = Signals::listen()?;
         let (mine, session) = (interrupt.clone(), session.clone());
         std::thread::spawn(move || {
@@ -67,7 +70,11 @@ pub struct Signals {
 impl Signals {
     pub fn listen() -> Result<Self, Failure> {
         let failed = |e: std::io::Error| Failure::io("Could not listen for Ctrl-C", &e);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(failed)?;
         let (pressed, next) = tokio::sync::mpsc::unbounded_channel();
         let _guard = runtime.enter();
         #[cfg(unix)]
@@ -81,13 +88,21 @@ impl Signals {
             }
         }
         #[cfg(not(unix))]
-        runtime.spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && pressed.send(()).is_ok() {} });
+        runtime.spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() && pressed.send(()).is_ok() {}
+        });
         drop(_guard);
-        Ok(Self { runtime, next: std::sync::Mutex::new(next) })
+        Ok(Self {
+            runtime,
+            next: std::sync::Mutex::new(next),
+        })
     }
 
     pub fn wait(&self) {
-        let mut next = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut next = self
+            .next
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         self.runtime.block_on(next.recv());
     }
 }

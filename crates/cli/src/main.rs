@@ -27,7 +27,11 @@ use failure::{Failure, Outcome, status};
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     // Known before anything is parsed, since wrong usage is reported in JSON too.
-    let json = arguments.iter().skip(1).take_while(|a| *a != "--").any(|a| a == "--json");
+    let json = arguments
+        .iter()
+        .skip(1)
+        .take_while(|a| *a != "--")
+        .any(|a| a == "--json");
     log_if_asked(&arguments);
     match run(&arguments) {
         Ok(status) => ExitCode::from(status),
@@ -62,12 +66,29 @@ fn usage(error: &clap::Error) -> Failure {
     }
     let text = error.render().to_string();
     let mut paragraphs = text.trim().split("\n\n");
-    let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ").trim();
-    let rest: Vec<&str> = paragraphs.map(str::trim).filter(|p| !p.starts_with("For more information")).collect();
+    let message = paragraphs
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ")
+        .trim();
+    let rest: Vec<&str> = paragraphs
+        .map(str::trim)
+        .filter(|p| !p.starts_with("For more information"))
+        .collect();
     let tip = rest.iter().find_map(|p| p.strip_prefix("tip: "));
-    let hint = tip.map_or_else(|| "Try `redline --help`, or `--help` after a command.".to_owned(), str::to_owned);
-    let message = message.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
-    let usage = rest.iter().find(|p| p.starts_with("Usage:")).map(|p| format!("{hint}\n{p}"));
+    let hint = tip.map_or_else(
+        || "Try `redline --help`, or `--help` after a command.".to_owned(),
+        str::to_owned,
+    );
+    let message = message
+        .split('\n')
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let usage = rest
+        .iter()
+        .find(|p| p.starts_with("Usage:"))
+        .map(|p| format!("{hint}\n{p}"));
     Failure::usage(message, usage.unwrap_or(hint))
 }
 

@@ -75,7 +75,11 @@ impl Out {
     }
 
     fn painted(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     pub fn write(&self, f: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -97,8 +101,10 @@ impl Out {
 
     /// The one JSON object of a command.
     pub fn object<const N: usize>(&self, fields: [(&str, Value); N]) -> io::Result<()> {
-        let mut object: serde_json::Map<String, Value> =
-            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut object: serde_json::Map<String, Value> = fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         if let Some(notice) = self.take_notice() {
             object.insert("notice".to_owned(), notice);
         }
@@ -156,10 +162,17 @@ pub fn tell(failure: &Failure, json: bool) {
     let _ = if json {
         writeln!(stderr, "{}", serde_json::json!({ "error": failure.report }))
     } else {
-        let (red, dim, off) =
-            if colours(stderr.is_terminal()) { ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m") } else { ("", "", "") };
+        let (red, dim, off) = if colours(stderr.is_terminal()) {
+            ("\u{1b}[1;31m", "\u{1b}[1m", "\u{1b}[0m")
+        } else {
+            ("", "", "")
+        };
         writeln!(stderr, "{red}error:{off} {message}").and_then(|()| {
-            if hint.is_empty() { Ok(()) } else { writeln!(stderr, "{dim}hint:{off} {hint}") }
+            if hint.is_empty() {
+                Ok(())
+            } else {
+                writeln!(stderr, "{dim}hint:{off} {hint}")
+            }
         })
     };
 }

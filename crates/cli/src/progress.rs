@@ -29,7 +29,11 @@ impl Bar {
     pub fn follow(out: &Out, session: &Session) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         if !out.has_room_for_a_bar() {
-            return Self { bar: None, over, thread: None };
+            return Self {
+                bar: None,
+                over,
+                thread: None,
+            };
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
         bar.set_style(ProgressStyle::default_spinner());
@@ -54,7 +58,11 @@ impl Bar {
                 std::thread::sleep(LOOK);
             }
         });
-        Self { bar: Some(bar), over, thread: Some(thread) }
+        Self {
+            bar: Some(bar),
+            over,
+            thread: Some(thread),
+        }
     }
 
     /// Writes to stdout without tearing the bar.
@@ -105,14 +113,26 @@ fn draw(bar: &ProgressBar, job: &JobView) {
 
 /// `copying  1.2 GB of 2 GB  3 of 10 files  340 MB/s  2–4 s left`
 fn describe(job: &JobView) -> String {
-    let mut parts = vec![if job.phase.is_empty() { job.title.clone() } else { job.phase.clone() }];
+    let mut parts = vec![if job.phase.is_empty() {
+        job.title.clone()
+    } else {
+        job.phase.clone()
+    }];
     match job.bytes_total {
-        Some(total) if total > 0 => parts.push(format!("{} of {}", words::size(job.bytes_done), words::size(total))),
+        Some(total) if total > 0 => parts.push(format!(
+            "{} of {}",
+            words::size(job.bytes_done),
+            words::size(total)
+        )),
         _ if job.bytes_done > 0 => parts.push(words::size(job.bytes_done)),
         _ => {}
     }
     match job.items_total {
-        Some(total) if total > 1 => parts.push(format!("{} of {}", words::number(job.items_done), words::count(total, "file", "files"))),
+        Some(total) if total > 1 => parts.push(format!(
+            "{} of {}",
+            words::number(job.items_done),
+            words::count(total, "file", "files")
+        )),
         _ => {}
     }
     if let Some(rate) = job.rate.filter(|rate| *rate > 0) {
@@ -131,7 +151,11 @@ fn describe_left(TimeLeft { low_s, high_s }: TimeLeft) -> String {
         0..120 => format!("{low}–{high} s left"),
         _ => {
             let (low, high) = (low / 60, high.div_ceil(60));
-            if low == high { format!("{high} min left") } else { format!("{low}–{high} min left") }
+            if low == high {
+                format!("{high} min left")
+            } else {
+                format!("{low}–{high} min left")
+            }
         }
     }
 }
@@ -155,7 +179,10 @@ mod tests {
             items_done: 3,
             items_total: Some(10),
             rate: Some(340_000_000),
-            left: Some(TimeLeft { low_s: 2, high_s: 4 }),
+            left: Some(TimeLeft {
+                low_s: 2,
+                high_s: 4,
+            }),
             started_at: String::new(),
             finished_at: None,
             can_cancel: true,
@@ -163,11 +190,17 @@ mod tests {
             error: None,
             result: None,
         };
-        assert_eq!(describe(&job), "copying  1.2 GB of 2 GB  3 of 10 files  340 MB/s  2–4 s left");
+        assert_eq!(
+            describe(&job),
+            "copying  1.2 GB of 2 GB  3 of 10 files  340 MB/s  2–4 s left"
+        );
         job.bytes_total = None;
         job.items_total = None;
         job.rate = None;
-        job.left = Some(TimeLeft { low_s: 100, high_s: 400 });
+        job.left = Some(TimeLeft {
+            low_s: 100,
+            high_s: 400,
+        });
         assert_eq!(describe(&job), "copying  1.2 GB  1–7 min left");
     }
 }

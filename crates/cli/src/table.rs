@@ -22,7 +22,12 @@ pub struct Table {
 impl Table {
     /// `bold` headers are for terminals. Put the widest, least regular column last.
     pub fn new(columns: &[(&'static str, Align)], bold: bool) -> Self {
-        Self { columns: columns.to_vec(), waiting: Vec::new(), widths: None, bold }
+        Self {
+            columns: columns.to_vec(),
+            waiting: Vec::new(),
+            widths: None,
+            bold,
+        }
     }
 
     /// Adds a row, which is written at once or held back until the widths are known.
@@ -31,24 +36,40 @@ impl Table {
             Some(widths) => self.write(&cells, widths, to),
             None => {
                 self.waiting.push(cells);
-                if self.waiting.len() >= LOOK_AHEAD { self.settle(to) } else { Ok(()) }
+                if self.waiting.len() >= LOOK_AHEAD {
+                    self.settle(to)
+                } else {
+                    Ok(())
+                }
             }
         }
     }
 
     /// Writes what was held back. A table without rows writes nothing.
     pub fn end(&mut self, to: &mut dyn Write) -> io::Result<()> {
-        if self.widths.is_none() && !self.waiting.is_empty() { self.settle(to) } else { Ok(()) }
+        if self.widths.is_none() && !self.waiting.is_empty() {
+            self.settle(to)
+        } else {
+            Ok(())
+        }
     }
 
     fn settle(&mut self, to: &mut dyn Write) -> io::Result<()> {
-        let mut widths: Vec<usize> = self.columns.iter().map(|(name, _)| name.chars().count()).collect();
+        let mut widths: Vec<usize> = self
+            .columns
+            .iter()
+            .map(|(name, _)| name.chars().count())
+            .collect();
         for row in &self.waiting {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let header: Vec<String> = self.columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let header: Vec<String> = self
+            .columns
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         let mut line = Vec::new();
         self.write(&header, &widths, &mut line)?;
         if self.bold {
@@ -66,7 +87,9 @@ impl Table {
 
     fn write(&self, cells: &[String], widths: &[usize], to: &mut dyn Write) -> io::Result<()> {
         let mut line = String::new();
-        for (i, ((cell, width), (_, align))) in cells.iter().zip(widths).zip(&self.columns).enumerate() {
+        for (i, ((cell, width), (_, align))) in
+            cells.iter().zip(widths).zip(&self.columns).enumerate()
+        {
             if i > 0 {
                 line.push_str("  ");
             }
@@ -88,7 +111,11 @@ impl Table {
 
 /// Names and values, one pair a line, the values aligned.
 pub fn pairs(rows: &[(&str, String)], to: &mut dyn Write) -> io::Result<()> {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     for (name, value) in rows {
         writeln!(to, "{name:<width$}  {value}")?;
     }
@@ -101,9 +128,18 @@ mod tests {
 
     fn rendered(rows: &[[&str; 3]]) -> String {
         let mut out = Vec::new();
-        let mut table = Table::new(&[("ID", Align::Right), ("SIZE", Align::Right), ("NAME", Align::Left)], false);
+        let mut table = Table::new(
+            &[
+                ("ID", Align::Right),
+                ("SIZE", Align::Right),
+                ("NAME", Align::Left),
+            ],
+            false,
+        );
         for row in rows {
-            table.row(row.iter().map(ToString::to_string).collect(), &mut out).unwrap();
+            table
+                .row(row.iter().map(ToString::to_string).collect(), &mut out)
+                .unwrap();
         }
         table.end(&mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -111,15 +147,24 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_lines_have_no_trailing_blanks() {
-        assert_eq!(rendered(&[["7", "1.2 kB", "a.csv"], ["1000", "3 B", "zü.csv"]]), "  ID    SIZE  NAME\n   7  1.2 kB  a.csv\n1000     3 B  zü.csv\n");
+        assert_eq!(
+            rendered(&[["7", "1.2 kB", "a.csv"], ["1000", "3 B", "zü.csv"]]),
+            "  ID    SIZE  NAME\n   7  1.2 kB  a.csv\n1000     3 B  zü.csv\n"
+        );
         assert_eq!(rendered(&[]), "");
     }
 
     #[test]
     fn later_rows_keep_the_widths_and_are_never_cut() {
-        let rows: Vec<[&str; 3]> = std::iter::repeat_n(["1", "1 B", "n"], LOOK_AHEAD).chain([["123456", "1 B", "n"]]).collect();
+        let rows: Vec<[&str; 3]> = std::iter::repeat_n(["1", "1 B", "n"], LOOK_AHEAD)
+            .chain([["123456", "1 B", "n"]])
+            .collect();
         let text = rendered(&rows);
         assert_eq!(text.lines().count(), LOOK_AHEAD + 2);
-        assert!(text.ends_with("123456   1 B  n\n"), "{}", text.lines().last().unwrap());
+        assert!(
+            text.ends_with("123456   1 B  n\n"),
+            "{}",
+            text.lines().last().unwrap()
+        );
     }
 }

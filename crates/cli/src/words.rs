@@ -47,7 +47,9 @@ pub fn when(time: &str) -> String {
 }
 
 fn when_from(time: &str, now: Timestamp, zone: &TimeZone) -> String {
-    let Ok(then) = time.parse::<Timestamp>() else { return time.to_owned() };
+    let Ok(then) = time.parse::<Timestamp>() else {
+        return time.to_owned();
+    };
     let seconds = now.as_second() - then.as_second();
     match seconds {
         // A clock that was set back a little is no reason to speak of the future.
@@ -55,7 +57,10 @@ fn when_from(time: &str, now: Timestamp, zone: &TimeZone) -> String {
         60..3600 => format!("{} min ago", seconds / 60),
         3600..86_400 => format!("{} h ago", seconds / 3600),
         86_400..172_800 => "yesterday".to_owned(),
-        _ => then.to_zoned(zone.clone()).strftime("%-d %b %Y").to_string(),
+        _ => then
+            .to_zoned(zone.clone())
+            .strftime("%-d %b %Y")
+            .to_string(),
     }
 }
 
@@ -78,7 +83,15 @@ pub fn name(raw: &str) -> String {
     if !raw.chars().any(acts) {
         return raw.to_owned();
     }
-    raw.chars().map(|c| if acts(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    raw.chars()
+        .map(|c| {
+            if acts(c) {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,18 @@ use serde_json::{Value, json};
 use support::{Home, KEY_A, KEY_B, Ran, sha256};
 
 const FILE_FIELDS: [&str; 12] = [
-    "file_type", "filename", "format", "id", "metadata", "original_filename", "relative_path", "sha256", "size_bytes", "status", "uid", "uploaded_at",
+    "file_type",
+    "filename",
+    "format",
+    "id",
+    "metadata",
+    "original_filename",
+    "relative_path",
+    "sha256",
+    "size_bytes",
+    "status",
+    "uid",
+    "uploaded_at",
 ];
 
 fn assert_file(file: &Value) {
@@ -27,7 +38,10 @@ fn a_file_goes_in_is_found_comes_out_and_goes_away() {
 
     let report = home.json(&["import", path.to_str().unwrap()]);
     assert_eq!(report["imported"].as_array().unwrap().len(), 1);
-    assert_eq!((&report["skipped"], &report["failed"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&report["skipped"], &report["failed"]),
+        (&json!([]), &json!([]))
+    );
     let file = &report["imported"][0];
     assert_file(file);
     assert_eq!(file["filename"], "q3.csv");
@@ -57,14 +71,20 @@ fn a_file_goes_in_is_found_comes_out_and_goes_away() {
     assert_eq!(home.json(&["delete", &id])["file"]["status"], "trashed");
     assert_eq!(home.json(&["files"])["total"], 0);
     let trash = home.json(&["trash"]);
-    assert_eq!((&trash["total"], &trash["files"][0]["id"]), (&json!(1), &file["id"]));
+    assert_eq!(
+        (&trash["total"], &trash["files"][0]["id"]),
+        (&json!(1), &file["id"])
+    );
     assert_eq!(home.json(&["undelete", &id])["file"]["status"], "stored");
     assert_eq!(home.json(&["trash", "list"])["files"], json!([]));
     assert_eq!(home.json(&["files"])["files"][0]["sha256"], file["sha256"]);
 
     home.json(&["delete", &id]);
     let emptied = home.json(&["trash", "empty"]);
-    assert_eq!(emptied["emptied"], json!({ "files": 1, "bytes": bytes.len() }));
+    assert_eq!(
+        emptied["emptied"],
+        json!({ "files": 1, "bytes": bytes.len() })
+    );
     assert_eq!(emptied["files"], json!([]));
     assert_eq!(Ran::of(home.with_key(KEY_A).args(["info", &id])).status, 4);
     assert!(home.stored_bytes().is_empty(), "deleted for good");
@@ -84,11 +104,23 @@ fn a_copy_never_overwrites() {
 #[test]
 fn several_files_are_deleted_all_or_none() {
     let home = Home::new();
-    let (a, b) = (home.import("a.txt", "a").to_string(), home.import("b.txt", "b").to_string());
+    let (a, b) = (
+        home.import("a.txt", "a").to_string(),
+        home.import("b.txt", "b").to_string(),
+    );
     let ran = home.run(&["--json", "delete", &a, "999999"]);
-    assert_eq!((ran.status, ran.error()["code"].as_str()), (4, Some("not_found")));
+    assert_eq!(
+        (ran.status, ran.error()["code"].as_str()),
+        (4, Some("not_found"))
+    );
     assert_eq!(home.json(&["files"])["total"], 2);
-    assert_eq!(home.json(&["delete", &a, &b])["files"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        home.json(&["delete", &a, &b])["files"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     assert_eq!(home.json(&["files"])["total"], 0);
 }
 
@@ -100,10 +132,18 @@ fn a_folder_keeps_its_structure_and_the_same_bytes_are_told() {
     home.file("from/deep/empty.txt", "");
     let from = home.path().join("from");
     let report = home.json(&["import", from.to_str().unwrap()]);
-    let mut paths: Vec<&str> = report["imported"].as_array().unwrap().iter().map(|f| f["relative_path"].as_str().unwrap()).collect();
+    let mut paths: Vec<&str> = report["imported"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["relative_path"].as_str().unwrap())
+        .collect();
     paths.sort_unstable();
     assert_eq!(paths.len(), 3);
-    assert!(paths.iter().any(|p| p.ends_with("deep/er/two.json")), "{paths:?}");
+    assert!(
+        paths.iter().any(|p| p.ends_with("deep/er/two.json")),
+        "{paths:?}"
+    );
 
     let again = home.json(&["import", from.to_str().unwrap()]);
     assert_eq!(again["imported"], json!([]));
@@ -117,7 +157,12 @@ fn a_folder_keeps_its_structure_and_the_same_bytes_are_told() {
     }
     assert_eq!(home.json(&["files"])["total"], 3);
 
-    let kept = home.json(&["import", "--on-duplicate", "keep", from.join("one.csv").to_str().unwrap()]);
+    let kept = home.json(&[
+        "import",
+        "--on-duplicate",
+        "keep",
+        from.join("one.csv").to_str().unwrap(),
+    ]);
     assert_eq!(kept["imported"].as_array().unwrap().len(), 1);
     assert_eq!(home.json(&["files"])["total"], 4);
 }
@@ -131,7 +176,12 @@ fn the_list_is_filtered_sorted_and_paged() {
     let names = |arguments: &[&str]| -> Vec<String> {
         let mut all = vec!["files"];
         all.extend(arguments);
-        home.json(&all)["files"].as_array().unwrap().iter().map(|f| f["filename"].as_str().unwrap().to_owned()).collect()
+        home.json(&all)["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["filename"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(names(&[]), ["c.json", "a.csv", "b.csv"], "newest first");
     assert_eq!(names(&["--reverse"]), ["b.csv", "a.csv", "c.json"]);
@@ -142,13 +192,22 @@ fn the_list_is_filtered_sorted_and_paged() {
     assert_eq!(names(&["--limit", "1"]), ["c.json"]);
     assert_eq!(names(&["--limit", "1", "--offset", "1"]), ["a.csv"]);
     assert_eq!(names(&["--offset", "2"]), ["b.csv"]);
-    assert_eq!(names(&["--limit", "5000", "--offset", "1"]), ["a.csv", "b.csv"]);
+    assert_eq!(
+        names(&["--limit", "5000", "--offset", "1"]),
+        ["a.csv", "b.csv"]
+    );
     let page = home.json(&["files", "--limit", "1"]);
     assert_eq!((&page["count"], &page["total"]), (&json!(1), &json!(3)));
     let none = home.json(&["files", "--limit", "0"]);
-    assert_eq!((&none["files"], &none["count"], &none["total"]), (&json!([]), &json!(0), &json!(3)));
+    assert_eq!(
+        (&none["files"], &none["count"], &none["total"]),
+        (&json!([]), &json!(0), &json!(3))
+    );
     let streamed = home.json(&["files", "--type", "csv"]);
-    assert_eq!((&streamed["count"], &streamed["total"]), (&json!(2), &json!(2)));
+    assert_eq!(
+        (&streamed["count"], &streamed["total"]),
+        (&json!(2), &json!(2))
+    );
 }
 
 #[test]
@@ -158,21 +217,35 @@ fn verify_tells_edited_from_missing() {
     let edited = home.import("edited.txt", "before");
     let gone = home.import("gone.txt", "gone");
     let fine = home.json(&["verify"]);
-    assert_eq!(fine["verify"], json!({ "ok": 3, "changed": [], "missing": [], "unreadable": [] }));
+    assert_eq!(
+        fine["verify"],
+        json!({ "ok": 3, "changed": [], "missing": [], "unreadable": [] })
+    );
     let only = home.json(&["verify", &good.to_string()]);
     assert_eq!(only["verify"]["ok"], 1);
 
-    let store = std::fs::read_dir(home.path().join("data/users")).unwrap().next().unwrap().unwrap().path();
+    let store = std::fs::read_dir(home.path().join("data/users"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     std::fs::write(store.join("files/edited.txt"), "after!").unwrap();
     std::fs::remove_file(store.join("files/gone.txt")).unwrap();
     let ran = home.run(&["--json", "verify"]);
     assert_eq!(ran.status, 6, "{}", ran.stderr);
     let verify = ran.object()["verify"].clone();
     assert_eq!(verify["missing"][0]["id"], gone);
-    assert_eq!(home.json(&["info", &gone.to_string()])["file"]["status"], "missing");
+    assert_eq!(
+        home.json(&["info", &gone.to_string()])["file"]["status"],
+        "missing"
+    );
     // Whoever saw the edit first, opening the store or verifying, keeps it as a new revision.
     let now = home.json(&["info", &edited.to_string()])["file"].clone();
-    assert_eq!((&now["sha256"], &now["size_bytes"]), (&json!(sha256(b"after!")), &json!(6)));
+    assert_eq!(
+        (&now["sha256"], &now["size_bytes"]),
+        (&json!(sha256(b"after!")), &json!(6))
+    );
     assert_eq!(home.run(&["verify", "999999"]).status, 4);
 }
 
@@ -182,16 +255,38 @@ fn stats_jobs_and_doctor_answer() {
     home.import("a.csv", "a\n1\n");
     home.import("b.csv", "b\n1\n");
     let stats = home.json(&["stats"])["stats"].clone();
-    assert_eq!((&stats["total_files"], &stats["total_size_bytes"], &stats["total_tables"]), (&json!(2), &json!(8), &json!(0)));
+    assert_eq!(
+        (
+            &stats["total_files"],
+            &stats["total_size_bytes"],
+            &stats["total_tables"]
+        ),
+        (&json!(2), &json!(8), &json!(0))
+    );
     assert!(stats["total_size_mb"].is_number());
     assert_eq!(stats["by_type"][0]["file_type"], "csv");
 
-    assert!(home.json(&["jobs"])["jobs"].is_array());
+    assert_eq!(home.json(&["jobs"])["jobs"], json!([]), "nothing runs and nothing was cut off");
+    let all = home.json(&["jobs", "list", "--all"])["jobs"].clone();
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    assert_eq!((&all[0]["kind"], &all[0]["state"]), (&json!("import"), &json!("done")));
     let ran = home.run(&["--json", "jobs", "cancel", "01ARZ3NDEKTSV4RRFFQ69G5FAV"]);
-    assert_eq!((ran.status, ran.error()["code"].as_str()), (4, Some("not_found")));
+    assert_eq!(
+        (ran.status, ran.error()["code"].as_str()),
+        (4, Some("not_found"))
+    );
 
     let doctor = home.json(&["doctor"]);
-    assert_eq!(doctor["ok"], json!(doctor["checks"].as_array().unwrap().iter().all(|c| c["ok"] == true)));
+    assert_eq!(
+        doctor["ok"],
+        json!(
+            doctor["checks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|c| c["ok"] == true)
+        )
+    );
     assert!(doctor["checks"].as_array().unwrap().len() >= 3);
 }
 
@@ -200,11 +295,17 @@ fn profiles_come_and_go() {
     let home = Home::new();
     let login = |arguments: &[&str], input: &str| {
         let mut command = home.bare();
-        command.args(["--json", "login"]).args(arguments).env("REDLINE_PASSPHRASE", "correct horse battery staple");
+        command
+            .args(["--json", "login"])
+            .args(arguments)
+            .env("REDLINE_PASSPHRASE", "correct horse battery staple");
         Ran::with_input(&mut command, input)
     };
     assert_eq!(Ran::of(home.bare().args(["--json", "whoami"])).status, 3);
-    let ran = login(&["--keep", "file", "--label", "Research desk"], &format!("{KEY_B}\n"));
+    let ran = login(
+        &["--keep", "file", "--label", "Research desk"],
+        &format!("{KEY_B}\n"),
+    );
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     let profile = ran.object()["profile"].clone();
     assert_eq!(profile["label"], "Research desk");
@@ -218,19 +319,50 @@ fn profiles_come_and_go() {
 
     // Without the passphrase the key cannot be had; with it the profile works.
     let locked = Ran::of(home.bare().args(["--json", "whoami"]));
-    assert_eq!((locked.status, locked.error()["code"].as_str()), (3, Some("passphrase_needed")));
-    let wrong = Ran::of(home.bare().args(["--json", "whoami"]).env("REDLINE_PASSPHRASE", "wrong"));
-    assert_eq!((wrong.status, wrong.error()["code"].as_str()), (3, Some("wrong_passphrase")));
-    let opened = Ran::of(home.bare().args(["--json", "whoami"]).env("REDLINE_PASSPHRASE", "correct horse battery staple"));
+    assert_eq!(
+        (locked.status, locked.error()["code"].as_str()),
+        (3, Some("passphrase_needed"))
+    );
+    let wrong = Ran::of(
+        home.bare()
+            .args(["--json", "whoami"])
+            .env("REDLINE_PASSPHRASE", "wrong"),
+    );
+    assert_eq!(
+        (wrong.status, wrong.error()["code"].as_str()),
+        (3, Some("wrong_passphrase"))
+    );
+    let opened = Ran::of(
+        home.bare()
+            .args(["--json", "whoami"])
+            .env("REDLINE_PASSPHRASE", "correct horse battery staple"),
+    );
     assert_eq!(opened.object()["profile"]["name"], name.as_str());
 
-    let unknown = Ran::of(home.bare().args(["--json", "--profile", "nobody", "whoami"]));
-    assert_eq!((unknown.status, unknown.error()["code"].as_str()), (4, Some("not_found")));
+    let unknown = Ran::of(
+        home.bare()
+            .args(["--json", "--profile", "nobody", "whoami"]),
+    );
+    assert_eq!(
+        (unknown.status, unknown.error()["code"].as_str()),
+        (4, Some("not_found"))
+    );
 
     let out = Ran::of(home.bare().args(["--json", "logout", "--yes"])).object();
-    assert_eq!((&out["profile"]["name"], &out["profiles"]), (&json!(name), &json!([])));
+    assert_eq!(
+        (&out["profile"]["name"], &out["profiles"]),
+        (&json!(name), &json!([]))
+    );
     assert_eq!(Ran::of(home.bare().args(["whoami"])).status, 3);
-    assert!(home.path().join("data/users").read_dir().unwrap().next().is_some(), "the store stays");
+    assert!(
+        home.path()
+            .join("data/users")
+            .read_dir()
+            .unwrap()
+            .next()
+            .is_some(),
+        "the store stays"
+    );
 }
 
 #[test]
@@ -238,13 +370,25 @@ fn a_new_key_comes_with_its_kit() {
     let home = Home::new();
     let kit = home.path().join("kit.txt");
     let mut command = home.bare();
-    command.args(["--json", "login", "--new", "--keep", "session", "--kit", kit.to_str().unwrap()]);
+    command.args([
+        "--json",
+        "login",
+        "--new",
+        "--keep",
+        "session",
+        "--kit",
+        kit.to_str().unwrap(),
+    ]);
     let ran = Ran::of(&mut command);
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     assert_eq!(ran.object()["new_key"], true);
     assert_eq!(ran.object()["profile"]["tier"], "free");
     let text = std::fs::read_to_string(&kit).unwrap();
-    let key = text.split_whitespace().find(|w| w.starts_with("RL-") && w.len() == 29).expect("the kit has the key").to_owned();
+    let key = text
+        .split_whitespace()
+        .find(|w| w.starts_with("RL-") && w.len() == 29)
+        .expect("the kit has the key")
+        .to_owned();
     assert!(!ran.stdout.contains(&key));
     #[cfg(unix)]
     {
@@ -254,31 +398,60 @@ fn a_new_key_comes_with_its_kit() {
     // The key works, and a kit that exists is not overwritten.
     let mut again = home.with_key(&key);
     assert_eq!(Ran::of(again.args(["--json", "whoami"])).status, 0);
-    let refused = Ran::of(home.with_key(&key).args(["--json", "kit", kit.to_str().unwrap()]));
-    assert_eq!((refused.status, refused.error()["code"].as_str()), (1, Some("already_exists")));
+    let refused = Ran::of(
+        home.with_key(&key)
+            .args(["--json", "kit", kit.to_str().unwrap()]),
+    );
+    assert_eq!(
+        (refused.status, refused.error()["code"].as_str()),
+        (1, Some("already_exists"))
+    );
     assert_eq!(std::fs::read_to_string(&kit).unwrap(), text);
 }
 
 #[test]
 fn a_conversion_is_stored_proved_and_remembered() {
     let home = Home::new();
-    let id = home.import("q3.csv", "id,name\n001,Ann\n002,Bob\n").to_string();
+    let id = home
+        .import("q3.csv", "id,name\n001,Ann\n002,Bob\n")
+        .to_string();
     let plan = home.json(&["convert", &id, "--to", "parquet", "--plan"])["plan"].clone();
-    assert_eq!((&plan["to"], &plan["profile"]["rows"]), (&json!("parquet"), &json!(2)));
+    assert_eq!(
+        (&plan["to"], &plan["profile"]["rows"]),
+        (&json!("parquet"), &json!(2))
+    );
     assert_eq!(home.json(&["files"])["total"], 1, "a plan changes nothing");
 
     let conversion = home.json(&["convert", &id, "--to", "parquet"])["conversion"].clone();
-    assert_eq!((&conversion["rows_in"], &conversion["rows_out"], &conversion["rows_rejected"]), (&json!(2), &json!(2), &json!(0)));
+    assert_eq!(
+        (
+            &conversion["rows_in"],
+            &conversion["rows_out"],
+            &conversion["rows_rejected"]
+        ),
+        (&json!(2), &json!(2), &json!(0))
+    );
     assert_eq!(conversion["certificate"]["verdict"], "proved");
     let parquet = conversion["output_id"].to_string();
     let back = home.json(&["convert", &parquet, "--to", "csv"])["conversion"].clone();
-    let text = home.run(&["export", &back["output_id"].to_string(), "-"]).stdout;
-    assert!(text.contains("001") && text.contains("Bob"), "zeros in front survive: {text}");
+    let text = home
+        .run(&["export", &back["output_id"].to_string(), "-"])
+        .stdout;
+    assert!(
+        text.contains("001") && text.contains("Bob"),
+        "zeros in front survive: {text}"
+    );
 
     let history = home.json(&["history"])["conversions"].clone();
     assert_eq!(history.as_array().unwrap().len(), 2);
     assert_eq!(history[0]["id"], back["id"], "newest first");
-    assert_eq!(home.json(&["history", "--limit", "1"])["conversions"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        home.json(&["history", "--limit", "1"])["conversions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 
     let several = home.run(&["--json", "convert", &id, "999999", "--to", "parquet"]);
     assert_eq!(several.status, 6);
@@ -292,10 +465,19 @@ fn what_is_not_converted_says_why() {
     let id = home.import("q3.csv", "a\n1\n").to_string();
     let ran = home.run(&["--json", "convert", &id, "--to", "nonsense"]);
     assert_ne!(ran.status, 0);
-    assert!(["unsupported", "bad_request"].contains(&ran.error()["code"].as_str().unwrap()), "{}", ran.stderr);
+    assert!(
+        ["unsupported", "bad_request"].contains(&ran.error()["code"].as_str().unwrap()),
+        "{}",
+        ran.stderr
+    );
     let path = home.run(&["--json", "convert", "from/q3.csv", "--to", "parquet"]);
     assert_eq!(path.status, 2);
-    assert!(path.error()["hint"].as_str().unwrap().contains("redline import"));
+    assert!(
+        path.error()["hint"]
+            .as_str()
+            .unwrap()
+            .contains("redline import")
+    );
     assert_eq!(home.json(&["history"])["conversions"], json!([]));
 }
 
@@ -303,14 +485,34 @@ fn what_is_not_converted_says_why() {
 fn a_backup_without_a_bucket_says_what_to_do() {
     let home = Home::new();
     home.import("a.csv", "a\n1\n");
-    for arguments in [["backup", "run"], ["backup", "plan"], ["backup", "list"], ["backup", "probe"], ["restore", "plan"], ["restore", "run"]] {
+    for arguments in [
+        ["backup", "run"],
+        ["backup", "plan"],
+        ["backup", "list"],
+        ["backup", "probe"],
+        ["restore", "plan"],
+        ["restore", "run"],
+    ] {
         let ran = home.run(&["--json", arguments[0], arguments[1]]);
-        assert_eq!((ran.status, ran.error()["code"].as_str()), (1, Some("bucket_missing")), "{arguments:?}");
-        assert!(ran.error()["hint"].as_str().unwrap().len() > 10, "{arguments:?}");
+        assert_eq!(
+            (ran.status, ran.error()["code"].as_str()),
+            (1, Some("bucket_missing")),
+            "{arguments:?}"
+        );
+        assert!(
+            ran.error()["hint"].as_str().unwrap().len() > 10,
+            "{arguments:?}"
+        );
     }
-    assert_eq!(home.json(&["backup", "status"])["backup_status"]["bucket"], Value::Null);
+    assert_eq!(
+        home.json(&["backup", "status"])["backup_status"]["bucket"],
+        Value::Null
+    );
     let ran = home.run(&["--json", "backup", "setup", "--env", "missing.env"]);
-    assert_eq!((ran.status, ran.error()["code"].as_str()), (1, Some("source_vanished")));
+    assert_eq!(
+        (ran.status, ran.error()["code"].as_str()),
+        (1, Some("source_vanished"))
+    );
 }
 
 #[test]
@@ -319,16 +521,36 @@ fn completions_and_manual_need_no_store() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let ran = Ran::of(home.bare().args(["completions", shell]));
         assert_eq!(ran.status, 0);
-        assert!(ran.stdout.contains("redline") && ran.stdout.contains("undelete"), "{shell}");
+        assert!(
+            ran.stdout.contains("redline") && ran.stdout.contains("undelete"),
+            "{shell}"
+        );
     }
     let page = Ran::of(home.bare().arg("man"));
-    assert!(page.stdout.contains(".TH redline 1") && page.stdout.contains("Exit status"), "{}", page.stdout);
-    assert!(Ran::of(home.bare().args(["man", "import"])).stdout.contains("on\\-duplicate"));
+    assert!(
+        page.stdout.contains(".TH redline 1") && page.stdout.contains("Exit status"),
+        "{}",
+        page.stdout
+    );
+    assert!(
+        Ran::of(home.bare().args(["man", "import"]))
+            .stdout
+            .contains("on\\-duplicate")
+    );
     assert_eq!(Ran::of(home.bare().args(["man", "nonsense"])).status, 2);
     let dir = home.path().join("man");
-    assert_eq!(Ran::of(home.bare().args(["man", "--dir", dir.to_str().unwrap()])).status, 0);
-    let mut pages: Vec<_> = std::fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(
+        Ran::of(home.bare().args(["man", "--dir", dir.to_str().unwrap()])).status,
+        0
+    );
+    let mut pages: Vec<_> = std::fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
     pages.sort();
-    assert!(pages.contains(&"redline.1".to_owned()) && pages.contains(&"redline-backup.1".to_owned()), "{pages:?}");
+    assert!(
+        pages.contains(&"redline.1".to_owned()) && pages.contains(&"redline-backup.1".to_owned()),
+        "{pages:?}"
+    );
     assert!(!home.path().join("data").exists() && !home.path().join("config").exists());
 }

@@ -8,7 +8,14 @@ use support::{Home, KEY_A, KEY_B, Ran};
 #[test]
 fn wrong_usage_is_2_and_json_if_asked_for() {
     let home = Home::new();
-    for arguments in [vec!["nonsense"], vec!["info"], vec!["info", "x"], vec!["files", "--sort", "colour"], vec!["export", "1"], vec!["import"]] {
+    for arguments in [
+        vec!["nonsense"],
+        vec!["info"],
+        vec!["info", "x"],
+        vec!["files", "--sort", "colour"],
+        vec!["export", "1"],
+        vec!["import"],
+    ] {
         let mut all = vec!["--json"];
         all.extend(&arguments);
         let ran = home.run(&all);
@@ -16,8 +23,16 @@ fn wrong_usage_is_2_and_json_if_asked_for() {
         assert_eq!(ran.stdout, "");
         assert_eq!(ran.error()["code"], "usage");
         let text = home.run(&arguments);
-        assert_eq!((text.status, text.stdout.as_str()), (2, ""), "{arguments:?}");
-        assert!(text.stderr.starts_with("error: ") && text.stderr.contains("hint: "), "{}", text.stderr);
+        assert_eq!(
+            (text.status, text.stdout.as_str()),
+            (2, ""),
+            "{arguments:?}"
+        );
+        assert!(
+            text.stderr.starts_with("error: ") && text.stderr.contains("hint: "),
+            "{}",
+            text.stderr
+        );
     }
     assert_eq!(home.run(&["--help"]).status, 0);
     assert_eq!(home.run(&["--version"]).status, 0);
@@ -27,27 +42,57 @@ fn wrong_usage_is_2_and_json_if_asked_for() {
 #[test]
 fn without_a_key_it_is_3_and_nothing_is_made() {
     let home = Home::new();
-    for command in [vec!["files"], vec!["import", "x"], vec!["stats"], vec!["whoami"], vec!["trash"], vec!["jobs"], vec!["history"], vec!["verify"]] {
+    for command in [
+        vec!["files"],
+        vec!["import", "x"],
+        vec!["stats"],
+        vec!["whoami"],
+        vec!["trash"],
+        vec!["jobs"],
+        vec!["history"],
+        vec!["verify"],
+    ] {
         let ran = Ran::of(home.bare().arg("--json").args(&command));
         assert_eq!(ran.status, 3, "{command:?}: {}", ran.stderr);
         assert_eq!(ran.stdout, "");
         assert_eq!(ran.error()["code"], "not_signed_in");
-        assert!(ran.error()["hint"].as_str().unwrap().contains("redline login"));
+        assert!(
+            ran.error()["hint"]
+                .as_str()
+                .unwrap()
+                .contains("redline login")
+        );
     }
     assert!(!home.path().join("data/users").exists());
     let empty = Ran::with_input(home.bare().args(["--json", "login"]), "\n");
-    assert_eq!((empty.status, empty.error()["code"].as_str()), (3, Some("not_signed_in")));
+    assert_eq!(
+        (empty.status, empty.error()["code"].as_str()),
+        (3, Some("not_signed_in"))
+    );
 }
 
 #[test]
 fn a_malformed_key_is_3_and_never_repeated() {
     let home = Home::new();
-    for key in ["nonsense-key-text", "RL-SHORT", "RL-TESTAAAA-AAAAAAAA-AAAAAAA!"] {
+    for key in [
+        "nonsense-key-text",
+        "RL-SHORT",
+        "RL-TESTAAAA-AAAAAAAA-AAAAAAA!",
+    ] {
         let ran = Ran::of(home.with_key(key).args(["--json", "files"]));
-        assert_eq!((ran.status, ran.error()["code"].as_str()), (3, Some("key_malformed")));
+        assert_eq!(
+            (ran.status, ran.error()["code"].as_str()),
+            (3, Some("key_malformed"))
+        );
         assert!(!ran.stderr.contains(key), "{}", ran.stderr);
-        let ran = Ran::with_input(home.bare().args(["--json", "login", "--keep", "session"]), &format!("{key}\n"));
-        assert_eq!((ran.status, ran.error()["code"].as_str()), (3, Some("key_malformed")));
+        let ran = Ran::with_input(
+            home.bare().args(["--json", "login", "--keep", "session"]),
+            &format!("{key}\n"),
+        );
+        assert_eq!(
+            (ran.status, ran.error()["code"].as_str()),
+            (3, Some("key_malformed"))
+        );
         assert!(!ran.stderr.contains(key), "{}", ran.stderr);
     }
     assert!(!home.path().join("data/users").exists());
@@ -56,10 +101,19 @@ fn a_malformed_key_is_3_and_never_repeated() {
 #[test]
 fn a_key_is_no_argument() {
     let home = Home::new();
-    for arguments in [vec!["login", KEY_A], vec!["login", "--key", KEY_A], vec![KEY_A], vec!["--json", "login", KEY_A]] {
+    for arguments in [
+        vec!["login", KEY_A],
+        vec!["login", "--key", KEY_A],
+        vec![KEY_A],
+        vec!["--json", "login", KEY_A],
+    ] {
         let ran = Ran::of(home.bare().args(&arguments));
         assert_eq!(ran.status, 2);
-        assert!(ran.stderr.contains("license key cannot be an argument"), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains("license key cannot be an argument"),
+            "{}",
+            ran.stderr
+        );
         assert!(!ran.stderr.contains(KEY_A));
     }
 }
@@ -69,8 +123,22 @@ fn without_a_keyring_login_says_how_else() {
     let home = Home::new();
     let ran = Ran::with_input(home.bare().args(["--json", "login"]), &format!("{KEY_A}\n"));
     assert_eq!(ran.status, 3, "{}", ran.stdout);
-    assert!(ran.error()["code"].as_str().unwrap().starts_with("keyring_"), "{}", ran.stderr);
-    assert!(ran.error()["hint"].as_str().unwrap().contains("--keep file"), "{}", ran.stderr);
+    assert!(
+        ran.error()["code"]
+            .as_str()
+            .unwrap()
+            .starts_with("keyring_"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.error()["hint"]
+            .as_str()
+            .unwrap()
+            .contains("--keep file"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// Every command that takes an ID, with the ID put in.
@@ -96,13 +164,23 @@ fn another_keys_file_is_as_unknown_as_none() {
     let id = home.import("secret-plans.csv", "a\n1\n").to_string();
     for command in about(&id) {
         // The same ID, asked for where it is another key's, and where nobody has it.
-        let json: Vec<String> = std::iter::once("--json".to_owned()).chain(command.clone()).collect();
-        let flags = if command.last().is_some_and(|a| a == "-") { &command } else { &json };
+        let json: Vec<String> = std::iter::once("--json".to_owned())
+            .chain(command.clone())
+            .collect();
+        let flags = if command.last().is_some_and(|a| a == "-") {
+            &command
+        } else {
+            &json
+        };
         for arguments in [&command, flags] {
             let foreign = Ran::of(home.with_key(KEY_B).args(arguments));
             let unknown = Ran::of(empty.with_key(KEY_B).args(arguments));
             assert_eq!(foreign.status, 4, "{arguments:?}: {}", foreign.stderr);
-            assert_eq!((foreign.status, &foreign.stdout, &foreign.stderr), (unknown.status, &unknown.stdout, &unknown.stderr), "{arguments:?}");
+            assert_eq!(
+                (foreign.status, &foreign.stdout, &foreign.stderr),
+                (unknown.status, &unknown.stdout, &unknown.stderr),
+                "{arguments:?}"
+            );
             assert!(!foreign.stderr.contains("secret-plans"));
         }
     }
@@ -116,15 +194,29 @@ fn a_vanished_path_fails_alone_or_in_part() {
     let ran = home.run(&["--json", "import", "not/there.csv"]);
     assert_eq!(ran.status, 1);
     assert_eq!(ran.error()["code"], "source_vanished");
-    assert_eq!(ran.object()["failed"][0]["error"]["code"], "source_vanished");
-    assert!(ran.object()["failed"][0]["path"].as_str().unwrap().ends_with("there.csv"));
+    assert_eq!(
+        ran.object()["failed"][0]["error"]["code"],
+        "source_vanished"
+    );
+    assert!(
+        ran.object()["failed"][0]["path"]
+            .as_str()
+            .unwrap()
+            .ends_with("there.csv")
+    );
 
     let there = home.file("from/there.csv", "a\n1\n");
     let ran = home.run(&["--json", "import", "not/there.csv", there.to_str().unwrap()]);
     assert_eq!(ran.status, 6, "{}", ran.stderr);
     assert_eq!(ran.stderr, "");
     let report = ran.object();
-    assert_eq!((report["imported"].as_array().unwrap().len(), report["failed"].as_array().unwrap().len()), (1, 1));
+    assert_eq!(
+        (
+            report["imported"].as_array().unwrap().len(),
+            report["failed"].as_array().unwrap().len()
+        ),
+        (1, 1)
+    );
     let entry = report["failed"][0].as_object().unwrap();
     assert_eq!(entry.keys().collect::<Vec<_>>(), ["error", "path"]);
 }
@@ -135,12 +227,26 @@ fn a_busy_store_is_5_and_says_who() {
     use rustix::fs::{FlockOperation, fcntl_lock};
     let home = Home::new();
     home.import("a.csv", "a\n1\n");
-    let store = std::fs::read_dir(home.path().join("data/users")).unwrap().next().unwrap().unwrap().path();
+    let store = std::fs::read_dir(home.path().join("data/users"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     // What DuckDB holds while another program has the catalog open.
-    let catalog = std::fs::OpenOptions::new().read(true).write(true).open(store.join("user_data.duckdb")).unwrap();
+    let catalog = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(store.join("user_data.duckdb"))
+        .unwrap();
     fcntl_lock(&catalog, FlockOperation::NonBlockingLockExclusive).unwrap();
     let ran = home.run(&["--json", "files"]);
-    assert_eq!((ran.status, ran.error()["code"].as_str()), (5, Some("store_busy")), "{}", ran.stderr);
+    assert_eq!(
+        (ran.status, ran.error()["code"].as_str()),
+        (5, Some("store_busy")),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(ran.error()["retryable"], true);
     drop(catalog);
     assert_eq!(home.json(&["files"])["total"], 1);
@@ -155,15 +261,32 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         home.file(&format!("many/{n:04}.txt"), format!("file {n}"));
     }
     home.json(&["import", "many"]);
-    for arguments in [vec!["files"], vec!["--json", "files"], vec!["man"], vec!["completions", "bash"]] {
-        let mut child = home.with_key(KEY_A).args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for arguments in [
+        vec!["files"],
+        vec!["--json", "files"],
+        vec!["man"],
+        vec!["completions", "bash"],
+    ] {
+        let mut child = home
+            .with_key(KEY_A)
+            .args(&arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         drop(child.stdout.take());
         let ran = Ran::from(child.wait_with_output().unwrap());
         assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{arguments:?}");
     }
     // An import goes on without its reader: storing was the point.
     home.file("late/late.txt", "late");
-    let mut child = home.with_key(KEY_A).args(["--json", "import", "late"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = home
+        .with_key(KEY_A)
+        .args(["--json", "import", "late"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     assert_eq!(Ran::from(child.wait_with_output().unwrap()).status, 0);
     assert_eq!(home.json(&["files"])["total"], 301);
@@ -174,13 +297,31 @@ fn nothing_says_a_key_or_an_absolute_path() {
     let home = Home::new();
     let id = home.import("a.csv", "a\n1\n").to_string();
     let root = home.path().to_str().unwrap();
-    for arguments in [vec!["files"], vec!["info", &id], vec!["stats"], vec!["jobs"], vec!["doctor"], vec!["whoami"], vec!["profiles"], vec!["verify"]] {
+    for arguments in [
+        vec!["files"],
+        vec!["info", &id],
+        vec!["stats"],
+        vec!["jobs"],
+        vec!["doctor"],
+        vec!["whoami"],
+        vec!["profiles"],
+        vec!["verify"],
+    ] {
         for flags in [vec![], vec!["--json"]] {
-            let ran = Ran::of(home.with_key(KEY_A).env("REDLINE_LOG", "trace").args(&flags).args(&arguments));
+            let ran = Ran::of(
+                home.with_key(KEY_A)
+                    .env("REDLINE_LOG", "trace")
+                    .args(&flags)
+                    .args(&arguments),
+            );
             for text in [&ran.stdout, &ran.stderr] {
                 assert!(!text.contains(KEY_A), "{arguments:?} tells the key");
             }
-            assert!(!ran.stdout.contains(root), "{arguments:?} tells a path: {}", ran.stdout);
+            assert!(
+                !ran.stdout.contains(root),
+                "{arguments:?} tells a path: {}",
+                ran.stdout
+            );
         }
     }
 }

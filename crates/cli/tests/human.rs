@@ -17,7 +17,15 @@ fn settings(home: &Home) -> insta::Settings {
 }
 
 fn regex_escape(text: &str) -> String {
-    text.chars().map(|c| if c.is_alphanumeric() || c == '/' { c.to_string() } else { format!("\\{c}") }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_alphanumeric() || c == '/' {
+                c.to_string()
+            } else {
+                format!("\\{c}")
+            }
+        })
+        .collect()
 }
 
 fn shown(ran: &Ran) -> String {
@@ -66,9 +74,18 @@ fn a_first_hour() {
 fn without_a_key() {
     let home = Home::new();
     let mut said = String::new();
-    for line in ["files", "whoami", "profiles", "logout", "serve --port 80000"] {
+    for line in [
+        "files",
+        "whoami",
+        "profiles",
+        "logout",
+        "serve --port 80000",
+    ] {
         let arguments: Vec<&str> = line.split(' ').collect();
-        said.push_str(&format!("$ redline {line}\n{}\n\n", shown(&Ran::of(home.bare().args(&arguments)))));
+        said.push_str(&format!(
+            "$ redline {line}\n{}\n\n",
+            shown(&Ran::of(home.bare().args(&arguments)))
+        ));
     }
     settings(&home).bind(|| insta::assert_snapshot!("without_a_key", said));
 }
@@ -77,7 +94,14 @@ fn without_a_key() {
 fn the_help() {
     let home = Home::new();
     let mut said = String::new();
-    for line in ["--help", "-h", "import --help", "login --help", "backup --help", "serve --help"] {
+    for line in [
+        "--help",
+        "-h",
+        "import --help",
+        "login --help",
+        "backup --help",
+        "serve --help",
+    ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         let ran = Ran::of(home.bare().env("COLUMNS", "100").args(&arguments));
         said.push_str(&format!("$ redline {line}\n{}\n\n", shown(&ran)));
@@ -90,18 +114,36 @@ fn quiet_says_only_results() {
     let home = Home::new();
     home.file("from/a.csv", "a\n1\n");
     let ran = Ran::of(home.with_key(KEY_A).args(["--quiet", "import", "from"]));
-    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    assert_eq!(
+        (ran.status, ran.stdout.as_str(), ran.stderr.as_str()),
+        (0, "", "")
+    );
     let ran = Ran::of(home.with_key(KEY_A).args(["--quiet", "files"]));
-    assert_eq!(ran.stdout.lines().count(), 2, "a header and a file: {}", ran.stdout);
+    assert_eq!(
+        ran.stdout.lines().count(),
+        2,
+        "a header and a file: {}",
+        ran.stdout
+    );
 }
 
 #[test]
 fn a_pipe_gets_no_colours_and_no_bar() {
     let home = Home::new();
     home.file("from/a.csv", "a\n1\n");
-    for arguments in [vec!["import", "from"], vec!["files"], vec!["stats"], vec!["doctor"], vec!["verify"], vec!["info", "999"]] {
+    for arguments in [
+        vec!["import", "from"],
+        vec!["files"],
+        vec!["stats"],
+        vec!["doctor"],
+        vec!["verify"],
+        vec!["info", "999"],
+    ] {
         let ran = Ran::of(home.with_key(KEY_A).args(&arguments));
-        assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{arguments:?}");
+        assert!(
+            !ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'),
+            "{arguments:?}"
+        );
         assert!(!ran.stderr.contains('\r'));
     }
 }

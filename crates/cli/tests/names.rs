@@ -41,30 +41,52 @@ fn hostile_names_are_stored_safely_or_refused_clearly() {
     }
     let ran = home.run(&["--json", "import", "from"]);
     let report = ran.object();
-    let (imported, failed) = (report["imported"].as_array().unwrap(), report["failed"].as_array().unwrap());
-    assert_eq!(imported.len() + failed.len(), names.len(), "each has its outcome");
+    let (imported, failed) = (
+        report["imported"].as_array().unwrap(),
+        report["failed"].as_array().unwrap(),
+    );
+    assert_eq!(
+        imported.len() + failed.len(),
+        names.len(),
+        "each has its outcome"
+    );
     assert_eq!(ran.status, if failed.is_empty() { 0 } else { 6 });
     for entry in failed {
         assert!(!entry["error"]["message"].as_str().unwrap().is_empty());
     }
     let stored: BTreeSet<String> = home.stored_bytes().iter().map(|b| sha256(b)).collect();
-    let told: BTreeSet<String> = imported.iter().map(|f| f["sha256"].as_str().unwrap().to_owned()).collect();
+    let told: BTreeSet<String> = imported
+        .iter()
+        .map(|f| f["sha256"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(stored, told, "what was told is what is there");
     assert!(told.is_subset(&bytes));
-    assert!(imported.len() >= 12, "only what cannot be kept is refused: {failed:?}");
+    assert!(
+        imported.len() >= 12,
+        "only what cannot be kept is refused: {failed:?}"
+    );
 
     // Neither list nor errors let a name steer the terminal.
-    for arguments in [vec!["files"], vec!["import", "--on-duplicate", "skip", "from"]] {
+    for arguments in [
+        vec!["files"],
+        vec!["import", "--on-duplicate", "skip", "from"],
+    ] {
         let text = home.run(&arguments);
         for (what, text) in [("stdout", &text.stdout), ("stderr", &text.stderr)] {
-            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{arguments:?} {what}: {text:?}");
+            assert!(
+                !text.chars().any(|c| c.is_control() && c != '\n'),
+                "{arguments:?} {what}: {text:?}"
+            );
             assert!(!text.contains('\u{202e}'));
         }
     }
     // Every one comes out again.
     for file in imported {
         let out = home.run(&["export", &file["id"].to_string(), "-"]);
-        assert_eq!(sha256(out.stdout.as_bytes()), file["sha256"].as_str().unwrap());
+        assert_eq!(
+            sha256(out.stdout.as_bytes()),
+            file["sha256"].as_str().unwrap()
+        );
     }
 }
 
@@ -75,11 +97,17 @@ fn links_and_special_files_are_not_followed() {
     let outside = home.file("outside/secret.txt", "outside");
     std::fs::create_dir(home.path().join("from")).unwrap();
     std::os::unix::fs::symlink(&outside, home.path().join("from/link.txt")).unwrap();
-    std::os::unix::fs::symlink(home.path().join("outside"), home.path().join("from/folder")).unwrap();
+    std::os::unix::fs::symlink(home.path().join("outside"), home.path().join("from/folder"))
+        .unwrap();
     home.file("from/real.txt", "real");
     let ran = home.run(&["--json", "import", "from"]);
     let report = ran.object();
-    let names: Vec<_> = report["imported"].as_array().unwrap().iter().map(|f| f["filename"].as_str().unwrap()).collect();
+    let names: Vec<_> = report["imported"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["filename"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["real.txt"]);
     assert!(home.stored_bytes().iter().all(|b| b != b"outside"));
 }
@@ -95,7 +123,12 @@ fn two_processes_import_into_one_store_at_once() {
         home.file(&format!("two/a{n}.txt"), format!("two {n}"));
     }
     let start = |folder: &str| {
-        let child = home.with_key(KEY_A).args(["--json", "import", folder]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = home
+            .with_key(KEY_A)
+            .args(["--json", "import", folder])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         Running(child.expect("redline runs"))
     };
     let (one, two) = (start("one"), start("two"));
@@ -107,13 +140,29 @@ fn two_processes_import_into_one_store_at_once() {
         std::io::Read::read_to_string(running.0.stderr.as_mut().unwrap(), &mut stderr).unwrap();
         assert_eq!(running.0.wait().unwrap().code(), Some(0), "{stderr}");
         let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-        assert_eq!(report["imported"].as_array().unwrap().len(), EACH, "{}", report["failed"]);
-        told.extend(report["imported"].as_array().unwrap().iter().map(|f| f["id"].as_i64().unwrap()));
+        assert_eq!(
+            report["imported"].as_array().unwrap().len(),
+            EACH,
+            "{}",
+            report["failed"]
+        );
+        told.extend(
+            report["imported"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|f| f["id"].as_i64().unwrap()),
+        );
     }
     assert_eq!(told.len(), 2 * EACH, "every ID once");
     let list = home.json(&["files"]);
     assert_eq!(list["total"], 2 * EACH);
-    let paths: BTreeSet<_> = list["files"].as_array().unwrap().iter().map(|f| f["relative_path"].as_str().unwrap()).collect();
+    let paths: BTreeSet<_> = list["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["relative_path"].as_str().unwrap())
+        .collect();
     assert_eq!(paths.len(), 2 * EACH, "every path once");
     assert_eq!(home.stored_bytes().len(), 2 * EACH);
     assert_eq!(home.json(&["verify"])["verify"]["ok"], 2 * EACH);
@@ -130,20 +179,57 @@ fn ctrl_c_keeps_what_is_stored_and_leaves_nothing_half_done() {
     }
     let big = std::fs::File::create(home.path().join("from/z-big.bin")).unwrap();
     big.set_len(6 << 30).unwrap();
-    let child = home.with_key(KEY_A).args(["--json", "import", "from"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = home
+        .with_key(KEY_A)
+        .args(["--json", "import", "from"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut running = Running(child);
     std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(running.0.try_wait().unwrap().is_none(), "the import is still under way");
+    assert!(
+        running.0.try_wait().unwrap().is_none(),
+        "the import is still under way"
+    );
     kill_process(Pid::from_child(&running.0), Signal::INT).unwrap();
     let (mut stdout, mut stderr) = (String::new(), String::new());
     std::io::Read::read_to_string(running.0.stdout.as_mut().unwrap(), &mut stdout).unwrap();
     std::io::Read::read_to_string(running.0.stderr.as_mut().unwrap(), &mut stderr).unwrap();
-    let ran = Ran { status: running.0.wait().unwrap().code().unwrap_or(-1), stdout, stderr };
-    assert_eq!((ran.status, ran.error()["code"].as_str()), (1, Some("cancelled")), "{ran:?}");
-    assert!(ran.error()["message"].as_str().unwrap().contains("stored"), "{}", ran.stderr);
-    let told = if ran.stdout.is_empty() { 0 } else { ran.object()["imported"].as_array().unwrap().len() };
+    let ran = Ran {
+        status: running.0.wait().unwrap().code().unwrap_or(-1),
+        stdout,
+        stderr,
+    };
+    assert_eq!(
+        (ran.status, ran.error()["code"].as_str()),
+        (1, Some("cancelled")),
+        "{ran:?}"
+    );
+    assert!(
+        ran.error()["message"].as_str().unwrap().contains("stored"),
+        "{}",
+        ran.stderr
+    );
+    let told = if ran.stdout.is_empty() {
+        0
+    } else {
+        ran.object()["imported"].as_array().unwrap().len()
+    };
     let list = home.json(&["files"]);
-    assert!(list["total"].as_u64().unwrap() >= told as u64, "nothing acknowledged is lost");
-    assert!(list["files"].as_array().unwrap().iter().all(|f| f["filename"] != "z-big.bin"));
-    assert_eq!(home.stored_bytes().len() as u64, list["total"].as_u64().unwrap());
+    assert!(
+        list["total"].as_u64().unwrap() >= told as u64,
+        "nothing acknowledged is lost"
+    );
+    assert!(
+        list["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|f| f["filename"] != "z-big.bin")
+    );
+    assert_eq!(
+        home.stored_bytes().len() as u64,
+        list["total"].as_u64().unwrap()
+    );
 }

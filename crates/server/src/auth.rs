@@ -28,12 +28,20 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub fn of(parts: &Parts) -> Self {
-        let ip = parts
+        let ip = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(
+            IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            |ConnectInfo(address)| address.ip(),
+        );
+        let route = parts
             .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
-        let route = parts.extensions.get::<MatchedPath>().map_or("?", MatchedPath::as_str).to_owned();
-        Self { ip, method: parts.method.to_string(), route }
+            .get::<MatchedPath>()
+            .map_or("?", MatchedPath::as_str)
+            .to_owned();
+        Self {
+            ip,
+            method: parts.method.to_string(),
+            route,
+        }
     }
 
     /// The audit trail of what was refused.
@@ -58,16 +66,25 @@ pub(crate) fn key_of_head(headers: &HeaderMap, uri: &Uri) -> Option<String> {
     {
         return Some(token.trim().to_owned());
     }
-    query(uri).into_iter().find(|(name, _)| name == "license_key").map(|(_, value)| value.trim().to_owned())
+    query(uri)
+        .into_iter()
+        .find(|(name, _)| name == "license_key")
+        .map(|(_, value)| value.trim().to_owned())
 }
 
 /// The parameters of a query string; nothing where it is not one.
 pub(crate) fn query(uri: &Uri) -> Vec<(String, String)> {
-    uri.query().and_then(|q| serde_urlencoded::from_str(q).ok()).unwrap_or_default()
+    uri.query()
+        .and_then(|q| serde_urlencoded::from_str(q).ok())
+        .unwrap_or_default()
 }
 
 /// The session of `key`, or why not. Failures are counted and audited.
-pub(crate) async fn session_of(shared: &Shared, peer: &Peer, key: Option<String>) -> Result<Session, ApiError> {
+pub(crate) async fn session_of(
+    shared: &Shared,
+    peer: &Peer,
+    key: Option<String>,
+) -> Result<Session, ApiError> {
     let key = key.filter(|key| !key.is_empty());
     if let Err(wait) = shared.limiter.admit(peer.ip, key.as_deref()) {
         let error = too_many(wait);
@@ -145,17 +162,34 @@ mod tests {
     fn found(headers: &[(&'static str, &'static str)], uri: &'static str) -> Option<String> {
         let headers = headers
             .iter()
-            .map(|(n, v)| (header::HeaderName::from_static(n), HeaderValue::from_static(v)))
+            .map(|(n, v)| {
+                (
+                    header::HeaderName::from_static(n),
+                    HeaderValue::from_static(v),
+                )
+            })
             .collect();
         key_of_head(&headers, &Uri::from_static(uri))
     }
 
     #[test]
     fn the_key_is_found_in_each_place_the_header_first() {
-        assert_eq!(found(&[("x-license-key", " A ")], "/x?license_key=C").as_deref(), Some("A"));
-        assert_eq!(found(&[("authorization", "bearer B")], "/x?license_key=C").as_deref(), Some("B"));
-        assert_eq!(found(&[("authorization", "Basic B")], "/x?a=b&license_key=RL%2DC").as_deref(), Some("RL-C"));
+        assert_eq!(
+            found(&[("x-license-key", " A ")], "/x?license_key=C").as_deref(),
+            Some("A")
+        );
+        assert_eq!(
+            found(&[("authorization", "bearer B")], "/x?license_key=C").as_deref(),
+            Some("B")
+        );
+        assert_eq!(
+            found(&[("authorization", "Basic B")], "/x?a=b&license_key=RL%2DC").as_deref(),
+            Some("RL-C")
+        );
         assert_eq!(found(&[], "/x"), None);
-        assert_eq!(found(&[("x-license-key", "")], "/x?license_key=C").as_deref(), Some(""));
+        assert_eq!(
+            found(&[("x-license-key", "")], "/x?license_key=C").as_deref(),
+            Some("")
+        );
     }
 }

@@ -61,24 +61,32 @@ pub(crate) fn bind(port: u16) -> Result<Vec<TcpListener>, ServeError> {
 const NO_IPV6: &str = "there is no IPv6";
 
 fn listen(ip: IpAddr, port: u16) -> Result<TcpListener, ServeError> {
-    let listener = TcpListener::bind(SocketAddr::new(ip, port)).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortTaken { port },
-        io::ErrorKind::PermissionDenied => ServeError::PortRefused { port },
-        _ if ip.is_ipv6() && lacks_ipv6(&error) => ServeError::Io { detail: NO_IPV6.to_owned() },
-        _ => other(&error),
-    })?;
+    let listener =
+        TcpListener::bind(SocketAddr::new(ip, port)).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => ServeError::PortTaken { port },
+            io::ErrorKind::PermissionDenied => ServeError::PortRefused { port },
+            _ if ip.is_ipv6() && lacks_ipv6(&error) => ServeError::Io {
+                detail: NO_IPV6.to_owned(),
+            },
+            _ => other(&error),
+        })?;
     listener.set_nonblocking(true).map_err(|e| other(&e))?;
     Ok(listener)
 }
 
 fn lacks_ipv6(error: &io::Error) -> bool {
     // EAFNOSUPPORT has no kind of its own: 97 on Linux, 47 on macOS, 10047 on Windows.
-    error.kind() == io::ErrorKind::AddrNotAvailable || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(error.raw_os_error(), Some(97 | 47 | 10047))
 }
 
 fn other(error: &io::Error) -> ServeError {
     let text = error.to_string();
-    let detail = text.split(" (os error").next().unwrap_or_default().to_owned();
+    let detail = text
+        .split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     ServeError::Io { detail }
 }
 
@@ -89,8 +97,13 @@ mod tests {
     #[test]
     fn any_free_port_is_the_same_on_both_addresses_and_loopback_only() {
         let listeners = bind(0).unwrap();
-        let addresses: Vec<SocketAddr> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
-        assert!(addresses.iter().all(|a| a.ip().is_loopback() && a.port() == addresses[0].port() && a.port() != 0));
+        let addresses: Vec<SocketAddr> =
+            listeners.iter().map(|l| l.local_addr().unwrap()).collect();
+        assert!(
+            addresses
+                .iter()
+                .all(|a| a.ip().is_loopback() && a.port() == addresses[0].port() && a.port() != 0)
+        );
         assert!(addresses[0].is_ipv4());
     }
 
@@ -99,10 +112,15 @@ mod tests {
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = other.local_addr().unwrap().port();
         let error = bind(port).unwrap_err();
-        assert_eq!(error.to_string(), format!("Port {port} is taken by another program."));
+        assert_eq!(
+            error.to_string(),
+            format!("Port {port} is taken by another program.")
+        );
         assert!(error.hint().contains("--port"));
 
-        let Ok(six) = TcpListener::bind("[::1]:0") else { return };
+        let Ok(six) = TcpListener::bind("[::1]:0") else {
+            return;
+        };
         let port = six.local_addr().unwrap().port();
         assert!(matches!(bind(port), Err(ServeError::PortTaken { port: p }) if p == port));
     }

@@ -19,8 +19,20 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub fn new(status: StatusCode, code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), hint: hint.into(), retryable: false, headers: Vec::new() }
+    pub fn new(
+        status: StatusCode,
+        code: &str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            hint: hint.into(),
+            retryable: false,
+            headers: Vec::new(),
+        }
     }
 
     pub fn bad_request(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -38,11 +50,21 @@ impl ApiError {
     }
 
     pub fn no_job() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such job in this store.", "")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "There is no such job in this store.",
+            "",
+        )
     }
 
     pub fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The request failed inside Redline.", "Try again; if it stays so, run `redline doctor`.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The request failed inside Redline.",
+            "Try again; if it stays so, run `redline doctor`.",
+        )
     }
 
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -92,7 +114,10 @@ impl IntoResponse for ApiError {
         });
         let mut response = (self.status, Json(body)).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"redline\""));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"redline\""),
+            );
         }
         response.headers_mut().extend(self.headers);
         response

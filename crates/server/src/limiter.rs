@@ -46,7 +46,10 @@ impl Bucket {
 
 impl Default for Limiter {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), inner: Mutex::default() }
+        Self {
+            hasher: RandomState::new(),
+            inner: Mutex::default(),
+        }
     }
 }
 
@@ -65,7 +68,11 @@ impl Limiter {
             None => Ok(()),
             Some(bucket) => {
                 bucket.refill(now);
-                if bucket.tokens >= 1.0 { Ok(()) } else { Err(Duration::from_secs_f64((1.0 - bucket.tokens) / REFILL)) }
+                if bucket.tokens >= 1.0 {
+                    Ok(())
+                } else {
+                    Err(Duration::from_secs_f64((1.0 - bucket.tokens) / REFILL))
+                }
             }
         }
     }
@@ -78,12 +85,19 @@ impl Limiter {
         let mut inner = self.lock();
         if inner.buckets.len() >= PEERS && !inner.buckets.contains_key(&peer) {
             // The fullest bucket has the least to remember.
-            let fullest = inner.buckets.iter().max_by(|a, b| a.1.tokens.total_cmp(&b.1.tokens)).map(|(ip, _)| *ip);
+            let fullest = inner
+                .buckets
+                .iter()
+                .max_by(|a, b| a.1.tokens.total_cmp(&b.1.tokens))
+                .map(|(ip, _)| *ip);
             if let Some(ip) = fullest {
                 inner.buckets.remove(&ip);
             }
         }
-        let bucket = inner.buckets.entry(peer).or_insert(Bucket { tokens: BURST, at: now });
+        let bucket = inner.buckets.entry(peer).or_insert(Bucket {
+            tokens: BURST,
+            at: now,
+        });
         bucket.refill(now);
         bucket.tokens = (bucket.tokens - 1.0).max(0.0);
     }
@@ -118,9 +132,16 @@ mod tests {
         }
         let wait = limiter.admit_at(PEER, Some("wrong"), now).unwrap_err();
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1));
-        assert!(limiter.admit_at(PEER, None, now + Duration::from_secs(2)).is_ok());
+        assert!(
+            limiter
+                .admit_at(PEER, None, now + Duration::from_secs(2))
+                .is_ok()
+        );
         let other = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
-        assert!(limiter.admit_at(other, None, now).is_ok(), "one peer's failures are not another's");
+        assert!(
+            limiter.admit_at(other, None, now).is_ok(),
+            "one peer's failures are not another's"
+        );
     }
 
     #[test]
@@ -140,7 +161,10 @@ mod tests {
         let limiter = Limiter::default();
         let now = Instant::now();
         for n in 0..10_000_u32 {
-            limiter.failed_at(IpAddr::V4(std::net::Ipv4Addr::from_bits(0x7f00_0000 + n)), now);
+            limiter.failed_at(
+                IpAddr::V4(std::net::Ipv4Addr::from_bits(0x7f00_0000 + n)),
+                now,
+            );
         }
         assert!(limiter.lock().buckets.len() <= PEERS);
     }

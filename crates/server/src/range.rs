@@ -14,21 +14,34 @@ pub(crate) enum Wanted {
 }
 
 pub(crate) fn wanted(header: Option<&str>, size: u64) -> Wanted {
-    let Some(set) = header.and_then(|h| h.trim().strip_prefix("bytes=")) else { return Wanted::All };
+    let Some(set) = header.and_then(|h| h.trim().strip_prefix("bytes=")) else {
+        return Wanted::All;
+    };
     if set.contains(',') {
         return Wanted::Several;
     }
-    let Some((first, last)) = set.trim().split_once('-') else { return Wanted::All };
+    let Some((first, last)) = set.trim().split_once('-') else {
+        return Wanted::All;
+    };
     let (first, last) = (first.trim(), last.trim());
     match (number(first), number(last)) {
         (Some(first), Some(last)) if first > last => Wanted::All,
-        (Some(first), Some(last)) if first < size => Wanted::Part { first, last: last.min(size - 1) },
-        (Some(first), None) if last.is_empty() && first < size => Wanted::Part { first, last: size - 1 },
+        (Some(first), Some(last)) if first < size => Wanted::Part {
+            first,
+            last: last.min(size - 1),
+        },
+        (Some(first), None) if last.is_empty() && first < size => Wanted::Part {
+            first,
+            last: size - 1,
+        },
         (Some(_), None) if !last.is_empty() => Wanted::All,
         (Some(_), _) => Wanted::Outside,
         (None, Some(suffix)) if first.is_empty() => match suffix.min(size) {
             0 => Wanted::Outside,
-            n => Wanted::Part { first: size - n, last: size - 1 },
+            n => Wanted::Part {
+                first: size - n,
+                last: size - 1,
+            },
         },
         _ => Wanted::All,
     }
@@ -44,7 +57,10 @@ fn number(text: &str) -> Option<u64> {
 
 /// Whether `If-None-Match` has this tag (weak comparison).
 pub(crate) fn matches_any(header: &str, etag: &str) -> bool {
-    header.trim() == "*" || header.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
+    header.trim() == "*"
+        || header
+            .split(',')
+            .any(|tag| tag.trim().trim_start_matches("W/") == etag)
 }
 
 #[cfg(test)]

@@ -12,7 +12,10 @@ use crate::routes::{convert, download, events, files, jobs, machine, openapi, ov
 use crate::state::Shared;
 
 pub(crate) struct Endpoint {
-    #[cfg_attr(not(test), expect(dead_code, reason = "what the description is checked against"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "what the description is checked against")
+    )]
     pub method: &'static str,
     pub path: &'static str,
     answer: MethodRouter<Shared>,
@@ -20,14 +23,30 @@ pub(crate) struct Endpoint {
 
 /// Every endpoint once; `openapi.json` is checked against this list.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let on = |method, path, answer| Endpoint { method, path, answer };
+    let on = |method, path, answer| Endpoint {
+        method,
+        path,
+        answer,
+    };
     vec![
         on("get", "/user-data/files", get(files::list)),
-        on("post", "/user-data/files/upload", post(upload::upload).layer(DefaultBodyLimit::disable())),
+        on(
+            "post",
+            "/user-data/files/upload",
+            post(upload::upload).layer(DefaultBodyLimit::disable()),
+        ),
         on("get", "/user-data/files/{id}", get(files::info)),
         on("delete", "/user-data/files/{id}", delete(files::trash)),
-        on("get", "/user-data/files/{id}/download", get(download::download)),
-        on("post", "/user-data/files/{id}/convert", post(convert::convert)),
+        on(
+            "get",
+            "/user-data/files/{id}/download",
+            get(download::download),
+        ),
+        on(
+            "post",
+            "/user-data/files/{id}/convert",
+            post(convert::convert),
+        ),
         on("get", "/user-data/tables", get(overview::tables)),
         on("get", "/user-data/stats", get(overview::stats)),
         on("get", "/user-data/history", get(overview::history)),
@@ -45,9 +64,21 @@ pub(crate) fn router(shared: Shared) -> Router {
         router = router.route(endpoint.path, endpoint.answer);
     }
     router
-        .fallback(|| async { ApiError::new(StatusCode::NOT_FOUND, "not_found", "There is no such address.", "The API is described at /openapi.json.") })
+        .fallback(|| async {
+            ApiError::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is no such address.",
+                "The API is described at /openapi.json.",
+            )
+        })
         .method_not_allowed_fallback(|| async {
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method.", "The API is described at /openapi.json.")
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This address does not take that method.",
+                "The API is described at /openapi.json.",
+            )
         })
         .layer(from_fn_with_state(shared.clone(), guard))
         .with_state(shared)

@@ -68,7 +68,9 @@ impl Server {
     pub fn start(redline: Redline, port: u16) -> Result<Self, ServeError> {
         let listeners = bind(port)?;
         let addrs = addresses(&listeners)?;
-        let io = |e: std::io::Error| ServeError::Io { detail: e.to_string() };
+        let io = |e: std::io::Error| ServeError::Io {
+            detail: e.to_string(),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(64)
@@ -86,13 +88,20 @@ impl Server {
                 runtime.shutdown_timeout(Duration::from_secs(1));
             })
             .map_err(io)?;
-        Ok(Self { addrs, closing, thread: Mutex::new(Some(thread)) })
+        Ok(Self {
+            addrs,
+            closing,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// `http://127.0.0.1:8080`
     pub fn address(&self) -> String {
         // `bind` never gives an empty list.
-        self.addrs.first().map(|a| format!("http://{a}")).unwrap_or_default()
+        self.addrs
+            .first()
+            .map(|a| format!("http://{a}"))
+            .unwrap_or_default()
     }
 
     pub fn addresses(&self) -> &[SocketAddr] {
@@ -101,7 +110,9 @@ impl Server {
 
     /// Whether it still answers.
     pub fn is_running(&self) -> bool {
-        self.lock().as_ref().is_some_and(|thread| !thread.is_finished())
+        self.lock()
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
     }
 
     /// Stops listening, lets answers under way end for a few seconds, and returns
@@ -127,17 +138,29 @@ impl Drop for Server {
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("addrs", &self.addrs).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("addrs", &self.addrs)
+            .finish_non_exhaustive()
     }
 }
 
 fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, ServeError> {
-    listeners.iter().map(|l| l.local_addr().map_err(|e| ServeError::Io { detail: e.to_string() })).collect()
+    listeners
+        .iter()
+        .map(|l| {
+            l.local_addr().map_err(|e| ServeError::Io {
+                detail: e.to_string(),
+            })
+        })
+        .collect()
 }
 
 /// Until `closing` is cancelled, and then for the grace at most.
 async fn answer(redline: Redline, listeners: Vec<TcpListener>, closing: CancellationToken) {
-    let port = listeners.first().and_then(|l| l.local_addr().ok()).map_or(0, |a| a.port());
+    let port = listeners
+        .first()
+        .and_then(|l| l.local_addr().ok())
+        .map_or(0, |a| a.port());
     let router = router(Shared::new(redline, port, closing.clone()));
     let mut serving = JoinSet::new();
     for listener in listeners {
@@ -148,10 +171,15 @@ async fn answer(redline: Redline, listeners: Vec<TcpListener>, closing: Cancella
                 continue;
             }
         };
-        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        let service = router
+            .clone()
+            .into_make_service_with_connect_info::<SocketAddr>();
         let closed = closing.clone().cancelled_owned();
         serving.spawn(async move {
-            if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(closed).await {
+            if let Err(error) = axum::serve(listener, service)
+                .with_graceful_shutdown(closed)
+                .await
+            {
                 tracing::error!(%error, "the server stopped");
             }
         });

@@ -16,21 +16,46 @@ fn a_file_goes_in_is_listed_comes_out_and_goes_away() {
     let api = Api::start();
     let bytes = b"a,b\n1,2\n".to_vec();
     let file = api.upload("q3.csv", bytes.clone());
-    assert_eq!((&file["filename"], &file["size"], &file["sha256"]), (&json!("q3.csv"), &json!(8), &json!(sha256(&bytes))));
-    assert_eq!((&file["file_id"], &file["saved_at"]), (&file["id"], &file["uploaded_at"]));
+    assert_eq!(
+        (&file["filename"], &file["size"], &file["sha256"]),
+        (&json!("q3.csv"), &json!(8), &json!(sha256(&bytes)))
+    );
+    assert_eq!(
+        (&file["file_id"], &file["saved_at"]),
+        (&file["id"], &file["uploaded_at"])
+    );
     let id = file["id"].as_i64().unwrap();
 
     let list = api.json("/user-data/files");
-    assert_eq!((&list["count"], &list["total"], &list["files"][0]["id"]), (&json!(1), &json!(1), &json!(id)));
+    assert_eq!(
+        (&list["count"], &list["total"], &list["files"][0]["id"]),
+        (&json!(1), &json!(1), &json!(id))
+    );
     let shown = api.json(&format!("/user-data/files/{id}"));
     assert_eq!(shown["file"], list["files"][0]);
-    let answer = api.get(&format!("/user-data/files/{id}/download")).send().unwrap();
+    let answer = api
+        .get(&format!("/user-data/files/{id}/download"))
+        .send()
+        .unwrap();
     assert_eq!(answer.bytes().unwrap(), bytes);
 
-    let deleted: Value = api.client.delete(api.url(&format!("/user-data/files/{id}"))).header("X-License-Key", KEY_A).send().unwrap().json().unwrap();
-    assert_eq!((&deleted["success"], &deleted["file"]["status"]), (&json!(true), &json!("trashed")));
+    let deleted: Value = api
+        .client
+        .delete(api.url(&format!("/user-data/files/{id}")))
+        .header("X-License-Key", KEY_A)
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!(
+        (&deleted["success"], &deleted["file"]["status"]),
+        (&json!(true), &json!("trashed"))
+    );
     assert_eq!(api.json("/user-data/files")["total"], 0);
-    for path in [format!("/user-data/files/{id}"), format!("/user-data/files/{id}/download")] {
+    for path in [
+        format!("/user-data/files/{id}"),
+        format!("/user-data/files/{id}/download"),
+    ] {
         assert_eq!(api.get(&path).send().unwrap().status(), 404, "{path}");
     }
     assert_eq!(api.json("/user-data/stats")["stats"]["trash_files"], 1);
@@ -40,31 +65,102 @@ fn a_file_goes_in_is_listed_comes_out_and_goes_away() {
 fn the_key_counts_in_each_of_its_places() {
     let api = Api::start();
     let files = api.url("/user-data/files");
-    assert_eq!(api.client.get(&files).header("Authorization", format!("Bearer {KEY_A}")).send().unwrap().status(), 200);
-    assert_eq!(api.client.get(format!("{files}?license_key={KEY_A}")).send().unwrap().status(), 200);
-    assert_eq!(api.client.get(&files).header("X-License-Key", KEY_A.to_lowercase()).send().unwrap().status(), 200);
+    assert_eq!(
+        api.client
+            .get(&files)
+            .header("Authorization", format!("Bearer {KEY_A}"))
+            .send()
+            .unwrap()
+            .status(),
+        200
+    );
+    assert_eq!(
+        api.client
+            .get(format!("{files}?license_key={KEY_A}"))
+            .send()
+            .unwrap()
+            .status(),
+        200
+    );
+    assert_eq!(
+        api.client
+            .get(&files)
+            .header("X-License-Key", KEY_A.to_lowercase())
+            .send()
+            .unwrap()
+            .status(),
+        200
+    );
     // The header goes before the rest.
-    assert_eq!(api.client.get(format!("{files}?license_key={KEY_A}")).header("X-License-Key", KEY_C).send().unwrap().status(), 401);
+    assert_eq!(
+        api.client
+            .get(format!("{files}?license_key={KEY_A}"))
+            .header("X-License-Key", KEY_C)
+            .send()
+            .unwrap()
+            .status(),
+        401
+    );
 
     let url = api.url("/user-data/files/upload");
     let part = || Part::bytes(b"a\n1\n".to_vec()).file_name("form.csv");
-    let before = Form::new().text("license_key", KEY_A).text("file_type", "csv").part("file", part());
-    assert_eq!(api.client.post(&url).multipart(before).send().unwrap().status(), 200);
+    let before = Form::new()
+        .text("license_key", KEY_A)
+        .text("file_type", "csv")
+        .part("file", part());
+    assert_eq!(
+        api.client
+            .post(&url)
+            .multipart(before)
+            .send()
+            .unwrap()
+            .status(),
+        200
+    );
     let after = Form::new().part("file", part()).text("license_key", KEY_A);
-    let answer: Value = api.client.post(&url).multipart(after).send().unwrap().json().unwrap();
-    assert_eq!((&answer["success"], &answer["file"]["filename"].as_str().is_some()), (&json!(true), &true), "{answer}");
+    let answer: Value = api
+        .client
+        .post(&url)
+        .multipart(after)
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!(
+        (
+            &answer["success"],
+            &answer["file"]["filename"].as_str().is_some()
+        ),
+        (&json!(true), &true),
+        "{answer}"
+    );
     for form in [
         Form::new().part("file", part()),
         Form::new().part("file", part()).text("license_key", KEY_C),
         Form::new().text("license_key", KEY_C).part("file", part()),
-        Form::new().text("license_key", "nonsense").part("file", part()),
+        Form::new()
+            .text("license_key", "nonsense")
+            .part("file", part()),
         Form::new(),
     ] {
-        assert_eq!(api.client.post(&url).multipart(form).send().unwrap().status(), 401);
+        assert_eq!(
+            api.client
+                .post(&url)
+                .multipart(form)
+                .send()
+                .unwrap()
+                .status(),
+            401
+        );
     }
     assert_eq!(api.json("/user-data/files")["total"], 2);
     let id = api.json("/user-data/files")["files"][0]["id"].clone();
-    let answer = api.client.post(api.url(&format!("/user-data/files/{id}/convert"))).form(&[("to", "parquet"), ("license_key", KEY_A)]).send().unwrap();
+    let answer = api
+        .client
+        .post(api.url(&format!("/user-data/files/{id}/convert")))
+        .form(&[("to", "parquet"), ("license_key", KEY_A)])
+        .send()
+        .unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().unwrap());
 }
 
@@ -88,10 +184,20 @@ const GUARDED: [(&str, &str); 12] = [
 fn without_a_key_of_this_machine_it_is_401_everywhere() {
     let api = Api::start();
     api.upload("a.csv", "a\n1\n");
-    let users = || std::fs::read_dir(api.dir.path().join("data/users")).unwrap().count();
+    let users = || {
+        std::fs::read_dir(api.dir.path().join("data/users"))
+            .unwrap()
+            .count()
+    };
     let before = users();
     let long = "x".repeat(5000);
-    for key in [None, Some(""), Some("nonsense"), Some("RL-SHORT"), Some(long.as_str())] {
+    for key in [
+        None,
+        Some(""),
+        Some("nonsense"),
+        Some("RL-SHORT"),
+        Some(long.as_str()),
+    ] {
         check_401(&api, &GUARDED[..4], key);
     }
     check_401(&api, &GUARDED, Some(KEY_C));
@@ -108,7 +214,10 @@ fn check_401(api: &Api, endpoints: &[(&str, &str)], key: Option<&str>) {
         }
         let answer = request.send().unwrap();
         assert_eq!(answer.status(), 401, "{method} {path} {key:?}");
-        assert_eq!(answer.headers()["www-authenticate"], "Bearer realm=\"redline\"");
+        assert_eq!(
+            answer.headers()["www-authenticate"],
+            "Bearer realm=\"redline\""
+        );
         let body: Value = answer.json().unwrap();
         assert_eq!(body["success"], false);
         for name in ["error", "code", "hint"] {
@@ -121,14 +230,20 @@ fn check_401(api: &Api, endpoints: &[(&str, &str)], key: Option<&str>) {
 #[test]
 fn another_keys_file_is_as_unknown_as_none_byte_for_byte() {
     let api = Api::start();
-    let id = api.upload("secret-plans.csv", "a\n1\n")["id"].as_i64().unwrap();
+    let id = api.upload("secret-plans.csv", "a\n1\n")["id"]
+        .as_i64()
+        .unwrap();
     let ask = |method: &str, path: String| {
         let answer = api
             .client
             .request(method.parse().unwrap(), api.url(&path))
             .header("X-License-Key", KEY_B)
             .header("Content-Type", "application/json")
-            .body(if method == "POST" { "{\"to\":\"parquet\"}" } else { "" })
+            .body(if method == "POST" {
+                "{\"to\":\"parquet\"}"
+            } else {
+                ""
+            })
             .send()
             .unwrap();
         let headers: BTreeSet<(String, String)> = answer
@@ -139,15 +254,36 @@ fn another_keys_file_is_as_unknown_as_none_byte_for_byte() {
             .collect();
         (answer.status().as_u16(), headers, answer.bytes().unwrap())
     };
-    for (method, path) in [("GET", ""), ("DELETE", ""), ("GET", "/download"), ("HEAD", "/download"), ("POST", "/convert")] {
+    for (method, path) in [
+        ("GET", ""),
+        ("DELETE", ""),
+        ("GET", "/download"),
+        ("HEAD", "/download"),
+        ("POST", "/convert"),
+    ] {
         let foreign = ask(method, format!("/user-data/files/{id}{path}"));
         assert_eq!(foreign.0, 404, "{method} {path}");
         for other in ["999999", "-1", "nonsense", "99999999999999999999999"] {
-            assert_eq!(foreign, ask(method, format!("/user-data/files/{other}{path}")), "{method} {path} {other}");
+            assert_eq!(
+                foreign,
+                ask(method, format!("/user-data/files/{other}{path}")),
+                "{method} {path} {other}"
+            );
         }
     }
-    assert_eq!(api.json("/user-data/files")["total"], 1, "nothing happened to it");
-    let b: Value = api.client.get(api.url("/user-data/files")).header("X-License-Key", KEY_B).send().unwrap().json().unwrap();
+    assert_eq!(
+        api.json("/user-data/files")["total"],
+        1,
+        "nothing happened to it"
+    );
+    let b: Value = api
+        .client
+        .get(api.url("/user-data/files"))
+        .header("X-License-Key", KEY_B)
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
     assert_eq!(b["files"], json!([]));
 }
 
@@ -166,7 +302,10 @@ fn lists_are_filtered_paged_and_streamed_whole() {
 
     let all = api.json("/user-data/files");
     let files = all["files"].as_array().unwrap();
-    assert_eq!((files.len(), &all["count"], &all["total"]), (MANY + 1, &json!(MANY + 1), &json!(MANY + 1)));
+    assert_eq!(
+        (files.len(), &all["count"], &all["total"]),
+        (MANY + 1, &json!(MANY + 1), &json!(MANY + 1))
+    );
     assert_eq!(files[0]["id"], newest, "newest first");
     let ids: Vec<i64> = files.iter().map(|f| f["id"].as_i64().unwrap()).collect();
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
@@ -184,14 +323,29 @@ fn lists_are_filtered_paged_and_streamed_whole() {
     }
     assert_eq!(paged, ids, "pages and stream agree");
     let large = api.json("/user-data/files?limit=1500");
-    assert_eq!((&large["count"], large["files"].as_array().unwrap().len()), (&json!(1500), 1500));
+    assert_eq!(
+        (&large["count"], large["files"].as_array().unwrap().len()),
+        (&json!(1500), 1500)
+    );
 
     assert_eq!(api.json("/user-data/files?type=csv")["total"], 1);
     let found = api.json("/user-data/files?search=f00042&limit=5");
-    assert_eq!((&found["count"], &found["files"][0]["filename"]), (&json!(1), &json!("f00042.txt")));
+    assert_eq!(
+        (&found["count"], &found["files"][0]["filename"]),
+        (&json!(1), &json!("f00042.txt"))
+    );
     let none = api.json("/user-data/files?limit=0");
-    assert_eq!((&none["files"], &none["count"], &none["total"]), (&json!([]), &json!(0), &json!(MANY + 1)));
-    assert_eq!(api.get("/user-data/files?limit=many").send().unwrap().status(), 400);
+    assert_eq!(
+        (&none["files"], &none["count"], &none["total"]),
+        (&json!([]), &json!(0), &json!(MANY + 1))
+    );
+    assert_eq!(
+        api.get("/user-data/files?limit=many")
+            .send()
+            .unwrap()
+            .status(),
+        400
+    );
 }
 
 #[test]
@@ -203,43 +357,124 @@ fn downloads_answer_ranges_and_conditions() {
     let etag = format!("\"{}\"", file["sha256"].as_str().unwrap());
 
     let whole = api.get(&path).send().unwrap();
-    assert_eq!((whole.status().as_u16(), whole.headers()["etag"].to_str().unwrap()), (200, etag.as_str()));
+    assert_eq!(
+        (
+            whole.status().as_u16(),
+            whole.headers()["etag"].to_str().unwrap()
+        ),
+        (200, etag.as_str())
+    );
     assert_eq!(whole.headers()["accept-ranges"], "bytes");
     assert_eq!(whole.headers()["content-length"], "1000000");
-    assert_eq!(whole.headers()["content-disposition"], "attachment; filename=\"big.bin\"; filename*=UTF-8''big.bin");
+    assert_eq!(
+        whole.headers()["content-disposition"],
+        "attachment; filename=\"big.bin\"; filename*=UTF-8''big.bin"
+    );
     assert_eq!(whole.bytes().unwrap(), bytes);
 
-    let head = api.client.head(api.url(&path)).header("X-License-Key", KEY_A).send().unwrap();
-    assert_eq!((head.status().as_u16(), head.headers()["content-length"].to_str().unwrap()), (200, "1000000"));
+    let head = api
+        .client
+        .head(api.url(&path))
+        .header("X-License-Key", KEY_A)
+        .send()
+        .unwrap();
+    assert_eq!(
+        (
+            head.status().as_u16(),
+            head.headers()["content-length"].to_str().unwrap()
+        ),
+        (200, "1000000")
+    );
     assert_eq!(head.headers()["etag"], etag.as_str());
 
-    for (range, first, last) in [("bytes=0-99", 0, 99), ("bytes=999999-", 999_999, 999_999), ("bytes=-7", 999_993, 999_999), ("bytes=500000-5000000", 500_000, 999_999)] {
+    for (range, first, last) in [
+        ("bytes=0-99", 0, 99),
+        ("bytes=999999-", 999_999, 999_999),
+        ("bytes=-7", 999_993, 999_999),
+        ("bytes=500000-5000000", 500_000, 999_999),
+    ] {
         let part = api.get(&path).header("Range", range).send().unwrap();
         assert_eq!(part.status(), 206, "{range}");
-        assert_eq!(part.headers()["content-range"].to_str().unwrap(), format!("bytes {first}-{last}/1000000"));
+        assert_eq!(
+            part.headers()["content-range"].to_str().unwrap(),
+            format!("bytes {first}-{last}/1000000")
+        );
         assert_eq!(part.bytes().unwrap(), bytes[first..=last], "{range}");
     }
     for range in ["bytes=1000000-", "bytes=-0", "bytes=0-1,5-6"] {
         let refused = api.get(&path).header("Range", range).send().unwrap();
-        assert_eq!((refused.status().as_u16(), refused.headers()["content-range"].to_str().unwrap()), (416, "bytes */1000000"), "{range}");
+        assert_eq!(
+            (
+                refused.status().as_u16(),
+                refused.headers()["content-range"].to_str().unwrap()
+            ),
+            (416, "bytes */1000000"),
+            "{range}"
+        );
         assert_eq!(refused.json::<Value>().unwrap()["code"], "range_refused");
     }
     for ignored in ["bytes=abc", "lines=1-2", "bytes=9-3"] {
-        assert_eq!(api.get(&path).header("Range", ignored).send().unwrap().status(), 200, "{ignored}");
+        assert_eq!(
+            api.get(&path)
+                .header("Range", ignored)
+                .send()
+                .unwrap()
+                .status(),
+            200,
+            "{ignored}"
+        );
     }
-    let same = api.get(&path).header("Range", "bytes=0-1").header("If-Range", &etag).send().unwrap();
+    let same = api
+        .get(&path)
+        .header("Range", "bytes=0-1")
+        .header("If-Range", &etag)
+        .send()
+        .unwrap();
     assert_eq!(same.status(), 206);
-    for other in ["\"other\"", "Wed, 21 Oct 2026 07:28:00 GMT", &format!("W/{etag}")] {
-        assert_eq!(api.get(&path).header("Range", "bytes=0-1").header("If-Range", other).send().unwrap().status(), 200, "{other}");
+    for other in [
+        "\"other\"",
+        "Wed, 21 Oct 2026 07:28:00 GMT",
+        &format!("W/{etag}"),
+    ] {
+        assert_eq!(
+            api.get(&path)
+                .header("Range", "bytes=0-1")
+                .header("If-Range", other)
+                .send()
+                .unwrap()
+                .status(),
+            200,
+            "{other}"
+        );
     }
-    let known = api.get(&path).header("If-None-Match", &etag).send().unwrap();
-    assert_eq!((known.status().as_u16(), known.bytes().unwrap().len()), (304, 0));
+    let known = api
+        .get(&path)
+        .header("If-None-Match", &etag)
+        .send()
+        .unwrap();
+    assert_eq!(
+        (known.status().as_u16(), known.bytes().unwrap().len()),
+        (304, 0)
+    );
 
     let empty = api.upload("empty.txt", "");
     let path = format!("/user-data/files/{}/download", empty["id"]);
     let answer = api.get(&path).send().unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers()["content-length"].to_str().unwrap()), (200, "0"));
-    assert_eq!(api.get(&path).header("Range", "bytes=0-").send().unwrap().status(), 416);
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            answer.headers()["content-length"].to_str().unwrap()
+        ),
+        (200, "0")
+    );
+    assert_eq!(
+        api.get(&path)
+            .header("Range", "bytes=0-")
+            .send()
+            .unwrap()
+            .status(),
+        416
+    );
 }
 
 #[test]
@@ -247,19 +482,45 @@ fn hostile_names_stay_inside_or_are_refused() {
     let api = Api::start();
     let long = "x".repeat(300);
     let names = [
-        "../../../escape.csv", "/etc/passwd", "..", ".", "C:\\Windows\\x.csv", "a/b/c.csv", "CON", "nul.txt", "dot.", "📈 zürich.csv",
-        "q\"uote.csv", "per%22cent.csv", "semi;colon.csv", long.as_str(), "\u{202e}exe.csv", "<script>.html",
+        "../../../escape.csv",
+        "/etc/passwd",
+        "..",
+        ".",
+        "C:\\Windows\\x.csv",
+        "a/b/c.csv",
+        "CON",
+        "nul.txt",
+        "dot.",
+        "📈 zürich.csv",
+        "q\"uote.csv",
+        "per%22cent.csv",
+        "semi;colon.csv",
+        long.as_str(),
+        "\u{202e}exe.csv",
+        "<script>.html",
     ];
     for (n, name) in names.iter().enumerate() {
         let content = format!("content {n}");
-        let form = Form::new().part("file", Part::bytes(content.clone().into_bytes()).file_name((*name).to_owned()));
-        let answer = api.client.post(api.url("/user-data/files/upload")).header("X-License-Key", KEY_A).multipart(form).send().unwrap();
+        let form = Form::new().part(
+            "file",
+            Part::bytes(content.clone().into_bytes()).file_name((*name).to_owned()),
+        );
+        let answer = api
+            .client
+            .post(api.url("/user-data/files/upload"))
+            .header("X-License-Key", KEY_A)
+            .multipart(form)
+            .send()
+            .unwrap();
         let status = answer.status().as_u16();
         let body: Value = answer.json().unwrap();
         match status {
             200 => {
                 let id = &body["file"]["id"];
-                let got = api.get(&format!("/user-data/files/{id}/download")).send().unwrap();
+                let got = api
+                    .get(&format!("/user-data/files/{id}/download"))
+                    .send()
+                    .unwrap();
                 assert!(got.headers().contains_key("content-disposition"), "{name}");
                 assert_eq!(got.headers()["x-content-type-options"], "nosniff");
                 assert_eq!(got.text().unwrap(), content, "{name}");
@@ -270,10 +531,24 @@ fn hostile_names_stay_inside_or_are_refused() {
     }
     let root = api.dir.path().canonicalize().unwrap();
     for (path, _) in api.stored() {
-        assert!(path.canonicalize().unwrap().starts_with(root.join("data/users")), "{}", path.display());
+        assert!(
+            path.canonicalize()
+                .unwrap()
+                .starts_with(root.join("data/users")),
+            "{}",
+            path.display()
+        );
     }
-    assert!(!root.join("escape.csv").exists() && !root.join("data/escape.csv").exists() && !root.join("data/users/escape.csv").exists());
-    let (zurich, _) = api.stored().into_iter().find(|(p, _)| p.to_string_lossy().contains("zürich")).expect("unicode names stay");
+    assert!(
+        !root.join("escape.csv").exists()
+            && !root.join("data/escape.csv").exists()
+            && !root.join("data/users/escape.csv").exists()
+    );
+    let (zurich, _) = api
+        .stored()
+        .into_iter()
+        .find(|(p, _)| p.to_string_lossy().contains("zürich"))
+        .expect("unicode names stay");
     assert!(zurich.ends_with("📈 zürich.csv"));
 }
 
@@ -283,12 +558,35 @@ fn what_is_no_upload_says_so() {
     let url = api.url("/user-data/files/upload");
     let post = || api.client.post(&url).header("X-License-Key", KEY_A);
     assert_eq!(post().body("not a form").send().unwrap().status(), 415);
-    assert_eq!(post().multipart(Form::new().text("other", "x")).send().unwrap().status(), 400);
-    assert_eq!(post().multipart(Form::new().text("file", "no name")).send().unwrap().status(), 400);
+    assert_eq!(
+        post()
+            .multipart(Form::new().text("other", "x"))
+            .send()
+            .unwrap()
+            .status(),
+        400
+    );
+    assert_eq!(
+        post()
+            .multipart(Form::new().text("file", "no name"))
+            .send()
+            .unwrap()
+            .status(),
+        400
+    );
     assert_eq!(api.json("/user-data/files")["total"], 0);
     // Several files in one form are all kept.
     let part = |name: &'static str| Part::bytes(name.as_bytes().to_vec()).file_name(name);
-    let answer: Value = post().multipart(Form::new().part("file", part("a.txt")).part("file", part("b.txt"))).send().unwrap().json().unwrap();
+    let answer: Value = post()
+        .multipart(
+            Form::new()
+                .part("file", part("a.txt"))
+                .part("file", part("b.txt")),
+        )
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
     assert_eq!(answer["files"].as_array().unwrap().len(), 2);
     assert_eq!(answer["file"]["filename"], "a.txt");
 }
@@ -316,7 +614,10 @@ fn an_upload_that_breaks_off_leaves_nothing() {
     std::thread::sleep(Duration::from_millis(700));
     assert_eq!(api.json("/user-data/files")["total"], 0);
     assert_eq!(api.stored(), []);
-    let partial = walk(api.dir.path()).into_iter().filter(|p| p.contains("/partial/") && p.contains("cut")).count();
+    let partial = walk(api.dir.path())
+        .into_iter()
+        .filter(|p| p.contains("/partial/") && p.contains("cut"))
+        .count();
     assert_eq!(partial, 0);
 }
 
@@ -335,8 +636,17 @@ fn walk(folder: &std::path::Path) -> Vec<String> {
 #[test]
 fn a_refused_large_upload_still_gets_its_answer() {
     let api = Api::start();
-    let form = Form::new().part("file", Part::bytes(vec![b'x'; 64 << 20]).file_name("large.bin"));
-    let answer = api.client.post(api.url("/user-data/files/upload")).header("X-License-Key", KEY_C).multipart(form).send().unwrap();
+    let form = Form::new().part(
+        "file",
+        Part::bytes(vec![b'x'; 64 << 20]).file_name("large.bin"),
+    );
+    let answer = api
+        .client
+        .post(api.url("/user-data/files/upload"))
+        .header("X-License-Key", KEY_C)
+        .multipart(form)
+        .send()
+        .unwrap();
     assert_eq!(answer.status(), 401);
     assert_eq!(api.stored(), []);
 }
@@ -345,7 +655,9 @@ fn a_refused_large_upload_still_gets_its_answer() {
 fn web_pages_are_not_answered() {
     let api = Api::start();
     let port = api.port();
-    let ask = |headers: &str| api.raw(&format!("GET /user-data/stats HTTP/1.1\r\nX-License-Key: {KEY_A}\r\nConnection: close\r\n{headers}\r\n"));
+    let ask = |headers: &str| {
+        api.raw(&format!("GET /user-data/stats HTTP/1.1\r\nX-License-Key: {KEY_A}\r\nConnection: close\r\n{headers}\r\n"))
+    };
     let own = format!("Host: localhost:{port}\r\n");
     assert!(ask(&own).starts_with("HTTP/1.1 200"));
     assert!(ask(&format!("{own}Origin: http://localhost:{port}\r\n")).starts_with("HTTP/1.1 200"));
@@ -360,12 +672,20 @@ fn web_pages_are_not_answered() {
     ] {
         let answer = ask(&headers);
         assert!(answer.starts_with("HTTP/1.1 403"), "{headers}: {answer}");
-        assert!(!answer.contains("total_files") && !answer.to_lowercase().contains("access-control-allow"));
+        assert!(
+            !answer.contains("total_files")
+                && !answer.to_lowercase().contains("access-control-allow")
+        );
     }
-    let absolute = api.raw(&format!("GET http://evil.example/health HTTP/1.1\r\n{own}Connection: close\r\n\r\n"));
+    let absolute = api.raw(&format!(
+        "GET http://evil.example/health HTTP/1.1\r\n{own}Connection: close\r\n\r\n"
+    ));
     assert!(absolute.starts_with("HTTP/1.1 403"), "{absolute}");
     let preflight = api.raw(&format!("OPTIONS /user-data/files HTTP/1.1\r\n{own}Origin: http://localhost:{port}\r\nAccess-Control-Request-Method: GET\r\nConnection: close\r\n\r\n"));
-    assert!(!preflight.to_lowercase().contains("access-control-allow"), "{preflight}");
+    assert!(
+        !preflight.to_lowercase().contains("access-control-allow"),
+        "{preflight}"
+    );
 }
 
 #[test]
@@ -374,11 +694,23 @@ fn failures_are_limited_but_a_good_key_goes_on() {
     api.json("/user-data/stats");
     let mut limited = None;
     for n in 0..300 {
-        let answer = api.client.get(api.url("/user-data/stats")).header("X-License-Key", KEY_C).send().unwrap();
+        let answer = api
+            .client
+            .get(api.url("/user-data/stats"))
+            .header("X-License-Key", KEY_C)
+            .send()
+            .unwrap();
         match answer.status().as_u16() {
             401 => {}
             429 => {
-                assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+                assert!(
+                    answer.headers()["retry-after"]
+                        .to_str()
+                        .unwrap()
+                        .parse::<u64>()
+                        .unwrap()
+                        >= 1
+                );
                 assert_eq!(answer.json::<Value>().unwrap()["code"], "too_many_failures");
                 limited = Some(n);
                 break;
@@ -386,10 +718,18 @@ fn failures_are_limited_but_a_good_key_goes_on() {
             other => panic!("{other}"),
         }
     }
-    assert!(limited.is_some_and(|n| n >= 30), "after some, not at once: {limited:?}");
+    assert!(
+        limited.is_some_and(|n| n >= 30),
+        "after some, not at once: {limited:?}"
+    );
     api.json("/user-data/stats");
     // A key that is not known to be good has to wait, right or wrong.
-    let untried = api.client.get(api.url("/user-data/stats")).header("X-License-Key", KEY_B).send().unwrap();
+    let untried = api
+        .client
+        .get(api.url("/user-data/stats"))
+        .header("X-License-Key", KEY_B)
+        .send()
+        .unwrap();
     assert_eq!(untried.status(), 429);
 }
 
@@ -410,17 +750,39 @@ fn conversions_history_stats_and_tables() {
     };
     let (status, body) = convert("{\"to\":\"parquet\"}");
     assert_eq!(status, 200, "{body}");
-    assert_eq!((&body["conversion"]["rows_out"], &body["conversion"]["certificate"]["verdict"]), (&json!(2), &json!("proved")));
-    for (body, expected) in [("{\"to\":\"parquet\",\"on_reject\":\"report\"}", vec![400]), ("nonsense", vec![400]), ("{}", vec![400]), ("{\"to\":\"nonsense\"}", vec![400, 415])] {
+    assert_eq!(
+        (
+            &body["conversion"]["rows_out"],
+            &body["conversion"]["certificate"]["verdict"]
+        ),
+        (&json!(2), &json!("proved"))
+    );
+    for (body, expected) in [
+        ("{\"to\":\"parquet\",\"on_reject\":\"report\"}", vec![400]),
+        ("nonsense", vec![400]),
+        ("{}", vec![400]),
+        ("{\"to\":\"nonsense\"}", vec![400, 415]),
+    ] {
         let (status, answer) = convert(body);
         assert!(expected.contains(&status), "{body}: {status} {answer}");
     }
     let history = api.json("/user-data/history")["history"].clone();
-    assert_eq!((history.as_array().unwrap().len(), &history[0]["id"]), (1, &body["conversion"]["id"]));
-    assert_eq!(api.json("/user-data/history?limit=5&offset=1")["history"], json!([]));
+    assert_eq!(
+        (history.as_array().unwrap().len(), &history[0]["id"]),
+        (1, &body["conversion"]["id"])
+    );
+    assert_eq!(
+        api.json("/user-data/history?limit=5&offset=1")["history"],
+        json!([])
+    );
     assert_eq!(api.json("/user-data/tables")["tables"], json!([]));
     let stats = api.json("/user-data/stats")["stats"].clone();
-    for name in ["total_files", "total_size_bytes", "total_size_mb", "total_tables"] {
+    for name in [
+        "total_files",
+        "total_size_bytes",
+        "total_size_mb",
+        "total_tables",
+    ] {
         assert!(stats[name].is_number(), "{name}");
     }
     assert_eq!(stats["total_files"], 2);
@@ -431,7 +793,12 @@ fn jobs_of_ones_own_only() {
     let api = Api::start();
     let path = "/user-data/jobs/01ARZ3NDEKTSV4RRFFQ69G5FAV";
     assert_eq!(api.get(path).send().unwrap().status(), 404);
-    let no_bucket = api.client.post(api.url("/user-data/backup")).header("X-License-Key", KEY_A).send().unwrap();
+    let no_bucket = api
+        .client
+        .post(api.url("/user-data/backup"))
+        .header("X-License-Key", KEY_A)
+        .send()
+        .unwrap();
     assert!(matches!(no_bucket.status().as_u16(), 202 | 409));
     if no_bucket.status() == 409 {
         assert_eq!(no_bucket.json::<Value>().unwrap()["code"], "bucket_missing");
@@ -441,17 +808,38 @@ fn jobs_of_ones_own_only() {
     let job = session.verify(None).unwrap();
     session.wait(&job);
     let shown = api.json(&format!("/user-data/jobs/{job}"));
-    assert_eq!((&shown["job"]["kind"], &shown["job"]["state"]), (&json!("verify"), &json!("done")));
-    let foreign = api.client.get(api.url(&format!("/user-data/jobs/{job}"))).header("X-License-Key", KEY_B).send().unwrap();
+    assert_eq!(
+        (&shown["job"]["kind"], &shown["job"]["state"]),
+        (&json!("verify"), &json!("done"))
+    );
+    let foreign = api
+        .client
+        .get(api.url(&format!("/user-data/jobs/{job}")))
+        .header("X-License-Key", KEY_B)
+        .send()
+        .unwrap();
     assert_eq!(foreign.status(), 404);
-    assert_eq!(foreign.bytes().unwrap(), api.client.get(api.url(path)).header("X-License-Key", KEY_B).send().unwrap().bytes().unwrap());
+    assert_eq!(
+        foreign.bytes().unwrap(),
+        api.client
+            .get(api.url(path))
+            .header("X-License-Key", KEY_B)
+            .send()
+            .unwrap()
+            .bytes()
+            .unwrap()
+    );
 }
 
 /// Names of events that arrive within `time`.
 fn events(api: &Api, key: &str, time: Duration, act: impl FnOnce()) -> Vec<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", api.port())).unwrap();
     stream.set_read_timeout(Some(time)).unwrap();
-    write!(stream, "GET /user-data/events HTTP/1.1\r\nHost: localhost\r\nX-License-Key: {key}\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /user-data/events HTTP/1.1\r\nHost: localhost\r\nX-License-Key: {key}\r\n\r\n"
+    )
+    .unwrap();
     let mut lines = BufReader::new(stream);
     let mut line = String::new();
     while line != "\r\n" {
@@ -491,17 +879,26 @@ fn it_stops_soon_even_with_open_streams_and_frees_its_port() {
     let api = Api::start();
     let address = api.server.addresses()[0];
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET /user-data/events HTTP/1.1\r\nHost: localhost\r\nX-License-Key: {KEY_A}\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET /user-data/events HTTP/1.1\r\nHost: localhost\r\nX-License-Key: {KEY_A}\r\n\r\n"
+    )
+    .unwrap();
     let mut byte = [0];
     stream.read_exact(&mut byte).unwrap();
     assert!(api.server.is_running());
     let began = Instant::now();
     api.server.stop();
     api.server.stop();
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        began.elapsed()
+    );
     assert!(!api.server.is_running());
     assert!(TcpStream::connect(address).is_err());
-    let again = redline_server::Server::start(api.redline.clone(), address.port()).expect("the port is free again");
+    let again = redline_server::Server::start(api.redline.clone(), address.port())
+        .expect("the port is free again");
     assert_eq!(again.addresses()[0], address);
 }
 
@@ -511,9 +908,18 @@ fn serve_runs_on_the_callers_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let bound = redline_server::serve(api.redline.clone(), 0, async { drop(stopped.await) }).await.unwrap();
+        let bound = redline_server::serve(api.redline.clone(), 0, async { drop(stopped.await) })
+            .await
+            .unwrap();
         let port = bound.addrs[0].port();
-        let health = reqwest::Client::builder().no_proxy().build().unwrap().get(format!("http://127.0.0.1:{port}/health")).send().await.unwrap();
+        let health = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .get(format!("http://127.0.0.1:{port}/health"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(health.status(), 200);
         drop(stop);
         bound.finished().await;
@@ -525,7 +931,10 @@ fn serve_runs_on_the_callers_runtime() {
 fn a_taken_port_is_said() {
     let api = Api::start();
     let error = redline_server::Server::start(api.redline.clone(), api.port()).expect_err("taken");
-    assert!(error.to_string().contains(&api.port().to_string()), "{error}");
+    assert!(
+        error.to_string().contains(&api.port().to_string()),
+        "{error}"
+    );
     assert!(error.hint().contains("another port"), "{}", error.hint());
     assert_eq!(error.code(), "port_taken");
 }
@@ -535,11 +944,26 @@ fn what_needs_no_key_and_what_does_not_exist() {
     let api = Api::start();
     let get = |path: &str| api.client.get(api.url(path)).send().unwrap();
     let health: Value = get("/health").json().unwrap();
-    assert_eq!((&health["success"], &health["status"]), (&json!(true), &json!("ok")));
+    assert_eq!(
+        (&health["success"], &health["status"]),
+        (&json!(true), &json!("ok"))
+    );
     let document: Value = get("/openapi.json").json().unwrap();
-    assert_eq!((&document["openapi"], &document["info"]["version"]), (&json!("3.1.0"), &json!(redline_core::version())));
-    for (path, method, status) in [("/", "GET", 404), ("/user-data", "GET", 404), ("/user-data/files", "PUT", 405), ("/health", "POST", 405)] {
-        let answer = api.client.request(method.parse().unwrap(), api.url(path)).send().unwrap();
+    assert_eq!(
+        (&document["openapi"], &document["info"]["version"]),
+        (&json!("3.1.0"), &json!(redline_core::version()))
+    );
+    for (path, method, status) in [
+        ("/", "GET", 404),
+        ("/user-data", "GET", 404),
+        ("/user-data/files", "PUT", 405),
+        ("/health", "POST", 405),
+    ] {
+        let answer = api
+            .client
+            .request(method.parse().unwrap(), api.url(path))
+            .send()
+            .unwrap();
         assert_eq!(answer.status(), status, "{method} {path}");
         assert_eq!(answer.json::<Value>().unwrap()["success"], false);
     }
@@ -550,7 +974,13 @@ fn answers_hold_no_absolute_path() {
     let api = Api::start();
     let id = api.upload("a.csv", "a\n1\n")["id"].clone();
     let root = api.dir.path().to_str().unwrap();
-    for path in ["/user-data/files", "/user-data/stats", "/user-data/history", "/user-data/tables", &format!("/user-data/files/{id}")] {
+    for path in [
+        "/user-data/files",
+        "/user-data/stats",
+        "/user-data/history",
+        "/user-data/tables",
+        &format!("/user-data/files/{id}"),
+    ] {
         let text = api.get(path).send().unwrap().text().unwrap();
         assert!(!text.contains(root) && !text.contains(KEY_A), "{path}");
     }
@@ -559,21 +989,38 @@ fn answers_hold_no_absolute_path() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_large_upload_and_download_need_little_memory() {
-    const SIZE: u64 = 1 << 30;
+    const SIZE: u64 = 400 << 20;
     let api = Api::start();
     let peak = || -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            / 1024
     };
     api.upload("warm.bin", vec![1; 1 << 20]);
     let before = peak();
     let part = Part::reader_with_length(std::io::repeat(7).take(SIZE), SIZE).file_name("large.bin");
-    let answer = api.client.post(api.url("/user-data/files/upload")).header("X-License-Key", KEY_A).multipart(Form::new().part("file", part)).send().unwrap();
+    let answer = api
+        .client
+        .post(api.url("/user-data/files/upload"))
+        .header("X-License-Key", KEY_A)
+        .multipart(Form::new().part("file", part))
+        .send()
+        .unwrap();
     assert_eq!(answer.status(), 200);
     let id = answer.json::<Value>().unwrap()["file"]["id"].clone();
-    let mut answer = api.get(&format!("/user-data/files/{id}/download")).send().unwrap();
-    assert_eq!(std::io::copy(&mut answer, &mut std::io::sink()).unwrap(), SIZE);
+    let mut answer = api
+        .get(&format!("/user-data/files/{id}/download"))
+        .send()
+        .unwrap();
+    assert_eq!(
+        std::io::copy(&mut answer, &mut std::io::sink()).unwrap(),
+        SIZE
+    );
     // Client and server are one process here; both together stay far below the file.
     let grown = peak() - before;
     assert!(grown < 150, "grew by {grown} MiB");

@@ -34,7 +34,9 @@ pub fn backup(app: &App, action: BackupAction) -> Outcome {
 
 fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
     let session = app.session()?;
-    let in_environment = ["S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"].iter().any(|v| std::env::var_os(v).is_some());
+    let in_environment = ["S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"]
+        .iter()
+        .any(|v| std::env::var_os(v).is_some());
     let bucket = if env.is_none() && !in_environment && std::io::stdin().is_terminal() {
         session.set_bucket(ask_for_bucket()?)?
     } else {
@@ -58,7 +60,14 @@ fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
 
 fn ask_for_bucket() -> Result<BucketSetup, Failure> {
     let needed = |what: &str, value: String| {
-        if value.is_empty() { Err(Failure::usage(format!("A bucket needs {what}."), "Run the command again.")) } else { Ok(value) }
+        if value.is_empty() {
+            Err(Failure::usage(
+                format!("A bucket needs {what}."),
+                "Run the command again.",
+            ))
+        } else {
+            Ok(value)
+        }
     };
     let bucket = needed("a name", asked("Bucket", "")?)?;
     let region = asked("Region", "us-east-1")?;
@@ -76,22 +85,37 @@ fn ask_for_bucket() -> Result<BucketSetup, Failure> {
 
 /// A bucket with what was found out about it; fails if a backup could not work.
 fn checked(app: &App, bucket: &BucketView) -> Outcome {
-    let usable = bucket.checks.iter().all(|check| check.ok || !check.required);
+    let usable = bucket
+        .checks
+        .iter()
+        .all(|check| check.ok || !check.required);
     let outcome = if usable { status::DONE } else { status::FAILED };
     if app.out.json {
         app.out.object([("bucket", to_json(bucket)?)])?;
         return Ok(outcome);
     }
-    app.out.line(format!("Bucket \"{}\" in {}", words::name(&bucket.bucket), words::name(&bucket.region)))?;
+    app.out.line(format!(
+        "Bucket \"{}\" in {}",
+        words::name(&bucket.bucket),
+        words::name(&bucket.region)
+    ))?;
     for check in &bucket.checks {
         let word = match (check.ok, check.required) {
             (true, _) => app.out.green("ok     "),
             (false, true) => app.out.red("failed "),
             (false, false) => app.out.dim("without"),
         };
-        app.out.line(format!("  {word}  {}  {}", check.name, words::name(&check.detail)))?;
+        app.out.line(format!(
+            "  {word}  {}  {}",
+            check.name,
+            words::name(&check.detail)
+        ))?;
     }
-    app.out.summary(if usable { "A backup can work here." } else { "A backup cannot work here until this is mended." })?;
+    app.out.summary(if usable {
+        "A backup can work here."
+    } else {
+        "A backup cannot work here until this is mended."
+    })?;
     Ok(outcome)
 }
 
@@ -118,7 +142,11 @@ fn run_backup(app: &App) -> Outcome {
     interrupt.end();
     bar.end();
     let report = result?;
-    let outcome = if report.left_out.is_empty() { status::DONE } else { status::IN_PART };
+    let outcome = if report.left_out.is_empty() {
+        status::DONE
+    } else {
+        status::IN_PART
+    };
     if app.out.json {
         let mut object = to_json(&report)?;
         object["left_out"] = failures(&report.left_out);
@@ -143,7 +171,8 @@ fn list(app: &App) -> Outcome {
         return Ok(status::DONE);
     }
     if points.is_empty() {
-        app.out.summary("No restore point yet. Make one with: redline backup run")?;
+        app.out
+            .summary("No restore point yet. Make one with: redline backup run")?;
         return Ok(status::DONE);
     }
     let columns = [
@@ -169,7 +198,11 @@ fn list(app: &App) -> Outcome {
                     words::number(point.new_files),
                     words::number(point.changed_files),
                     words::name(&point.device),
-                    if point.authentic { id } else { format!("{id}  {}", app.out.red("not signed by this key")) },
+                    if point.authentic {
+                        id
+                    } else {
+                        format!("{id}  {}", app.out.red("not signed by this key"))
+                    },
                 ],
                 to,
             )?;
@@ -185,14 +218,27 @@ fn show_status(app: &App) -> Outcome {
         app.out.object([("backup_status", to_json(&now)?)])?;
         return Ok(status::DONE);
     }
-    let time = |time: &Option<String>| time.as_deref().map_or_else(|| "never".to_owned(), words::when);
-    let bucket = now.bucket.as_ref().map_or_else(|| "none yet: redline backup setup".to_owned(), |b| words::name(&b.bucket));
+    let time = |time: &Option<String>| {
+        time.as_deref()
+            .map_or_else(|| "never".to_owned(), words::when)
+    };
+    let bucket = now.bucket.as_ref().map_or_else(
+        || "none yet: redline backup setup".to_owned(),
+        |b| words::name(&b.bucket),
+    );
     app.out.write(|to| {
         pairs(
             &[
                 ("Proven restorable", time(&now.last_proven_at)),
                 ("Last backup", time(&now.last_backup_at)),
-                ("Waiting", format!("{}, {}", words::count(now.waiting_files, "file", "files"), words::size(now.waiting_bytes))),
+                (
+                    "Waiting",
+                    format!(
+                        "{}, {}",
+                        words::count(now.waiting_files, "file", "files"),
+                        words::size(now.waiting_bytes)
+                    ),
+                ),
                 ("Bucket", bucket),
             ],
             to,
@@ -214,18 +260,35 @@ pub fn restore(app: &App, action: RestoreAction) -> Outcome {
             app.out.write(|to| {
                 pairs(
                     &[
-                        ("Restore point", format!("{} of {}", words::name(&plan.point.id), words::when(&plan.point.created_at))),
-                        ("New here", format!("{}, {}", files(plan.new_files), words::size(plan.bytes))),
+                        (
+                            "Restore point",
+                            format!(
+                                "{} of {}",
+                                words::name(&plan.point.id),
+                                words::when(&plan.point.created_at)
+                            ),
+                        ),
+                        (
+                            "New here",
+                            format!("{}, {}", files(plan.new_files), words::size(plan.bytes)),
+                        ),
                         ("The same here", files(plan.same_files)),
-                        ("Differing here", format!("{}, both kept", files(plan.differing_files))),
-                        ("Only here", format!("{}, untouched", files(plan.kept_files))),
+                        (
+                            "Differing here",
+                            format!("{}, both kept", files(plan.differing_files)),
+                        ),
+                        (
+                            "Only here",
+                            format!("{}, untouched", files(plan.kept_files)),
+                        ),
                         ("Free space", words::size(plan.free_bytes)),
                     ],
                     to,
                 )
             })?;
             if plan.bytes > plan.free_bytes {
-                app.out.line(app.out.red("There is not enough free space."))?;
+                app.out
+                    .line(app.out.red("There is not enough free space."))?;
             }
             Ok(status::DONE)
         }
@@ -236,7 +299,11 @@ pub fn restore(app: &App, action: RestoreAction) -> Outcome {
             interrupt.end();
             bar.end();
             let report = result?;
-            let outcome = if report.failed.is_empty() { status::DONE } else { status::IN_PART };
+            let outcome = if report.failed.is_empty() {
+                status::DONE
+            } else {
+                status::IN_PART
+            };
             if app.out.json {
                 let mut object = to_json(&report)?;
                 object["failed"] = failures(&report.failed);
@@ -256,12 +323,20 @@ pub fn restore(app: &App, action: RestoreAction) -> Outcome {
 }
 
 fn failures(failed: &[FailedFile]) -> serde_json::Value {
-    failed.iter().map(|f| json!({ "path": f.path, "error": f.error })).collect()
+    failed
+        .iter()
+        .map(|f| json!({ "path": f.path, "error": f.error }))
+        .collect()
 }
 
 fn tell_failures(app: &App, word: &str, failed: &[FailedFile]) -> std::io::Result<()> {
     for file in failed {
-        app.out.line(format!("{}  {}  {}", app.out.red(word), words::name(&file.path), words::name(&file.error.message)))?;
+        app.out.line(format!(
+            "{}  {}  {}",
+            app.out.red(word),
+            words::name(&file.path),
+            words::name(&file.error.message)
+        ))?;
     }
     Ok(())
 }

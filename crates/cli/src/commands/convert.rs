@@ -1,6 +1,8 @@
 //! convert and history: another format, and the proof of it.
 
-use redline_core::{CertificateView, CoreError, ConversionPlanView, ConversionView, LossView, Session};
+use redline_core::{
+    CertificateView, ConversionPlanView, ConversionView, CoreError, LossView, Session,
+};
 use serde_json::{Value, json};
 
 use super::json as to_json;
@@ -49,8 +51,14 @@ pub fn convert(app: &App, a: &Convert) -> Outcome {
         match done.as_slice() {
             [one] if ids.len() == 1 => app.out.object([("conversion", to_json(one)?)])?,
             many => {
-                let failed: Vec<Value> = failed.iter().map(|(id, e)| json!({ "id": id, "error": e.report() })).collect();
-                app.out.object([("conversions", to_json(&many)?), ("failed", Value::Array(failed))])?;
+                let failed: Vec<Value> = failed
+                    .iter()
+                    .map(|(id, e)| json!({ "id": id, "error": e.report() }))
+                    .collect();
+                app.out.object([
+                    ("conversions", to_json(&many)?),
+                    ("failed", Value::Array(failed)),
+                ])?;
             }
         }
     } else {
@@ -60,11 +68,18 @@ pub fn convert(app: &App, a: &Convert) -> Outcome {
         return Err(Failure::new(
             status::FAILED,
             "cancelled",
-            format!("Cancelled. {} done before stay.", words::count(done.len() as u64, "conversion", "conversions")),
+            format!(
+                "Cancelled. {} done before stay.",
+                words::count(done.len() as u64, "conversion", "conversions")
+            ),
             "",
         ));
     }
-    Ok(if failed.is_empty() { status::DONE } else { status::IN_PART })
+    Ok(if failed.is_empty() {
+        status::DONE
+    } else {
+        status::IN_PART
+    })
 }
 
 fn tell_failed(app: &App, failed: &[(i64, CoreError)]) -> std::io::Result<()> {
@@ -72,7 +87,11 @@ fn tell_failed(app: &App, failed: &[(i64, CoreError)]) -> std::io::Result<()> {
         return Ok(());
     }
     for (id, error) in failed {
-        app.out.line(format!("{}  {id}  {}", app.out.red("failed"), words::name(&error.report().message)))?;
+        app.out.line(format!(
+            "{}  {id}  {}",
+            app.out.red("failed"),
+            words::name(&error.report().message)
+        ))?;
     }
     Ok(())
 }
@@ -86,10 +105,15 @@ fn ids(given: &[String]) -> Result<Vec<i64>, Failure> {
                 if std::path::Path::new(text).exists() {
                     Failure::usage(
                         format!("\"{shown}\" is a path; only stored files are converted."),
-                        format!("Store it first, then convert it by its ID: redline import \"{shown}\""),
+                        format!(
+                            "Store it first, then convert it by its ID: redline import \"{shown}\""
+                        ),
                     )
                 } else {
-                    Failure::usage(format!("\"{shown}\" is not the ID of a stored file."), "List them with `redline files`.")
+                    Failure::usage(
+                        format!("\"{shown}\" is not the ID of a stored file."),
+                        "List them with `redline files`.",
+                    )
                 }
             })
         })
@@ -97,8 +121,10 @@ fn ids(given: &[String]) -> Result<Vec<i64>, Failure> {
 }
 
 fn plan(app: &App, session: &Session, ids: &[i64], to: &str) -> Outcome {
-    let plans: Vec<ConversionPlanView> =
-        ids.iter().map(|id| session.plan_conversion(*id, to)).collect::<Result<_, _>>()?;
+    let plans: Vec<ConversionPlanView> = ids
+        .iter()
+        .map(|id| session.plan_conversion(*id, to))
+        .collect::<Result<_, _>>()?;
     if app.out.json {
         match plans.as_slice() {
             [one] => app.out.object([("plan", to_json(one)?)])?,
@@ -118,11 +144,16 @@ fn plan(app: &App, session: &Session, ids: &[i64], to: &str) -> Outcome {
             words::count(profile.columns.len() as u64, "column", "columns"),
         ))?;
         for warning in &profile.warnings {
-            app.out.line(format!("  {}  {}", app.out.amber("note"), words::name(warning)))?;
+            app.out.line(format!(
+                "  {}  {}",
+                app.out.amber("note"),
+                words::name(warning)
+            ))?;
         }
         losses(app, &plan.losses)?;
         if plan.losses.is_empty() {
-            app.out.line(format!("  {}", app.out.green("Nothing would be lost.")))?;
+            app.out
+                .line(format!("  {}", app.out.green("Nothing would be lost.")))?;
         }
     }
     Ok(status::DONE)
@@ -130,7 +161,11 @@ fn plan(app: &App, session: &Session, ids: &[i64], to: &str) -> Outcome {
 
 fn losses(app: &App, losses: &[LossView]) -> std::io::Result<()> {
     for loss in losses {
-        let column = loss.column.as_deref().map(|c| format!("{}: ", words::name(c))).unwrap_or_default();
+        let column = loss
+            .column
+            .as_deref()
+            .map(|c| format!("{}: ", words::name(c)))
+            .unwrap_or_default();
         app.out.line(format!(
             "  {}  {column}{} ({})",
             app.out.amber("loss"),
@@ -142,7 +177,10 @@ fn losses(app: &App, losses: &[LossView]) -> std::io::Result<()> {
 }
 
 fn describe(app: &App, c: &ConversionView) -> std::io::Result<()> {
-    let id = c.output_id.map(|id| format!("{id:>6}  ")).unwrap_or_default();
+    let id = c
+        .output_id
+        .map(|id| format!("{id:>6}  "))
+        .unwrap_or_default();
     app.out.line(format!(
         "{id}{}  {}  {}  {}  {}",
         words::name(&c.output_name),
@@ -152,7 +190,11 @@ fn describe(app: &App, c: &ConversionView) -> std::io::Result<()> {
         verdict(app, &c.certificate),
     ))?;
     if c.rows_rejected > 0 {
-        app.out.line(format!("  {}  {}", app.out.amber("rejected"), words::count(c.rows_rejected, "row", "rows")))?;
+        app.out.line(format!(
+            "  {}  {}",
+            app.out.amber("rejected"),
+            words::count(c.rows_rejected, "row", "rows")
+        ))?;
     }
     losses(app, &c.certificate.losses)
 }
@@ -174,7 +216,8 @@ pub fn history(app: &App, a: &History) -> Outcome {
         return Ok(status::DONE);
     }
     if conversions.is_empty() {
-        app.out.summary("Nothing was converted yet. Start with: redline convert ID --to parquet")?;
+        app.out
+            .summary("Nothing was converted yet. Start with: redline convert ID --to parquet")?;
         return Ok(status::DONE);
     }
     let columns = [
@@ -197,7 +240,11 @@ pub fn history(app: &App, a: &History) -> Outcome {
                     words::size(c.size_bytes),
                     words::duration(c.duration_ms),
                     c.certificate.verdict.clone(),
-                    format!("{} → {}", words::name(&c.source_name), words::name(&c.output_name)),
+                    format!(
+                        "{} → {}",
+                        words::name(&c.source_name),
+                        words::name(&c.output_name)
+                    ),
                 ],
                 to,
             )?;

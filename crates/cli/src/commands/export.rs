@@ -17,7 +17,10 @@ use crate::words;
 pub fn export(app: &App, a: &Export) -> Outcome {
     let to_stdout = a.dest == Path::new("-");
     if to_stdout && app.out.json {
-        return Err(Failure::usage("The bytes of a file cannot go to stdout together with JSON.", "Give a file or a folder, or leave out --json."));
+        return Err(Failure::usage(
+            "The bytes of a file cannot go to stdout together with JSON.",
+            "Give a file or a folder, or leave out --json.",
+        ));
     }
     let session = app.session()?;
     if to_stdout {
@@ -31,7 +34,8 @@ pub fn export(app: &App, a: &Export) -> Outcome {
     bar.end();
     let bytes = result?;
     if app.out.json {
-        app.out.object([("file", json(&file)?), ("bytes", bytes.into())])?;
+        app.out
+            .object([("file", json(&file)?), ("bytes", bytes.into())])?;
     } else {
         app.out.summary(format!(
             "Saved \"{}\" ({}) to \"{}\".",
@@ -46,7 +50,12 @@ pub fn export(app: &App, a: &Export) -> Outcome {
 /// Bytes that are written cannot be taken back, so a wrong hash is told at the end.
 fn stream(app: &App, session: &Session, id: i64) -> Outcome {
     let (mut source, view) = session.open_file(id)?;
-    let unreadable = |e: io::Error| Failure::io(&format!("Could not read \"{}\"", words::name(&view.filename)), &e);
+    let unreadable = |e: io::Error| {
+        Failure::io(
+            &format!("Could not read \"{}\"", words::name(&view.filename)),
+            &e,
+        )
+    };
     let mut hash = Sha256::new();
     let mut buffer = vec![0_u8; 256 * 1024];
     app.out.flush()?;
@@ -60,12 +69,19 @@ fn stream(app: &App, session: &Session, id: i64) -> Outcome {
         stdout.write_all(&buffer[..n])?;
     }
     stdout.flush()?;
-    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found: String = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if !view.sha256.is_empty() && found != view.sha256 {
         return Err(Failure::new(
             status::FAILED,
             "damaged",
-            format!("\"{}\" is not what was stored: its SHA-256 differs.", words::name(&view.filename)),
+            format!(
+                "\"{}\" is not what was stored: its SHA-256 differs.",
+                words::name(&view.filename)
+            ),
             format!("Run `redline verify {id}` to see what happened to it."),
         ));
     }

@@ -43,35 +43,48 @@ pub fn list(app: &App, query: FileQuery) -> Outcome {
     let total = match query.limit {
         Some(limit) if limit <= PAGE => {
             // A page of nothing still says how much there is.
-            let page = session.list(&FileQuery { limit: Some(limit.max(1)), ..query })?;
+            let page = session.list(&FileQuery {
+                limit: Some(limit.max(1)),
+                ..query
+            })?;
             for file in page.files.iter().take(limit as usize) {
                 listing.add(file)?;
             }
             page.total
         }
         limit => {
-            let FilePage { total, .. } =
-                session.list(&FileQuery { limit: Some(1), offset: 0, ..query.clone() })?;
+            let FilePage { total, .. } = session.list(&FileQuery {
+                limit: Some(1),
+                offset: 0,
+                ..query.clone()
+            })?;
             let mut skip = query.offset;
             let mut left = limit.unwrap_or(u64::MAX);
             let mut broken = None;
-            session.for_each_file(&FileQuery { limit: None, offset: 0, ..query }, &mut |file| {
-                if skip > 0 {
-                    skip -= 1;
-                    return ControlFlow::Continue(());
-                }
-                if left == 0 {
-                    return ControlFlow::Break(());
-                }
-                left -= 1;
-                match listing.add(&file) {
-                    Ok(()) => ControlFlow::Continue(()),
-                    Err(error) => {
-                        broken = Some(error);
-                        ControlFlow::Break(())
+            session.for_each_file(
+                &FileQuery {
+                    limit: None,
+                    offset: 0,
+                    ..query
+                },
+                &mut |file| {
+                    if skip > 0 {
+                        skip -= 1;
+                        return ControlFlow::Continue(());
                     }
-                }
-            })?;
+                    if left == 0 {
+                        return ControlFlow::Break(());
+                    }
+                    left -= 1;
+                    match listing.add(&file) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        Err(error) => {
+                            broken = Some(error);
+                            ControlFlow::Break(())
+                        }
+                    }
+                },
+            )?;
             if let Some(error) = broken {
                 return Err(error.into());
             }
@@ -100,12 +113,19 @@ impl<'a> Listing<'a> {
             ("ADDED", Align::Left),
             ("NAME", Align::Left),
         ];
-        Self { out, table: Table::new(&columns, out.colour()), trash, count: 0, bytes: 0 }
+        Self {
+            out,
+            table: Table::new(&columns, out.colour()),
+            trash,
+            count: 0,
+            bytes: 0,
+        }
     }
 
     fn add(&mut self, file: &FileView) -> io::Result<()> {
         if self.out.json {
-            self.out.raw(if self.count == 0 { "{\"files\":[" } else { "," })?;
+            self.out
+                .raw(if self.count == 0 { "{\"files\":[" } else { "," })?;
             self.out.value(file)?;
         } else {
             let cells = vec![
@@ -127,7 +147,8 @@ impl<'a> Listing<'a> {
             if self.count == 0 {
                 self.out.raw("{\"files\":[")?;
             }
-            self.out.raw(&format!("],\"count\":{},\"total\":{total}", self.count))?;
+            self.out
+                .raw(&format!("],\"count\":{},\"total\":{total}", self.count))?;
             if let Some(notice) = self.out.take_notice() {
                 self.out.raw(",\"notice\":")?;
                 self.out.value(&notice)?;
@@ -180,9 +201,26 @@ fn describe(app: &App, file: &FileView) -> Result<(), Failure> {
     rows.extend([
         ("Type", file.file_type.clone()),
         ("Format", file.format.clone()),
-        ("Size", format!("{} ({} bytes)", words::size(file.size_bytes), words::number(file.size_bytes))),
-        ("SHA-256", if file.sha256.is_empty() { "not known yet".to_owned() } else { file.sha256.clone() }),
-        ("Added", format!("{} ({})", words::when(&file.uploaded_at), file.uploaded_at)),
+        (
+            "Size",
+            format!(
+                "{} ({} bytes)",
+                words::size(file.size_bytes),
+                words::number(file.size_bytes)
+            ),
+        ),
+        (
+            "SHA-256",
+            if file.sha256.is_empty() {
+                "not known yet".to_owned()
+            } else {
+                file.sha256.clone()
+            },
+        ),
+        (
+            "Added",
+            format!("{} ({})", words::when(&file.uploaded_at), file.uploaded_at),
+        ),
         ("Status", status_words(app, file.status)),
         ("UID", file.uid.clone()),
     ]);

@@ -33,7 +33,13 @@ pub fn import(app: &App, a: Import) -> Outcome {
     });
     let result = session.import_now(a.paths, on_duplicate, &mut told);
     interrupt.end();
-    let Told { counts, skipped, failed, broken, .. } = told;
+    let Told {
+        counts,
+        skipped,
+        failed,
+        broken,
+        ..
+    } = told;
     bar.end();
 
     if app.out.json {
@@ -41,17 +47,21 @@ pub fn import(app: &App, a: Import) -> Outcome {
         if result.is_ok() || counts.any() {
             close_json(&app.out, &counts, skipped, failed).or_else(gone_is_fine)?;
         }
-    } else {
+    } else if result.is_ok() && (counts.failed == 0 || counts.stored_any()) {
+        // Otherwise the error says it all.
         app.out.summary(counts.sentence()).or_else(gone_is_fine)?;
     }
     if let Some(error) = broken {
-        return Err(Failure::io("The import went on, but its results could not all be written down", &error));
+        return Err(Failure::io(
+            "The import went on, but its results could not all be written down",
+            &error,
+        ));
     }
     match result {
         Err(error) if error.code() == Code::Cancelled => Err(counts.cancelled(&error)),
         Err(error) => Err(error.into()),
         Ok(_) if counts.failed == 0 => Ok(status::DONE),
-        Ok(_) if counts.imported + counts.skipped > 0 => Ok(status::IN_PART),
+        Ok(_) if counts.stored_any() => Ok(status::IN_PART),
         Ok(_) => Err(counts.nothing_stored()),
     }
 }
@@ -71,8 +81,17 @@ impl Counts {
         self.imported + self.skipped + self.failed > 0
     }
 
+    /// Whether anything is in the store now that was to get there.
+    fn stored_any(&self) -> bool {
+        self.imported + self.skipped > 0
+    }
+
     fn stored(&self) -> String {
-        format!("{} ({})", words::count(self.imported, "file", "files"), words::size(self.bytes))
+        format!(
+            "{} ({})",
+            words::count(self.imported, "file", "files"),
+            words::size(self.bytes)
+        )
     }
 
     fn sentence(&self) -> String {
@@ -84,10 +103,16 @@ impl Counts {
             parts.push(format!("Stored {}.", self.stored()));
         }
         if self.skipped > 0 {
-            parts.push(format!("Left out {}.", words::count(self.skipped, "file", "files")));
+            parts.push(format!(
+                "Left out {}.",
+                words::count(self.skipped, "file", "files")
+            ));
         }
         if self.failed > 0 {
-            parts.push(format!("Failed: {}.", words::count(self.failed, "file", "files")));
+            parts.push(format!(
+                "Failed: {}.",
+                words::count(self.failed, "file", "files")
+            ));
         }
         parts.join(" ")
     }
@@ -111,9 +136,17 @@ impl Counts {
             (Some(report), 1) => Failure::reported(report.clone(), status::FAILED),
             (first, failed) => Failure::new(
                 status::FAILED,
-                &first.as_ref().map_or_else(|| "unreadable".to_owned(), |report| code_text(&report.code)),
-                format!("None of the {} could be stored.", words::count(failed, "file", "files")),
-                first.as_ref().map(|report| report.hint.clone()).unwrap_or_default(),
+                &first
+                    .as_ref()
+                    .map_or_else(|| "unreadable".to_owned(), |report| code_text(&report.code)),
+                format!(
+                    "None of the {} could be stored.",
+                    words::count(failed, "file", "files")
+                ),
+                first
+                    .as_ref()
+                    .map(|report| report.hint.clone())
+                    .unwrap_or_default(),
             ),
         }
     }
@@ -150,7 +183,9 @@ impl<'a> Told<'a> {
         }
         let out = self.out;
         // With a bar on the screen the line has to be out before the bar comes back.
-        let said = self.bar.aside(|| f(out).and_then(|()| if out.json { Ok(()) } else { out.flush() }));
+        let said = self
+            .bar
+            .aside(|| f(out).and_then(|()| if out.json { Ok(()) } else { out.flush() }));
         match said {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.alone = true,
@@ -162,8 +197,16 @@ impl<'a> Told<'a> {
     }
 
     fn spool(&mut self, entry: &Value, failed: bool) {
-        let spool = if failed { &mut self.failed } else { &mut self.skipped };
-        let first = if failed { self.counts.failed } else { self.counts.skipped } == 0;
+        let spool = if failed {
+            &mut self.failed
+        } else {
+            &mut self.skipped
+        };
+        let first = if failed {
+            self.counts.failed
+        } else {
+            self.counts.skipped
+        } == 0;
         let mut line = if first { String::new() } else { ",".to_owned() };
         line.push_str(&entry.to_string());
         if let Err(error) = spool.write_all(line.as_bytes()) {
@@ -181,7 +224,11 @@ impl ImportEvents for Told<'_> {
                 out.value(&file)
             } else if n < NAMED {
                 let path = words::name(&file.relative_path);
-                out.summary(format!("{:>6}  {path}  {}", file.id, out.dim(&words::size(file.size_bytes))))
+                out.summary(format!(
+                    "{:>6}  {path}  {}",
+                    file.id,
+                    out.dim(&words::size(file.size_bytes))
+                ))
             } else if n == NAMED {
                 out.summary("     …")
             } else {
@@ -194,15 +241,18 @@ impl ImportEvents for Told<'_> {
 
     fn skipped(&mut self, file: SkippedFile) {
         if self.out.json {
-            let entry = json!({ "path": file.path, "already": file.already, "reason": file.reason });
+            let entry =
+                json!({ "path": file.path, "already": file.already, "reason": file.reason });
             self.spool(&entry, false);
         } else if self.counts.skipped < NAMED {
             let path = words::name(&file.path);
-            let known = file.already.as_ref().map(|f| format!(" as {} ({})", f.id, words::name(&f.relative_path)));
-            self.say(|out| {
-                let reason = words::name(&file.reason);
-                out.summary(format!("{:>6}  {path}  {}{}", "-", out.amber(&reason), known.unwrap_or_default()))
-            });
+            let why = match &file.already {
+                Some(known) => format!("already stored as {}", known.id),
+                None => words::name(&file.reason),
+            };
+            self.say(|out| out.summary(format!("{:>6}  {path}  {}", "-", out.amber(&why))));
+        } else if self.counts.skipped == NAMED {
+            self.say(|out| out.summary("     …"));
         }
         self.counts.skipped += 1;
     }
@@ -223,7 +273,12 @@ impl ImportEvents for Told<'_> {
     }
 }
 
-fn close_json(out: &Out, counts: &Counts, skipped: SpooledTempFile, failed: SpooledTempFile) -> io::Result<()> {
+fn close_json(
+    out: &Out,
+    counts: &Counts,
+    skipped: SpooledTempFile,
+    failed: SpooledTempFile,
+) -> io::Result<()> {
     if counts.imported == 0 {
         out.raw("{\"imported\":[")?;
     }
@@ -242,7 +297,11 @@ fn close_json(out: &Out, counts: &Counts, skipped: SpooledTempFile, failed: Spoo
 
 /// Storing was the point; that nobody reads on is no failure of it.
 fn gone_is_fine(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
 #[cfg(test)]
@@ -255,18 +314,33 @@ mod tests {
         assert_eq!(counts.sentence(), "There was nothing to store.");
         counts.imported = 10_000;
         counts.bytes = 97_700_000;
-        assert_eq!(counts.sentence(), "Stored 10,000 files (98 MB).");
+        assert_eq!(counts.sentence(), "Stored 10,000 files (97.7 MB).");
         counts.skipped = 1;
         counts.failed = 2;
-        assert_eq!(counts.sentence(), "Stored 10,000 files (98 MB). Left out 1 file. Failed: 2 files.");
+        assert_eq!(
+            counts.sentence(),
+            "Stored 10,000 files (97.7 MB). Left out 1 file. Failed: 2 files."
+        );
     }
 
     #[test]
     fn one_failure_speaks_for_itself_and_many_together() {
-        let report = redline_core::CoreError::new(Code::SourceVanished, "\"q3.csv\" is not there.", "Check the path.").report();
-        let mut counts = Counts { failed: 1, first: Some(report), ..Counts::default() };
+        let report = redline_core::CoreError::new(
+            Code::SourceVanished,
+            "\"q3.csv\" is not there.",
+            "Check the path.",
+        )
+        .report();
+        let mut counts = Counts {
+            failed: 1,
+            first: Some(report),
+            ..Counts::default()
+        };
         let alone = counts.nothing_stored();
-        assert_eq!((alone.status, alone.report.code.as_str()), (1, "source_vanished"));
+        assert_eq!(
+            (alone.status, alone.report.code.as_str()),
+            (1, "source_vanished")
+        );
         assert_eq!(alone.report.message, "\"q3.csv\" is not there.");
         counts.failed = 3;
         let many = counts.nothing_stored();

@@ -15,12 +15,15 @@ use crate::words;
 pub fn jobs(app: &App, a: Jobs) -> Outcome {
     let session = app.session()?;
     let jobs = match a.action {
-        None | Some(JobsAction::List) => session.jobs(),
+        None => unfinished(session.jobs()),
+        Some(JobsAction::List { all: true }) => session.jobs(),
+        Some(JobsAction::List { all: false }) => unfinished(session.jobs()),
         Some(JobsAction::Cancel { id }) => {
             session.cancel_job(&id)?;
             let job = session.job(&id)?;
             if !app.out.json {
-                app.out.summary(format!("Asked \"{}\" to stop.", words::name(&job.title)))?;
+                app.out
+                    .summary(format!("Asked \"{}\" to stop.", words::name(&job.title)))?;
                 return Ok(status::DONE);
             }
             vec![job]
@@ -31,7 +34,8 @@ pub fn jobs(app: &App, a: Jobs) -> Outcome {
         return Ok(status::DONE);
     }
     if jobs.is_empty() {
-        app.out.summary("No work is running, and none was interrupted.")?;
+        app.out
+            .summary("No work is running, and none was interrupted.")?;
         return Ok(status::DONE);
     }
     let columns = [
@@ -62,6 +66,13 @@ pub fn jobs(app: &App, a: Jobs) -> Outcome {
     Ok(status::DONE)
 }
 
+/// What is running here or elsewhere, and what was cut off.
+fn unfinished(jobs: Vec<JobView>) -> Vec<JobView> {
+    jobs.into_iter()
+        .filter(|job| matches!(job.state, JobState::Running | JobState::Interrupted))
+        .collect()
+}
+
 fn kind(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Import => "import",
@@ -88,8 +99,15 @@ fn state(job: &JobView) -> &'static str {
 
 fn done(job: &JobView) -> String {
     match (job.bytes_total, job.items_total) {
-        (Some(total), _) if total > 0 => format!("{} %", (job.bytes_done.min(total) as f64 / total as f64 * 100.0).floor()),
-        (_, Some(total)) if total > 0 => format!("{} of {}", words::number(job.items_done), words::number(total)),
+        (Some(total), _) if total > 0 => format!(
+            "{} %",
+            (job.bytes_done.min(total) as f64 / total as f64 * 100.0).floor()
+        ),
+        (_, Some(total)) if total > 0 => format!(
+            "{} of {}",
+            words::number(job.items_done),
+            words::number(total)
+        ),
         _ if job.bytes_done > 0 => words::size(job.bytes_done),
         _ => String::new(),
     }
@@ -107,45 +125,93 @@ pub fn stats(app: &App) -> Outcome {
 }
 
 fn describe(app: &App, stats: &StoreStats) -> io::Result<()> {
-    let files = |n: u64, bytes: u64| format!("{}, {}", words::count(n, "file", "files"), words::size(bytes));
+    let files = |n: u64, bytes: u64| {
+        format!(
+            "{}, {}",
+            words::count(n, "file", "files"),
+            words::size(bytes)
+        )
+    };
     let mut rows = vec![("Stored", files(stats.total_files, stats.total_size_bytes))];
     if let Some(quota) = stats.quota_bytes {
-        let share = if quota == 0 { 0.0 } else { stats.total_size_bytes as f64 / quota as f64 * 100.0 };
+        let share = if quota == 0 {
+            0.0
+        } else {
+            stats.total_size_bytes as f64 / quota as f64 * 100.0
+        };
         rows.push(("Quota", format!("{share:.1} % of {}", words::size(quota))));
     }
     if stats.total_tables > 0 {
         rows.push(("Tables", words::number(stats.total_tables)));
     }
     if stats.duplicate_files > 0 {
-        rows.push(("Twice or more", files(stats.duplicate_files, stats.duplicate_bytes)));
+        rows.push((
+            "Twice or more",
+            files(stats.duplicate_files, stats.duplicate_bytes),
+        ));
     }
     if stats.trash_files > 0 {
         rows.push(("In the trash", files(stats.trash_files, stats.trash_bytes)));
     }
     if stats.missing_files > 0 {
-        rows.push(("Missing", app.out.red(&words::count(stats.missing_files, "file", "files"))));
+        rows.push((
+            "Missing",
+            app.out
+                .red(&words::count(stats.missing_files, "file", "files")),
+        ));
     }
     app.out.write(|to| pairs(&rows, to))?;
     if !stats.by_type.is_empty() {
         let mut table = Table::new(
-            &[("TYPE", Align::Left), ("FILES", Align::Right), ("SIZE", Align::Right), ("SHARE", Align::Right)],
+            &[
+                ("TYPE", Align::Left),
+                ("FILES", Align::Right),
+                ("SIZE", Align::Right),
+                ("SHARE", Align::Right),
+            ],
             app.out.colour(),
         );
         app.out.line("")?;
         app.out.write(|to| {
             for t in &stats.by_type {
-                let share = if stats.total_size_bytes == 0 { 0.0 } else { t.bytes as f64 / stats.total_size_bytes as f64 * 100.0 };
-                table.row(vec![t.file_type.clone(), words::number(t.files), words::size(t.bytes), format!("{share:.1} %")], to)?;
+                let share = if stats.total_size_bytes == 0 {
+                    0.0
+                } else {
+                    t.bytes as f64 / stats.total_size_bytes as f64 * 100.0
+                };
+                table.row(
+                    vec![
+                        t.file_type.clone(),
+                        words::number(t.files),
+                        words::size(t.bytes),
+                        format!("{share:.1} %"),
+                    ],
+                    to,
+                )?;
             }
             table.end(to)
         })?;
     }
     if !stats.largest.is_empty() {
-        let mut table = Table::new(&[("LARGEST", Align::Right), ("SIZE", Align::Right), ("NAME", Align::Left)], app.out.colour());
+        let mut table = Table::new(
+            &[
+                ("LARGEST", Align::Right),
+                ("SIZE", Align::Right),
+                ("NAME", Align::Left),
+            ],
+            app.out.colour(),
+        );
         app.out.line("")?;
         app.out.write(|to| {
             for file in stats.largest.iter().take(5) {
-                table.row(vec![file.id.to_string(), words::size(file.size_bytes), words::name(&file.relative_path)], to)?;
+                table.row(
+                    vec![
+                        file.id.to_string(),
+                        words::size(file.size_bytes),
+                        words::name(&file.relative_path),
+                    ],
+                    to,
+                )?;
             }
             table.end(to)
         })?;
@@ -158,16 +224,36 @@ pub fn doctor(app: &App) -> Outcome {
     let checks = app.redline.doctor();
     let ok = checks.iter().all(|check| check.ok);
     if app.out.json {
-        app.out.object([("checks", to_json(&checks)?), ("ok", json!(ok))])?;
+        app.out
+            .object([("checks", to_json(&checks)?), ("ok", json!(ok))])?;
         return Ok(status::DONE);
     }
+    let width = checks
+        .iter()
+        .map(|check| check.name.chars().count())
+        .max()
+        .unwrap_or(0);
     for check in &checks {
-        let word = if check.ok { app.out.green("ok   ") } else { app.out.amber("check") };
-        app.out.line(format!("{word}  {}  {}", app.out.bold(&check.name), words::name(&check.detail)))?;
+        let word = if check.ok {
+            app.out.green("ok   ")
+        } else {
+            app.out.amber("check")
+        };
+        let name = format!("{:<width$}", check.name);
+        app.out.line(format!(
+            "{word}  {}  {}",
+            app.out.bold(&name),
+            words::name(&check.detail)
+        ))?;
         if !check.ok && !check.hint.is_empty() {
-            app.out.line(format!("       hint: {}", words::name(&check.hint)))?;
+            app.out
+                .line(format!("       hint: {}", words::name(&check.hint)))?;
         }
     }
-    app.out.summary(if ok { "Everything is as it should be." } else { "Some things need a look." })?;
+    app.out.summary(if ok {
+        "Everything is as it should be."
+    } else {
+        "Some things need a look."
+    })?;
     Ok(status::DONE)
 }

@@ -23,7 +23,10 @@ pub fn man(a: &Man) -> Outcome {
     }
     let command = match &a.command {
         None => Cli::command(),
-        Some(name) => match pages().into_iter().find(|c| c.get_name() == format!("redline-{name}")) {
+        Some(name) => match pages()
+            .into_iter()
+            .find(|c| c.get_name() == format!("redline-{name}"))
+        {
             Some(command) => command,
             None => {
                 return Err(Failure::usage(
@@ -38,7 +41,10 @@ pub fn man(a: &Man) -> Outcome {
 
 fn rendered(command: clap::Command) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
-    Page::new(command).source(format!("Redline {}", redline_core::version())).manual("Redline Manual").render(&mut text)?;
+    Page::new(command)
+        .source(format!("Redline {}", redline_core::version()))
+        .manual("Redline Manual")
+        .render(&mut text)?;
     Ok(text)
 }
 
@@ -49,13 +55,23 @@ fn pages() -> Vec<clap::Command> {
     root.build();
     root.get_subcommands()
         .filter(|command| command.get_name() != "help")
-        .map(|command| command.clone().name(format!("redline-{}", command.get_name())).display_name(format!("redline-{}", command.get_name())))
+        .map(|command| {
+            command
+                .clone()
+                .name(format!("redline-{}", command.get_name()))
+                .display_name(format!("redline-{}", command.get_name()))
+        })
         .collect()
 }
 
 fn write_all(dir: &Path) -> Result<(), Failure> {
     let shown = words::name(&dir.to_string_lossy());
-    let failed = |e: io::Error| Failure::io(&format!("Could not write the manual pages into \"{shown}\""), &e);
+    let failed = |e: io::Error| {
+        Failure::io(
+            &format!("Could not write the manual pages into \"{shown}\""),
+            &e,
+        )
+    };
     std::fs::create_dir_all(dir).map_err(failed)?;
     for command in std::iter::once(Cli::command()).chain(pages()) {
         let file = dir.join(format!("{}.1", command.get_name()));

@@ -26,7 +26,11 @@ pub fn run(cli: Cli) -> Outcome {
         Command::Man(a) => return manual::man(&a),
         _ => {}
     }
-    let front_end = if matches!(cli.command, Command::Serve(_)) { FrontEnd::Server } else { FrontEnd::CommandLine };
+    let front_end = if matches!(cli.command, Command::Serve(_)) {
+        FrontEnd::Server
+    } else {
+        FrontEnd::CommandLine
+    };
     let app = App::open(cli.global, front_end)?;
     let outcome = dispatch(&app, cli.command);
     // What was printed before a failure is wanted, too.

@@ -20,7 +20,9 @@ pub fn login(app: &App, a: Login) -> Outcome {
         // Nothing was given, but the environment has a key: that counts as signed in.
         (false, None) => app.session()?,
         (_, key) => {
-            let passphrase = (a.keep == Keep::File).then(|| app.new_passphrase()).transpose()?;
+            let passphrase = (a.keep == Keep::File)
+                .then(|| app.new_passphrase())
+                .transpose()?;
             let label = a.label.or_else(|| app.global.profile.clone());
             let keep = match a.keep {
                 Keep::Keyring => KeptIn::Keyring,
@@ -28,7 +30,12 @@ pub fn login(app: &App, a: Login) -> Outcome {
                 Keep::Session => KeptIn::SessionOnly,
             };
             app.redline
-                .sign_in(SignInRequest { key, label, keep, passphrase })
+                .sign_in(SignInRequest {
+                    key,
+                    label,
+                    keep,
+                    passphrase,
+                })
                 .map_err(app::with_ways_out)?
         }
     };
@@ -38,18 +45,30 @@ pub fn login(app: &App, a: Login) -> Outcome {
         write_kit(&session, kit)?;
     }
     if app.out.json {
-        app.out.object([("profile", json(&view.profile)?), ("new_key", view.new_key.into())])?;
+        app.out.object([
+            ("profile", json(&view.profile)?),
+            ("new_key", view.new_key.into()),
+        ])?;
         return Ok(status::DONE);
     }
-    let ProfileView { name, masked_key, .. } = &view.profile;
-    app.out.summary(format!("Signed in as {} with {masked_key}.", app.out.bold(&words::name(name))))?;
+    let ProfileView {
+        name, masked_key, ..
+    } = &view.profile;
+    app.out.summary(format!(
+        "Signed in as {} with {masked_key}.",
+        app.out.bold(&words::name(name))
+    ))?;
     if view.new_key && a.kit.is_none() {
-        app.out.note("The key is new and written down nowhere else. Save its recovery kit: redline kit FILE");
+        app.out.note(
+            "The key is new and written down nowhere else. Save its recovery kit: redline kit FILE",
+        );
     }
     if a.keep == Keep::Session {
-        app.out.note("The key was not kept. Other commands need it in REDLINE_LICENSE_KEY.");
+        app.out
+            .note("The key was not kept. Other commands need it in REDLINE_LICENSE_KEY.");
     } else if app.env_key {
-        app.out.note("REDLINE_LICENSE_KEY is set and goes before the profile.");
+        app.out
+            .note("REDLINE_LICENSE_KEY is set and goes before the profile.");
     }
     Ok(status::DONE)
 }
@@ -59,7 +78,11 @@ fn read_key(app: &App, new: bool) -> Result<Option<String>, Failure> {
     if new {
         return Ok(None);
     }
-    let key = if std::io::stdin().is_terminal() { app::hidden("License key: ")? } else { app::line_of_stdin()? };
+    let key = if std::io::stdin().is_terminal() {
+        app::hidden("License key: ")?
+    } else {
+        app::line_of_stdin()?
+    };
     let key = key.trim().to_owned();
     if !key.is_empty() {
         return Ok(Some(key));
@@ -78,15 +101,22 @@ fn read_key(app: &App, new: bool) -> Result<Option<String>, Failure> {
 pub fn logout(app: &App, a: &Confirm) -> Outcome {
     let profiles = app.redline.profiles();
     let chosen = match app.global.profile.as_deref() {
-        Some(name) => profiles.iter().find(|p| p.name == name && p.kept_in != KeptIn::Environment),
-        None => profiles.iter().find(|p| p.current && p.kept_in != KeptIn::Environment),
+        Some(name) => profiles
+            .iter()
+            .find(|p| p.name == name && p.kept_in != KeptIn::Environment),
+        None => profiles
+            .iter()
+            .find(|p| p.current && p.kept_in != KeptIn::Environment),
     };
     let Some(profile) = chosen else {
         return Err(match (&app.global.profile, app.env_key) {
             (Some(name), _) => Failure::new(
                 4,
                 "not_found",
-                format!("There is no profile \"{}\" on this machine.", words::name(name)),
+                format!(
+                    "There is no profile \"{}\" on this machine.",
+                    words::name(name)
+                ),
                 "List them with `redline profiles`.",
             ),
             (None, true) => Failure::new(
@@ -95,7 +125,12 @@ pub fn logout(app: &App, a: &Confirm) -> Outcome {
                 "No profile is signed in; the key comes from REDLINE_LICENSE_KEY.",
                 "Unset REDLINE_LICENSE_KEY to sign out.",
             ),
-            (None, false) => Failure::new(status::NO_KEY, "not_signed_in", "No profile is signed in.", ""),
+            (None, false) => Failure::new(
+                status::NO_KEY,
+                "not_signed_in",
+                "No profile is signed in.",
+                "",
+            ),
         });
     };
     let question = format!(
@@ -108,9 +143,15 @@ pub fn logout(app: &App, a: &Confirm) -> Outcome {
     let profile = profile.clone();
     let state = app.redline.forget_profile(&profile.name)?;
     if app.out.json {
-        app.out.object([("profile", json(&profile)?), ("profiles", json(&state.profiles)?)])?;
+        app.out.object([
+            ("profile", json(&profile)?),
+            ("profiles", json(&state.profiles)?),
+        ])?;
     } else {
-        app.out.summary(format!("Signed out of {}. Its store stays on this machine.", words::name(&profile.name)))?;
+        app.out.summary(format!(
+            "Signed out of {}. Its store stays on this machine.",
+            words::name(&profile.name)
+        ))?;
     }
     Ok(status::DONE)
 }
@@ -132,7 +173,10 @@ pub fn profiles(app: &App, a: Profiles) -> Outcome {
             if app.out.json {
                 app.out.object([("profile", json(&view.profile)?)])?;
             } else {
-                app.out.summary(format!("The current profile is {}.", app.out.bold(&words::name(&view.profile.name))))?;
+                app.out.summary(format!(
+                    "The current profile is {}.",
+                    app.out.bold(&words::name(&view.profile.name))
+                ))?;
             }
             Ok(status::DONE)
         }
@@ -146,7 +190,8 @@ fn list(app: &App) -> Outcome {
         return Ok(status::DONE);
     }
     if profiles.is_empty() {
-        app.out.summary("No profile on this machine yet. Start with: redline login")?;
+        app.out
+            .summary("No profile on this machine yet. Start with: redline login")?;
         return Ok(status::DONE);
     }
     let mut table = Table::new(
@@ -170,7 +215,10 @@ fn list(app: &App) -> Outcome {
                     p.masked_key.clone(),
                     tier(p).to_owned(),
                     kept_in(p.kept_in).to_owned(),
-                    p.last_used_at.as_deref().map(words::when).unwrap_or_default(),
+                    p.last_used_at
+                        .as_deref()
+                        .map(words::when)
+                        .unwrap_or_default(),
                     words::name(&p.label),
                 ],
                 to,
@@ -196,7 +244,12 @@ pub fn whoami(app: &App) -> Outcome {
                 ("Key", profile.masked_key.clone()),
                 ("Tier", tier(&profile).to_owned()),
                 ("Kept in", kept_in(profile.kept_in).to_owned()),
-                ("Quota", profile.quota_bytes.map_or_else(|| "none".to_owned(), words::size)),
+                (
+                    "Quota",
+                    profile
+                        .quota_bytes
+                        .map_or_else(|| "none".to_owned(), words::size),
+                ),
             ],
             to,
         )
@@ -207,7 +260,10 @@ pub fn whoami(app: &App) -> Outcome {
 pub fn kit(app: &App, a: &Kit) -> Outcome {
     if a.file == Path::new("-") {
         if app.out.json {
-            return Err(Failure::usage("The kit is text and does not go into JSON.", "Give a file, or leave out --json."));
+            return Err(Failure::usage(
+                "The kit is text and does not go into JSON.",
+                "Give a file, or leave out --json.",
+            ));
         }
         let session = app.session()?;
         app.out.raw(&session.recovery_kit())?;
@@ -235,7 +291,10 @@ fn refuse_existing(file: &Path) -> Result<(), Failure> {
         return Err(Failure::new(
             status::FAILED,
             "already_exists",
-            format!("\"{}\" exists already.", words::name(&file.to_string_lossy())),
+            format!(
+                "\"{}\" exists already.",
+                words::name(&file.to_string_lossy())
+            ),
             "Choose another name; nothing is overwritten.",
         ));
     }
@@ -251,8 +310,16 @@ fn write_kit(session: &Session, file: &Path) -> Result<(), Failure> {
     let shown = words::name(&file.to_string_lossy());
     options
         .open(file)
-        .and_then(|mut f| f.write_all(session.recovery_kit().as_bytes()).and_then(|()| f.sync_all()))
-        .map_err(|e| Failure::io(&format!("Could not write the recovery kit to \"{shown}\""), &e))
+        .and_then(|mut f| {
+            f.write_all(session.recovery_kit().as_bytes())
+                .and_then(|()| f.sync_all())
+        })
+        .map_err(|e| {
+            Failure::io(
+                &format!("Could not write the recovery kit to \"{shown}\""),
+                &e,
+            )
+        })
 }
 
 fn tier(profile: &ProfileView) -> &'static str {

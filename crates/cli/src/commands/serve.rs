@@ -18,10 +18,20 @@ pub fn serve(app: &App, a: &Serve) -> Outcome {
     let server = Server::start(app.redline.clone(), port)
         .map_err(|e| Failure::new(status::FAILED, e.code(), e.to_string(), e.hint()))?;
     if app.out.json {
-        let addresses: Vec<String> = server.addresses().iter().map(|a| format!("http://{a}")).collect();
-        app.out.object([("address", json!(server.address())), ("addresses", json!(addresses))])?;
+        let addresses: Vec<String> = server
+            .addresses()
+            .iter()
+            .map(|a| format!("http://{a}"))
+            .collect();
+        app.out.object([
+            ("address", json!(server.address())),
+            ("addresses", json!(addresses)),
+        ])?;
     } else {
-        app.out.summary(format!("Listening on {}, for programs on this machine only. Ctrl-C stops it.", server.address()))?;
+        app.out.summary(format!(
+            "Listening on {}, for programs on this machine only. Ctrl-C stops it.",
+            server.address()
+        ))?;
         if !app.env_key && app.redline.profiles().is_empty() {
             app.out.note("No key is signed in on this machine yet, so every request is refused. Sign in with: redline login");
         }

@@ -14,14 +14,26 @@ pub fn delete(app: &App, ids: &[i64]) -> Outcome {
     let session = app.session()?;
     let before = looked_up(&session, ids)?;
     session.delete(ids)?;
-    let after: Vec<FileView> =
-        before.into_iter().map(|file| FileView { status: FileStatus::Trashed, ..file }).collect();
+    let after: Vec<FileView> = before
+        .into_iter()
+        .map(|file| FileView {
+            status: FileStatus::Trashed,
+            ..file
+        })
+        .collect();
     if app.out.json {
         return done(app, &after);
     }
     app.out.summary(match after.as_slice() {
-        [one] => format!("Moved \"{}\" to the trash. Take it back with: redline undelete {}", words::name(&one.filename), one.id),
-        many => format!("Moved {} to the trash.", words::count(many.len() as u64, "file", "files")),
+        [one] => format!(
+            "Moved \"{}\" to the trash. Take it back with: redline undelete {}",
+            words::name(&one.filename),
+            one.id
+        ),
+        many => format!(
+            "Moved {} to the trash.",
+            words::count(many.len() as u64, "file", "files")
+        ),
     })?;
     Ok(status::DONE)
 }
@@ -36,15 +48,23 @@ pub fn undelete(app: &App, ids: &[i64]) -> Outcome {
         return done(app, &after);
     }
     app.out.summary(match after.as_slice() {
-        [one] => format!("Took \"{}\" back from the trash.", words::name(&one.relative_path)),
-        many => format!("Took {} back from the trash.", words::count(many.len() as u64, "file", "files")),
+        [one] => format!(
+            "Took \"{}\" back from the trash.",
+            words::name(&one.relative_path)
+        ),
+        many => format!(
+            "Took {} back from the trash.",
+            words::count(many.len() as u64, "file", "files")
+        ),
     })?;
     Ok(status::DONE)
 }
 
 /// All or nothing: one unknown ID and nothing is touched.
 fn looked_up(session: &Session, ids: &[i64]) -> Result<Vec<FileView>, Failure> {
-    ids.iter().map(|id| session.file(*id).map_err(Failure::from)).collect()
+    ids.iter()
+        .map(|id| session.file(*id).map_err(Failure::from))
+        .collect()
 }
 
 fn done(app: &App, files: &[FileView]) -> Outcome {
@@ -57,7 +77,13 @@ fn done(app: &App, files: &[FileView]) -> Outcome {
 
 pub fn trash(app: &App, a: Trash) -> Outcome {
     match a.action {
-        None | Some(TrashAction::List) => files::list(app, FileQuery { trash: true, ..FileQuery::default() }),
+        None | Some(TrashAction::List) => files::list(
+            app,
+            FileQuery {
+                trash: true,
+                ..FileQuery::default()
+            },
+        ),
         Some(TrashAction::Empty(confirm)) => {
             let session = app.session()?;
             let stats = session.stats()?;
@@ -73,11 +99,18 @@ pub fn trash(app: &App, a: Trash) -> Outcome {
             }
             let (files, bytes) = session.empty_trash()?;
             if app.out.json {
-                app.out.object([("files", Value::Array(Vec::new())), ("emptied", json!({ "files": files, "bytes": bytes }))])?;
+                app.out.object([
+                    ("files", Value::Array(Vec::new())),
+                    ("emptied", json!({ "files": files, "bytes": bytes })),
+                ])?;
             } else if files == 0 {
                 app.out.summary("The trash was empty.")?;
             } else {
-                app.out.summary(format!("Deleted {} for good and freed {}.", words::count(files, "file", "files"), words::size(bytes)))?;
+                app.out.summary(format!(
+                    "Deleted {} for good and freed {}.",
+                    words::count(files, "file", "files"),
+                    words::size(bytes)
+                ))?;
             }
             Ok(status::DONE)
         }

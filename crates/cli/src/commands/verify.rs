@@ -19,9 +19,17 @@ pub fn verify(app: &App, a: Verify) -> Outcome {
     interrupt.end();
     bar.end();
     let report = result?;
-    let outcome = if report.missing.is_empty() && report.unreadable.is_empty() { status::DONE } else { status::IN_PART };
+    let outcome = if report.missing.is_empty() && report.unreadable.is_empty() {
+        status::DONE
+    } else {
+        status::IN_PART
+    };
     if app.out.json {
-        let unreadable: Vec<_> = report.unreadable.iter().map(|f| json!({ "path": f.path, "error": f.error })).collect();
+        let unreadable: Vec<_> = report
+            .unreadable
+            .iter()
+            .map(|f| json!({ "path": f.path, "error": f.error }))
+            .collect();
         app.out.object([(
             "verify",
             json!({ "ok": report.ok, "changed": report.changed, "missing": report.missing, "unreadable": unreadable }),
@@ -35,14 +43,29 @@ pub fn verify(app: &App, a: Verify) -> Outcome {
 fn describe(app: &App, report: &VerifyReport) -> std::io::Result<()> {
     let out = &app.out;
     for file in &report.missing {
-        out.line(format!("{}  {:>6}  {}", out.red("missing"), file.id, words::name(&file.relative_path)))?;
+        out.line(format!(
+            "{}  {:>6}  {}",
+            out.red("missing"),
+            file.id,
+            words::name(&file.relative_path)
+        ))?;
     }
     for file in &report.unreadable {
-        out.line(format!("{}  {}  {}", out.red("unreadable"), words::name(&file.path), words::name(&file.error.message)))?;
+        out.line(format!(
+            "{}  {}  {}",
+            out.red("unreadable"),
+            words::name(&file.path),
+            words::name(&file.error.message)
+        ))?;
     }
     for file in &report.changed {
         let what = "edited by another program; kept as a new revision";
-        out.line(format!("{}  {:>6}  {}  {what}", out.amber("changed"), file.id, words::name(&file.relative_path)))?;
+        out.line(format!(
+            "{}  {:>6}  {}  {what}",
+            out.amber("changed"),
+            file.id,
+            words::name(&file.relative_path)
+        ))?;
     }
     let ok = words::count(report.ok, "file is", "files are");
     let mut line = out.green(&format!("{ok} as stored."));

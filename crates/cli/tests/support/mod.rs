@@ -18,7 +18,9 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary folder") }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -70,7 +72,9 @@ impl Home {
     pub fn import(&self, name: &str, bytes: impl AsRef<[u8]>) -> i64 {
         let path = self.file(&format!("from/{name}"), bytes);
         let report = self.json(&["import", path.to_str().expect("text")]);
-        report["imported"][0]["id"].as_i64().unwrap_or_else(|| panic!("nothing imported: {report}"))
+        report["imported"][0]["id"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("nothing imported: {report}"))
     }
 
     /// Every regular file in the stores, without the catalogs.
@@ -104,8 +108,18 @@ impl Ran {
     }
 
     pub fn with_input(command: &mut Command, input: &str) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("redline runs");
-        child.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("read");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("redline runs");
+        child
+            .stdin
+            .take()
+            .expect("stdin")
+            .write_all(input.as_bytes())
+            .expect("read");
         Self::from(child.wait_with_output().expect("redline ends"))
     }
 
@@ -119,7 +133,8 @@ impl Ran {
 
     /// stdout as the one JSON object that it is.
     pub fn object(&self) -> Value {
-        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout));
+        let value: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout));
         assert!(value.is_object(), "{value}");
         assert_eq!(self.stdout.trim_end().lines().count(), 1, "one line");
         value
@@ -127,7 +142,8 @@ impl Ran {
 
     /// The error on stderr, with its four fields.
     pub fn error(&self) -> Value {
-        let value: Value = serde_json::from_str(self.stderr.trim()).unwrap_or_else(|e| panic!("{e}: {}", self.stderr));
+        let value: Value = serde_json::from_str(self.stderr.trim())
+            .unwrap_or_else(|e| panic!("{e}: {}", self.stderr));
         let error = value["error"].as_object().expect("error").clone();
         let mut names: Vec<_> = error.keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -148,5 +164,8 @@ impl Drop for Running {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

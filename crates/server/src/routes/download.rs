@@ -34,7 +34,8 @@ pub(crate) async fn download(
     .map_err(|_| ApiError::internal())??;
 
     // A file that was edited in place and not checked since has no known hash.
-    let etag = (view.sha256.len() == 64 && size == view.size_bytes).then(|| format!("\"{}\"", view.sha256));
+    let etag = (view.sha256.len() == 64 && size == view.size_bytes)
+        .then(|| format!("\"{}\"", view.sha256));
     let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok());
     if let (Some(tag), Some(known)) = (&etag, text(header::IF_NONE_MATCH))
         && matches_any(known, tag)
@@ -55,28 +56,46 @@ pub(crate) async fn download(
 
     let mut file = tokio::fs::File::from_std(file);
     if first > 0 {
-        file.seek(SeekFrom::Start(first)).await.map_err(|_| ApiError::internal())?;
+        file.seek(SeekFrom::Start(first))
+            .await
+            .map_err(|_| ApiError::internal())?;
     }
     let body = Body::from_stream(ReaderStream::with_capacity(file.take(length), CHUNK));
     let mut response = (status, body).into_response();
     let out = response.headers_mut();
     insert(out, header::CONTENT_TYPE, &content_type(&view));
     insert(out, header::CONTENT_LENGTH, &length.to_string());
-    insert(out, header::CONTENT_DISPOSITION, &disposition(&view.filename));
+    insert(
+        out,
+        header::CONTENT_DISPOSITION,
+        &disposition(&view.filename),
+    );
     out.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     // Private bytes: kept by the client at most, and asked for again.
-    out.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    out.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-cache"),
+    );
     if let Some(tag) = &etag {
         insert(out, header::ETAG, tag);
     }
     if status == StatusCode::PARTIAL_CONTENT {
-        insert(out, header::CONTENT_RANGE, &format!("bytes {first}-{}/{size}", first + length - 1));
+        insert(
+            out,
+            header::CONTENT_RANGE,
+            &format!("bytes {first}-{}/{size}", first + length - 1),
+        );
     }
     Ok(response)
 }
 
 fn refused(size: u64, message: &str) -> ApiError {
-    let error = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_refused", message, format!("The file has {size} bytes."));
+    let error = ApiError::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        "range_refused",
+        message,
+        format!("The file has {size} bytes."),
+    );
     match HeaderValue::from_str(&format!("bytes */{size}")) {
         Ok(value) => error.with_header(header::CONTENT_RANGE, value),
         Err(_) => error,
@@ -95,7 +114,9 @@ fn content_type(view: &FileView) -> String {
         "parquet" => "application/vnd.apache.parquet".to_owned(),
         "feather" => "application/vnd.apache.arrow.file".to_owned(),
         "ndjson" => "application/x-ndjson".to_owned(),
-        _ => mime_guess::from_path(&view.filename).first_or_octet_stream().to_string(),
+        _ => mime_guess::from_path(&view.filename)
+            .first_or_octet_stream()
+            .to_string(),
     }
 }
 
@@ -104,7 +125,13 @@ fn content_type(view: &FileView) -> String {
 fn disposition(name: &str) -> String {
     let plain: String = name
         .chars()
-        .map(|c| if (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | '%' | '/') { c } else { '_' })
+        .map(|c| {
+            if (c.is_ascii_graphic() || c == ' ') && !matches!(c, '"' | '\\' | '%' | '/') {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let mut full = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -123,7 +150,10 @@ mod tests {
 
     #[test]
     fn names_survive_and_cannot_break_out() {
-        assert_eq!(disposition("q3.csv"), "attachment; filename=\"q3.csv\"; filename*=UTF-8''q3.csv");
+        assert_eq!(
+            disposition("q3.csv"),
+            "attachment; filename=\"q3.csv\"; filename*=UTF-8''q3.csv"
+        );
         assert_eq!(
             disposition("zürich 📈.csv"),
             "attachment; filename=\"z_rich _.csv\"; filename*=UTF-8''z%C3%BCrich%20%F0%9F%93%88.csv"

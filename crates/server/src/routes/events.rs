@@ -23,7 +23,11 @@ pub(crate) async fn events(
     // Subscribed first, so that nothing falls between the jobs of now and the rest.
     let later = BroadcastStream::new(session.events());
     let now = blocking(move || Ok(session.jobs())).await?;
-    let now = stream::iter(now.into_iter().filter(|job| job.state == JobState::Running).map(Event::Job));
+    let now = stream::iter(
+        now.into_iter()
+            .filter(|job| job.state == JobState::Running)
+            .map(Event::Job),
+    );
     // A client that fell behind lost some; each event says all there is about its thing.
     let later = later.filter_map(|event| future::ready(event.ok()));
     let told = now

@@ -27,13 +27,22 @@ struct Asked {
 }
 
 fn asked(uri: &Uri) -> Result<Asked, ApiError> {
-    let mut asked = Asked { query: FileQuery::default(), limit: None, after: None };
+    let mut asked = Asked {
+        query: FileQuery::default(),
+        limit: None,
+        after: None,
+    };
     for (name, value) in query(uri) {
         let value = value.trim();
         if value.is_empty() {
             continue;
         }
-        let wrong = || ApiError::bad_request(format!("The parameter {name} has to be a whole number."), "");
+        let wrong = || {
+            ApiError::bad_request(
+                format!("The parameter {name} has to be a whole number."),
+                "",
+            )
+        };
         match name.as_str() {
             "type" => asked.query.file_type = Some(value.to_owned()),
             "search" => asked.query.search = Some(value.to_owned()),
@@ -46,13 +55,22 @@ fn asked(uri: &Uri) -> Result<Asked, ApiError> {
 }
 
 pub(crate) async fn list(Caller(session): Caller, uri: Uri) -> Result<Response, ApiError> {
-    let Asked { query, limit, after } = asked(&uri)?;
+    let Asked {
+        query,
+        limit,
+        after,
+    } = asked(&uri)?;
     let size = limit.unwrap_or(PAGE).clamp(1, PAGE);
     let mut first = page(&session, &query, size, after).await?;
     if let Some(limit) = limit.filter(|limit| *limit <= PAGE) {
-        first.files.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        first
+            .files
+            .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let count = first.files.len();
-        return Ok(Json(json!({ "success": true, "files": first.files, "count": count, "total": first.total })).into_response());
+        return Ok(Json(
+            json!({ "success": true, "files": first.files, "count": count, "total": first.total }),
+        )
+        .into_response());
     }
     let (out, pieces) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
     tokio::spawn(async move {
@@ -60,16 +78,32 @@ pub(crate) async fn list(Caller(session): Caller, uri: Uri) -> Result<Response, 
         if let Err(error) = end {
             tracing::error!(code = error.code, "a list ended early");
             // The connection breaks off, so half a list never looks whole.
-            let _ = out.send(Err(std::io::Error::other("the list ended early"))).await;
+            let _ = out
+                .send(Err(std::io::Error::other("the list ended early")))
+                .await;
         }
     });
     let mut response = Body::from_stream(ReceiverStream::new(pieces)).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     Ok(response)
 }
 
-async fn page(session: &Session, query: &FileQuery, size: u64, after: Option<i64>) -> Result<FilePage, ApiError> {
-    let (session, query) = (session.clone(), FileQuery { limit: Some(size), ..query.clone() });
+async fn page(
+    session: &Session,
+    query: &FileQuery,
+    size: u64,
+    after: Option<i64>,
+) -> Result<FilePage, ApiError> {
+    let (session, query) = (
+        session.clone(),
+        FileQuery {
+            limit: Some(size),
+            ..query.clone()
+        },
+    );
     blocking(move || session.list_after(&query, after)).await
 }
 
@@ -88,7 +122,11 @@ async fn stream(
     loop {
         let whole = current.files.len() as u64 >= PAGE;
         let last = current.files.last().map(|file| file.id);
-        for file in current.files.iter().take(usize::try_from(limit - count).unwrap_or(usize::MAX)) {
+        for file in current
+            .files
+            .iter()
+            .take(usize::try_from(limit - count).unwrap_or(usize::MAX))
+        {
             if count > 0 {
                 text.push(b',');
             }
@@ -98,7 +136,11 @@ async fn stream(
         if !whole || count >= limit {
             break;
         }
-        if out.send(Ok(Bytes::from(std::mem::take(&mut text)))).await.is_err() {
+        if out
+            .send(Ok(Bytes::from(std::mem::take(&mut text))))
+            .await
+            .is_err()
+        {
             return Ok(()); // The client went away.
         }
         current = page(session, query, PAGE, last).await?;
@@ -116,7 +158,11 @@ pub(crate) fn file_id(text: &str) -> Result<i64, ApiError> {
 
 /// Core's error for one file: whatever is not there looks the same.
 pub(crate) fn about_file(error: CoreError) -> ApiError {
-    if error.code() == Code::NotFound { ApiError::no_file() } else { error.into() }
+    if error.code() == Code::NotFound {
+        ApiError::no_file()
+    } else {
+        error.into()
+    }
 }
 
 /// The file, if it is there and not in the trash.
@@ -126,10 +172,17 @@ pub(crate) async fn found(session: &Session, id: i64) -> Result<FileView, ApiErr
         .await
         .map_err(|_| ApiError::internal())?
         .map_err(about_file)?;
-    if file.status == FileStatus::Trashed { Err(ApiError::no_file()) } else { Ok(file) }
+    if file.status == FileStatus::Trashed {
+        Err(ApiError::no_file())
+    } else {
+        Ok(file)
+    }
 }
 
-pub(crate) async fn info(Caller(session): Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn info(
+    Caller(session): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let file = found(&session, file_id(&id)?).await?;
     Ok(Json(json!({ "success": true, "file": file })))
 }
@@ -145,8 +198,14 @@ pub(crate) async fn trash(
         .await
         .map_err(|_| ApiError::internal())?
         .map_err(about_file)?;
-    let file = FileView { status: FileStatus::Trashed, ..file };
-    Ok((StatusCode::OK, Json(json!({ "success": true, "file": file }))))
+    let file = FileView {
+        status: FileStatus::Trashed,
+        ..file
+    };
+    Ok((
+        StatusCode::OK,
+        Json(json!({ "success": true, "file": file })),
+    ))
 }
 
 #[cfg(test)]
@@ -155,9 +214,17 @@ mod tests {
 
     #[test]
     fn parameters_are_read_and_empty_ones_ignored() {
-        let uri = Uri::from_static("/user-data/files?type=csv&search=&limit=&after=7&license_key=x&other=1");
-        let expected =
-            Asked { query: FileQuery { file_type: Some("csv".into()), ..FileQuery::default() }, limit: None, after: Some(7) };
+        let uri = Uri::from_static(
+            "/user-data/files?type=csv&search=&limit=&after=7&license_key=x&other=1",
+        );
+        let expected = Asked {
+            query: FileQuery {
+                file_type: Some("csv".into()),
+                ..FileQuery::default()
+            },
+            limit: None,
+            after: Some(7),
+        };
         assert_eq!(asked(&uri).unwrap(), expected);
         let error = asked(&Uri::from_static("/user-data/files?limit=ten")).unwrap_err();
         assert_eq!(error.status, StatusCode::BAD_REQUEST);

@@ -17,16 +17,30 @@ pub(crate) async fn backup(Caller(session): Caller) -> Result<Response, ApiError
         session.job(&id)
     })
     .await?;
-    let place = HeaderValue::from_str(&format!("/user-data/jobs/{}", job.id)).map_err(|_| ApiError::internal())?;
-    let mut response = (StatusCode::ACCEPTED, Json(json!({ "success": true, "job": job }))).into_response();
+    let place = HeaderValue::from_str(&format!("/user-data/jobs/{}", job.id))
+        .map_err(|_| ApiError::internal())?;
+    let mut response = (
+        StatusCode::ACCEPTED,
+        Json(json!({ "success": true, "job": job })),
+    )
+        .into_response();
     response.headers_mut().insert(header::LOCATION, place);
     Ok(response)
 }
 
-pub(crate) async fn job(Caller(session): Caller, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn job(
+    Caller(session): Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
     let job = tokio::task::spawn_blocking(move || session.job(&id))
         .await
         .map_err(|_| ApiError::internal())?
-        .map_err(|error| if error.code() == Code::NotFound { ApiError::no_job() } else { error.into() })?;
+        .map_err(|error| {
+            if error.code() == Code::NotFound {
+                ApiError::no_job()
+            } else {
+                error.into()
+            }
+        })?;
     Ok(Json(json!({ "success": true, "job": job })))
 }

@@ -31,11 +31,19 @@ mod tests {
         let document = document();
         let mut described = BTreeSet::new();
         for (path, methods) in document["paths"].as_object().expect("paths") {
-            for method in methods.as_object().expect("methods").keys().filter(|m| *m != "parameters") {
+            for method in methods
+                .as_object()
+                .expect("methods")
+                .keys()
+                .filter(|m| *m != "parameters")
+            {
                 described.insert((method.clone(), path.clone()));
             }
         }
-        let routed: BTreeSet<_> = endpoints().iter().map(|e| (e.method.to_owned(), e.path.to_owned())).collect();
+        let routed: BTreeSet<_> = endpoints()
+            .iter()
+            .map(|e| (e.method.to_owned(), e.path.to_owned()))
+            .collect();
         assert_eq!(described, routed);
     }
 
@@ -60,12 +68,20 @@ mod tests {
         references(&document, &mut found);
         assert!(!found.is_empty());
         for target in found {
-            assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+            assert!(
+                document.pointer(target.trim_start_matches('#')).is_some(),
+                "{target}"
+            );
         }
     }
 
     fn names(value: &Value) -> BTreeSet<String> {
-        value.as_object().expect("an object").keys().cloned().collect()
+        value
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect()
     }
 
     #[test]
@@ -87,6 +103,9 @@ mod tests {
         let document = document();
         let schemas = &document["components"]["schemas"];
         assert_eq!(names(&schemas["File"]["properties"]), names(&json!(file)));
-        assert_eq!(names(&schemas["Stats"]["properties"]), names(&json!(StoreStats::default())));
+        assert_eq!(
+            names(&schemas["Stats"]["properties"]),
+            names(&json!(StoreStats::default()))
+        );
     }
 }

@@ -19,7 +19,14 @@ pub(crate) async fn stats(Caller(session): Caller) -> Result<Json<Value>, ApiErr
 pub(crate) async fn history(Caller(session): Caller, uri: Uri) -> Result<Json<Value>, ApiError> {
     let (mut limit, mut offset) = (HISTORY, 0);
     for (name, value) in query(&uri) {
-        let number = || value.trim().parse().map_err(|_| ApiError::bad_request(format!("The parameter {name} has to be a whole number."), ""));
+        let number = || {
+            value.trim().parse().map_err(|_| {
+                ApiError::bad_request(
+                    format!("The parameter {name} has to be a whole number."),
+                    "",
+                )
+            })
+        };
         match name.as_str() {
             "limit" if !value.is_empty() => limit = number()?,
             "offset" if !value.is_empty() => offset = number()?,
@@ -37,7 +44,10 @@ pub(crate) async fn tables(Caller(session): Caller) -> Result<Json<Value>, ApiEr
         return Err(ApiError::new(
             StatusCode::NOT_IMPLEMENTED,
             "unsupported",
-            format!("The store has {} data tables, which this version cannot list yet.", stats.total_tables),
+            format!(
+                "The store has {} data tables, which this version cannot list yet.",
+                stats.total_tables
+            ),
             "Read them with DuckDB from user_data.duckdb in the store's folder.",
         ));
     }

@@ -37,7 +37,12 @@ impl Read for Incoming {
             match self.pieces.blocking_recv() {
                 Some(Piece::Data(data)) => self.current = data,
                 Some(Piece::End) => self.ended = true,
-                None => return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the upload broke off")),
+                None => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::ConnectionAborted,
+                        "the upload broke off",
+                    ));
+                }
             }
         }
         let n = buffer.len().min(self.current.len());
@@ -47,10 +52,21 @@ impl Read for Incoming {
 }
 
 /// Streams one part of the form into the store.
-pub(crate) async fn store(session: Session, name: String, mut field: Field<'_>) -> Result<FileView, ApiError> {
+pub(crate) async fn store(
+    session: Session,
+    name: String,
+    mut field: Field<'_>,
+) -> Result<FileView, ApiError> {
     let (to, pieces) = mpsc::channel(8);
     let storing = tokio::task::spawn_blocking(move || {
-        session.upload(&name, &mut Incoming { pieces, current: Bytes::new(), ended: false })
+        session.upload(
+            &name,
+            &mut Incoming {
+                pieces,
+                current: Bytes::new(),
+                ended: false,
+            },
+        )
     });
     let broke_off = loop {
         match field.chunk().await {
@@ -77,9 +93,17 @@ pub(crate) async fn store(session: Session, name: String, mut field: Field<'_>) 
 
 pub(crate) fn malformed(error: &MultipartError) -> ApiError {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The form is too large.", "");
+        return ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "The form is too large.",
+            "",
+        );
     }
-    ApiError::bad_request("The upload broke off or is not a form; nothing of its last part was stored.", "Send it again as multipart/form-data.")
+    ApiError::bad_request(
+        "The upload broke off or is not a form; nothing of its last part was stored.",
+        "Send it again as multipart/form-data.",
+    )
 }
 
 /// A file that came before its key.
@@ -99,7 +123,10 @@ impl Held {
                 "Send the key in the header X-License-Key.",
             )
         };
-        let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(|_| ApiError::internal())?.map_err(lost)?;
+        let file = tokio::task::spawn_blocking(tempfile::tempfile)
+            .await
+            .map_err(|_| ApiError::internal())?
+            .map_err(lost)?;
         let mut file = tokio::fs::File::from_std(file);
         let mut size = 0_u64;
         while let Some(data) = field.chunk().await.map_err(|e| malformed(&e))? {
@@ -108,21 +135,33 @@ impl Held {
                 return Err(ApiError::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "key_after_file",
-                    format!("The form has a file of more than {} MiB before its license key; nothing was stored.", SPOOL_LIMIT / 1024 / 1024),
+                    format!(
+                        "The form has a file of more than {} MiB before its license key; nothing was stored.",
+                        SPOOL_LIMIT / 1024 / 1024
+                    ),
                     "Send the key in the header X-License-Key, or put license_key before file.",
                 ));
             }
             file.write_all(&data).await.map_err(lost)?;
         }
         file.flush().await.map_err(lost)?;
-        Ok(Self { name, file: file.into_std().await })
+        Ok(Self {
+            name,
+            file: file.into_std().await,
+        })
     }
 
     pub async fn store(self, session: Session) -> Result<FileView, ApiError> {
         let Self { name, mut file } = self;
         crate::state::blocking(move || {
             // Rewinding a regular file cannot fail; if it did, core would store what is left.
-            file.rewind().map_err(|_| CoreError::new(redline_core::Code::Internal, "The upload could not be read again.", "Send it again."))?;
+            file.rewind().map_err(|_| {
+                CoreError::new(
+                    redline_core::Code::Internal,
+                    "The upload could not be read again.",
+                    "Send it again.",
+                )
+            })?;
             session.upload(&name, &mut file)
         })
         .await
@@ -136,19 +175,35 @@ mod tests {
     fn read(pieces: Vec<Piece>) -> io::Result<Vec<u8>> {
         let (to, from) = mpsc::channel(8);
         for piece in pieces {
-            to.try_send(piece).unwrap_or_else(|_| panic!("room for all"));
+            to.try_send(piece)
+                .unwrap_or_else(|_| panic!("room for all"));
         }
         drop(to);
         let mut out = Vec::new();
-        Incoming { pieces: from, current: Bytes::new(), ended: false }.read_to_end(&mut out).map(|_| out)
+        Incoming {
+            pieces: from,
+            current: Bytes::new(),
+            ended: false,
+        }
+        .read_to_end(&mut out)
+        .map(|_| out)
     }
 
     #[test]
     fn an_upload_ends_only_where_it_says_so() {
         let data = |text: &'static str| Piece::Data(Bytes::from_static(text.as_bytes()));
-        assert_eq!(read(vec![data("ab"), data(""), data("c"), Piece::End]).unwrap(), b"abc");
+        assert_eq!(
+            read(vec![data("ab"), data(""), data("c"), Piece::End]).unwrap(),
+            b"abc"
+        );
         assert_eq!(read(vec![Piece::End]).unwrap(), b"");
-        assert_eq!(read(vec![data("ab")]).unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
-        assert_eq!(read(vec![]).unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        assert_eq!(
+            read(vec![data("ab")]).unwrap_err().kind(),
+            io::ErrorKind::ConnectionAborted
+        );
+        assert_eq!(
+            read(vec![]).unwrap_err().kind(),
+            io::ErrorKind::ConnectionAborted
+        );
     }
 }

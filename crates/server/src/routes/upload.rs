@@ -21,7 +21,10 @@ const FIELD_LIMIT: usize = 4096;
 /// look at the answer.
 const DRAIN: Duration = Duration::from_secs(5);
 
-pub(crate) async fn upload(State(shared): State<Shared>, request: Request) -> Result<Json<Value>, ApiError> {
+pub(crate) async fn upload(
+    State(shared): State<Shared>,
+    request: Request,
+) -> Result<Json<Value>, ApiError> {
     let (parts, body) = request.into_parts();
     let peer = Peer::of(&parts);
     let session = match key_of_head(&parts.headers, &parts.uri) {
@@ -34,13 +37,28 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request) -> Re
             }
         },
     };
-    let _place = shared.uploads.acquire().await.map_err(|_| ApiError::internal())?;
+    let _place = shared
+        .uploads
+        .acquire()
+        .await
+        .map_err(|_| ApiError::internal())?;
     let request = Request::from_parts(parts, body);
     let mut form = match Multipart::from_request(request, &shared).await {
         Ok(form) => form,
         // Without a key it is the key that is missing, whatever else is wrong.
-        Err(_) if session.is_none() => return session_of(&shared, &peer, None).await.map(|_| Json(Value::Null)),
-        Err(_) => return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_request", "The upload is not a form.", "Send it as multipart/form-data with the field file.")),
+        Err(_) if session.is_none() => {
+            return session_of(&shared, &peer, None)
+                .await
+                .map(|_| Json(Value::Null));
+        }
+        Err(_) => {
+            return Err(ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "bad_request",
+                "The upload is not a form.",
+                "Send it as multipart/form-data with the field file.",
+            ));
+        }
     };
     let taken = take(&shared, &peer, session, &mut form).await;
     if taken.is_err() {
@@ -51,10 +69,24 @@ pub(crate) async fn upload(State(shared): State<Shared>, request: Request) -> Re
     taken.map(|files| Json(answer(&files)))
 }
 
-async fn take(shared: &Shared, peer: &Peer, mut session: Option<Session>, form: &mut Multipart) -> Result<Vec<FileView>, ApiError> {
+async fn take(
+    shared: &Shared,
+    peer: &Peer,
+    mut session: Option<Session>,
+    form: &mut Multipart,
+) -> Result<Vec<FileView>, ApiError> {
     let mut stored = Vec::new();
     let mut held: Option<(Held, _)> = None;
-    while let Some(field) = form.next_field().await.map_err(|e| malformed(&e))? {
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => break,
+            // Without a key it is the key that is missing, whatever else is wrong.
+            Err(_) if session.is_none() => {
+                return session_of(shared, peer, None).await.map(|_| Vec::new());
+            }
+            Err(error) => return Err(malformed(&error)),
+        };
         match field.name() {
             Some("license_key") => {
                 let key = short_text(field).await?;
@@ -66,18 +98,31 @@ async fn take(shared: &Shared, peer: &Peer, mut session: Option<Session>, form: 
                 }
             }
             Some("file") => {
-                let Some(name) = field.file_name().map(str::to_owned).filter(|name| !name.is_empty()) else {
-                    return Err(ApiError::bad_request("The field file has no file name.", "Send it as a file, with its name."));
+                let Some(name) = field
+                    .file_name()
+                    .map(str::to_owned)
+                    .filter(|name| !name.is_empty())
+                else {
+                    return Err(ApiError::bad_request(
+                        "The field file has no file name.",
+                        "Send it as a file, with its name.",
+                    ));
                 };
                 match &session {
                     Some(session) => stored.push(store(session.clone(), name, field).await?),
-                    None if held.is_some() => return session_of(shared, peer, None).await.map(|_| Vec::new()),
+                    None if held.is_some() => {
+                        return session_of(shared, peer, None).await.map(|_| Vec::new());
+                    }
                     None => {
                         // Someone who may not even fail any more is not given disk space.
                         if shared.limiter.admit(peer.ip, None).is_err() {
                             return session_of(shared, peer, None).await.map(|_| Vec::new());
                         }
-                        let place = shared.spooled.acquire().await.map_err(|_| ApiError::internal())?;
+                        let place = shared
+                            .spooled
+                            .acquire()
+                            .await
+                            .map_err(|_| ApiError::internal())?;
                         held = Some((Held::take(name, field).await?, place));
                     }
                 }
@@ -90,7 +135,10 @@ async fn take(shared: &Shared, peer: &Peer, mut session: Option<Session>, form: 
         return session_of(shared, peer, None).await.map(|_| Vec::new());
     }
     if stored.is_empty() {
-        return Err(ApiError::bad_request("The form has no field file.", "Send the file as the field file."));
+        return Err(ApiError::bad_request(
+            "The form has no field file.",
+            "Send the file as the field file.",
+        ));
     }
     Ok(stored)
 }
@@ -99,7 +147,10 @@ async fn short_text(mut field: axum::extract::multipart::Field<'_>) -> Result<St
     let mut bytes = Vec::new();
     while let Some(data) = field.chunk().await.map_err(|e| malformed(&e))? {
         if bytes.len() + data.len() > FIELD_LIMIT {
-            return Err(ApiError::bad_request("A field of the form is too long.", ""));
+            return Err(ApiError::bad_request(
+                "A field of the form is too long.",
+                "",
+            ));
         }
         bytes.extend_from_slice(&data);
     }

@@ -35,11 +35,25 @@ impl Api {
             env_key: Some(KEY_A.to_owned()),
         })
         .expect("core opens");
-        let request = SignInRequest { key: Some(KEY_B.to_owned()), label: None, keep: KeptIn::SessionOnly, passphrase: None };
+        let request = SignInRequest {
+            key: Some(KEY_B.to_owned()),
+            label: None,
+            keep: KeptIn::SessionOnly,
+            passphrase: None,
+        };
         redline.sign_in(request).expect("B signs in");
         let server = Server::start(redline.clone(), 0).expect("a free port");
-        let client = Client::builder().no_proxy().timeout(std::time::Duration::from_secs(120)).build().expect("a client");
-        Self { server, redline, client, dir }
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(120))
+            .build()
+            .expect("a client");
+        Self {
+            server,
+            redline,
+            client,
+            dir,
+        }
     }
 
     pub fn port(&self) -> u16 {
@@ -51,7 +65,9 @@ impl Api {
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(self.url(path)).header("X-License-Key", KEY_A)
+        self.client
+            .get(self.url(path))
+            .header("X-License-Key", KEY_A)
     }
 
     pub fn json(&self, path: &str) -> Value {
@@ -67,9 +83,17 @@ impl Api {
     }
 
     pub fn upload_as(&self, key: &str, name: &str, bytes: impl Into<Vec<u8>>) -> Value {
-        let form = multipart::Form::new().part("file", multipart::Part::bytes(bytes.into()).file_name(name.to_owned()));
-        let answer =
-            self.client.post(self.url("/user-data/files/upload")).header("X-License-Key", key).multipart(form).send().expect("an answer");
+        let form = multipart::Form::new().part(
+            "file",
+            multipart::Part::bytes(bytes.into()).file_name(name.to_owned()),
+        );
+        let answer = self
+            .client
+            .post(self.url("/user-data/files/upload"))
+            .header("X-License-Key", key)
+            .multipart(form)
+            .send()
+            .expect("an answer");
         let status = answer.status();
         let value: Value = answer.json().expect("JSON");
         assert_eq!(status, 200, "{value}");
@@ -106,5 +130,8 @@ impl Api {
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
