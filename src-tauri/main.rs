@@ -56,8 +56,7 @@ fn main() -> ExitCode {
         return ExitCode::from(1);
     }
     match run(handed_over) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Ok(code) => end(code),
         Err(error) => {
             eprintln!("Could not open Redline's window: {error:#}");
             ExitCode::from(1)
@@ -90,13 +89,14 @@ fn run(handed_over: Vec<std::path::PathBuf>) -> anyhow::Result<i32> {
             shell.open();
             events::forward(app.handle());
             shell.resume(app.handle());
-            let window = window::create(app.handle(), shell.settings().theme)?;
-            menu::attach(app.handle(), &window)?;
+            menu::attach(app.handle())?;
+            window::create(app.handle(), shell.settings().theme)?;
             drops::accept(app.handle(), handed_over);
             Ok(())
         })
         .build(tauri::generate_context!())?;
-    Ok(app.run_return(|app, event| match event {
+    let handle = app.handle().clone();
+    let code = app.run_return(|app, event| match event {
         tauri::RunEvent::WindowEvent { event, .. } => window::happened(app, &event),
         tauri::RunEvent::ExitRequested {
             code: None, api, ..
@@ -114,7 +114,23 @@ fn run(handed_over: Vec<std::path::PathBuf>) -> anyhow::Result<i32> {
             );
         }
         _ => {}
-    }))
+    });
+    handle.state::<Shell>().server().stop();
+    Ok(code)
+}
+
+/// Ends the process as it stands. Threads of the web view, of the graphics driver
+/// and of DuckDB are still running; destructors of their libraries, which `exit`
+/// runs beside them, now and then took a lock away under one of them and turned a
+/// clean end into a crash. What is stored is on disk by then.
+fn end(code: i32) -> ! {
+    #[cfg(unix)]
+    // SAFETY: _exit takes a number, touches no memory of ours, and does not return.
+    unsafe {
+        libc::_exit(code)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(code)
 }
 
 fn log_to_stderr() {

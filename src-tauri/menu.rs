@@ -1,10 +1,11 @@
-//! The native menu. On macOS it is the bar at the top of the screen, without
-//! which copy and paste would have no keys. Elsewhere the page has every action
-//! in view already, so the bar stays hidden and only its shortcuts count.
+//! The native menu, on macOS alone: there it is the bar at the top of the screen,
+//! without which copy and paste would have no keys. Elsewhere it would be a second
+//! row of what the page has in view already, and GTK gives a hidden menu no
+//! shortcuts (tried), so there is none.
 
 use redline_core::Redline;
 use tauri::menu::{Menu, MenuItem, PredefinedMenuItem, Submenu};
-use tauri::{AppHandle, Manager, WebviewWindow};
+use tauri::{AppHandle, Manager};
 
 use crate::dialogs::{self, Pick};
 use crate::shell::Shell;
@@ -14,7 +15,10 @@ const ADD: &str = "add-files";
 const SIGN_OUT: &str = "sign-out";
 const QUIT: &str = "quit";
 
-pub fn attach(app: &AppHandle, window: &WebviewWindow) -> tauri::Result<()> {
+pub fn attach(app: &AppHandle) -> tauri::Result<()> {
+    if !cfg!(target_os = "macos") {
+        return Ok(());
+    }
     let file = Submenu::with_items(
         app,
         "File",
@@ -26,27 +30,21 @@ pub fn attach(app: &AppHandle, window: &WebviewWindow) -> tauri::Result<()> {
             &MenuItem::with_id(app, QUIT, "Quit Redline", true, Some("CmdOrCtrl+Q"))?,
         ],
     )?;
-    if cfg!(target_os = "macos") {
-        // Elsewhere the web view has these keys, and a menu would take them away.
-        let edit = Submenu::with_items(
-            app,
-            "Edit",
-            true,
-            &[
-                &PredefinedMenuItem::undo(app, None)?,
-                &PredefinedMenuItem::redo(app, None)?,
-                &PredefinedMenuItem::separator(app)?,
-                &PredefinedMenuItem::cut(app, None)?,
-                &PredefinedMenuItem::copy(app, None)?,
-                &PredefinedMenuItem::paste(app, None)?,
-                &PredefinedMenuItem::select_all(app, None)?,
-            ],
-        )?;
-        app.set_menu(Menu::with_items(app, &[&file, &edit])?)?;
-    } else {
-        app.set_menu(Menu::with_items(app, &[&file])?)?;
-        window.hide_menu()?;
-    }
+    let edit = Submenu::with_items(
+        app,
+        "Edit",
+        true,
+        &[
+            &PredefinedMenuItem::undo(app, None)?,
+            &PredefinedMenuItem::redo(app, None)?,
+            &PredefinedMenuItem::separator(app)?,
+            &PredefinedMenuItem::cut(app, None)?,
+            &PredefinedMenuItem::copy(app, None)?,
+            &PredefinedMenuItem::paste(app, None)?,
+            &PredefinedMenuItem::select_all(app, None)?,
+        ],
+    )?;
+    app.set_menu(Menu::with_items(app, &[&file, &edit])?)?;
     Ok(())
 }
 

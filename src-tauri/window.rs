@@ -13,7 +13,7 @@ use crate::{close, drops, placement};
 pub const LABEL: &str = "main";
 
 /// Makes the window that tauri.conf.json describes.
-pub fn create(app: &AppHandle, theme: Theme) -> tauri::Result<WebviewWindow> {
+pub fn create(app: &AppHandle, theme: Theme) -> tauri::Result<()> {
     let config = app
         .config()
         .app
@@ -36,7 +36,7 @@ pub fn create(app: &AppHandle, theme: Theme) -> tauri::Result<WebviewWindow> {
         match_backdrop(&window);
     }
     placement::restore(app, &window);
-    Ok(window)
+    Ok(())
 }
 
 /// The app's own pages: `tauri://localhost`, and where the system has no schemes
