@@ -10,7 +10,7 @@ use std::{env, fmt::Write as _, path::PathBuf};
 use anyhow::{Context, Result};
 use redline_tests::{
     s3::{Options, TestS3},
-    window::{Desktop, Keyring, Window, built},
+    window::{Desktop, Keyring, Window},
 };
 use serde_json::json;
 use window_support::*;
@@ -133,9 +133,7 @@ async fn tour() -> Result<()> {
         .each_ref()
         .map(|path| path.to_str().unwrap_or_default());
     let environment = [("REDLINE_DATA_DIR", store), ("REDLINE_CONFIG_DIR", config)];
-    let mut window = desktop
-        .open_program(&built("redline-desktop")?, &environment)
-        .await?;
+    let mut window = desktop.open_program(&app()?, &environment).await?;
     window.resize(1280, 800).await?;
     sign_in(&window, &key, "New laptop").await?;
     set_up_bucket(&window, &s3).await?;

@@ -4,12 +4,16 @@
 
 mod window_support;
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, ensure};
 use redline_tests::{
     s3::{Options, SECRET_KEY, TestS3},
-    window::{Desktop, Keyring, built},
+    window::{Desktop, Keyring},
 };
 use serde_json::{Value, json};
 use window_support::*;
@@ -376,9 +380,7 @@ async fn a_backup_comes_back_on_an_empty_machine() -> Result<()> {
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    let mut window = desktop
-        .open_program(&built("redline-desktop")?, &environment)
-        .await?;
+    let mut window = desktop.open_program(&app()?, &environment).await?;
     sign_in(&window, &key, "Came back").await?;
     window.find("files-empty").await?;
     set_up_bucket(&window, &s3).await?;
@@ -491,6 +493,49 @@ async fn closing_while_work_runs_asks_first() -> Result<()> {
     let state = jobs[0]["state"].as_str().unwrap_or_default().to_owned();
     assert!(["running", "done"].contains(&state.as_str()), "{jobs}");
     window.quit().await
+}
+
+/// Without a driver in between: what the process itself says and how it ends.
+#[tokio::test]
+async fn the_app_says_when_it_is_ready_ends_cleanly_and_comes_back_where_it_was() -> Result<()> {
+    let desktop = Desktop::start()?;
+    let mut sizes = Vec::new();
+    for turn in 0..3 {
+        let log = desktop.home().join(format!("app-{turn}.log"));
+        let mut command = desktop.command(app()?);
+        command
+            .env("REDLINE_REPORT_READY", "1")
+            .stderr(fs::File::create(&log)?);
+        let mut child = command.spawn()?;
+        let ready = || fs::read_to_string(&log).is_ok_and(|said| said.contains("redline: ready\n"));
+        let deadline = Instant::now() + WORK;
+        while !ready() {
+            ensure!(Instant::now() < deadline, "it never said that it was ready");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let id = main_window(&desktop, child.id())?;
+        if turn == 0 {
+            xdotool(&desktop, &["windowsize", "--sync", &id, "1000", "700"])?;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        sizes.push(xdotool(&desktop, &["getwindowgeometry", &id])?);
+        ask_to_close(&desktop, child.id())?;
+        let ended = (0..100).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            child.try_wait().transpose()
+        });
+        if ended.is_none() {
+            child.kill()?;
+        }
+        let status = ended.context("it did not end")??;
+        ensure!(status.success(), "it ended with {status}");
+    }
+    assert!(
+        sizes.iter().all(|size| size.contains("Geometry: 1000x700")),
+        "{sizes:?}"
+    );
+    assert_eq!(sizes[1], sizes[2], "the window wanders");
+    Ok(())
 }
 
 async fn refused_with(

@@ -228,14 +228,18 @@ pub fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> Result<PathBuf
     Ok(path)
 }
 
+/// The app that was built, or that REDLINE_APP names.
+pub fn app() -> Result<PathBuf> {
+    match std::env::var_os("REDLINE_APP") {
+        Some(path) => Ok(path.into()),
+        None => redline_tests::window::built("redline-desktop"),
+    }
+}
+
 /// Starts the app a second time with arguments, as a desktop does for "Open with"; waits until that
 /// process has handed over and ended.
 pub fn second_launch(desktop: &Desktop, folder: &Path, arguments: &[&str]) -> Result<()> {
-    let program = match std::env::var_os("REDLINE_APP") {
-        Some(path) => path.into(),
-        None => redline_tests::window::built("redline-desktop")?,
-    };
-    let mut command: Command = desktop.command(program);
+    let mut command: Command = desktop.command(app()?);
     let mut child = command.current_dir(folder).args(arguments).spawn()?;
     let deadline = Instant::now() + Duration::from_secs(15);
     loop {
@@ -333,25 +337,29 @@ pub async fn ask_restore(window: &Window<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Asks the window to close, as the button in its frame does.
-pub fn ask_to_close(desktop: &Desktop, pid: u32) -> Result<()> {
+/// The X11 id of the window of a process.
+pub fn main_window(desktop: &Desktop, pid: u32) -> Result<String> {
     let pid = pid.to_string();
-    let found = xdotool(
-        desktop,
-        &[
-            "search",
-            "--onlyvisible",
-            "--pid",
-            &pid,
-            "--name",
-            "^Redline$",
-        ],
-    )?;
+    let search = [
+        "search",
+        "--onlyvisible",
+        "--pid",
+        &pid,
+        "--name",
+        "^Redline$",
+    ];
+    let found = xdotool(desktop, &search)?;
     let id = found
         .lines()
         .next()
         .context("no window is called Redline")?;
-    xdotool(desktop, &["windowactivate", "--sync", id])?;
+    Ok(id.to_owned())
+}
+
+/// Asks the window to close, as the button in its frame does.
+pub fn ask_to_close(desktop: &Desktop, pid: u32) -> Result<()> {
+    let id = main_window(desktop, pid)?;
+    xdotool(desktop, &["windowactivate", "--sync", &id])?;
     xdotool(desktop, &["key", "alt+F4"])?;
     Ok(())
 }
