@@ -1,0 +1,225 @@
+//! The catalog's log cut short, and with flipped bits: no file is lost, and what had
+//! to be set aside is said.
+#![cfg(target_os = "linux")]
+
+mod survival_support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use survival_support::*;
+
+/// A store whose process died with its rows in the log alone: files in folders, one in
+/// the trash, one brought back, one in the catalog proper.
+struct Wreck {
+    machine: Machine,
+    told: Vec<serde_json::Value>,
+    trashed: String,
+}
+
+fn wreck() -> Wreck {
+    let machine = Machine::new();
+    machine.import(&machine.sources("zero", [("checkpointed.csv", noise(7, 700))]));
+    {
+        let (store, _) = machine.store();
+        store.release();
+    }
+    let wal = machine.home().join("user_data.duckdb.wal");
+    assert!(!wal.exists(), "a release folds the log in");
+    let files: Vec<(String, Vec<u8>)> =
+        (0..12).map(|i| (format!("{}/{i}.csv", i % 3), noise(100 + i, 300 * i as usize))).collect();
+    let one = machine.sources("one", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
+    assert_eq!(machine.import(&one).code(), 0);
+    let two = machine.sources("two", [("a.csv", noise(200, 5000)), ("b.csv", noise(201, 1))]);
+    assert_eq!(machine.import(&two).code(), 0);
+    let id = |name: &str| {
+        let file = machine.files().into_iter().find(|f| f["filename"] == name);
+        file.expect("it is listed")["id"].to_string()
+    };
+    machine.json(&["delete", &id("b.csv")]);
+    let deleted = id("5.csv");
+    machine.json(&["delete", &deleted]);
+    machine.json(&["undelete", &deleted]);
+    // And one that dies in the middle: after its rows, before it is done.
+    let three = machine.sources("three", [("c.csv", noise(300, 9000))]);
+    let said = trace::run(
+        &machine,
+        &["-e", "trace=unlinkat", "-e", "inject=unlinkat:signal=SIGKILL:when=1"],
+        "/dev/null".as_ref(),
+        &["import", three.to_str().unwrap()],
+    );
+    assert!(said.was_killed(), "{:?} {}", said.status, said.stderr);
+    let told = machine_files_without_opening(&machine);
+    assert!(wal.metadata().unwrap().len() > 1000, "the rows are in the log");
+    let trashed = sha256(&noise(201, 1));
+    Wreck { machine, told, trashed }
+}
+
+/// What a copy of the wreck lists: the wreck itself is not to be mended.
+fn machine_files_without_opening(machine: &Machine) -> Vec<serde_json::Value> {
+    let twin = copy_of(machine);
+    let files = twin.files();
+    assert_eq!(files.len(), 15, "14 were stored and listed, one died before it was told");
+    files
+}
+
+fn copy_of(machine: &Machine) -> Machine {
+    let twin = Machine::new();
+    copy_tree(&machine.data, &twin.data);
+    twin
+}
+
+/// As `cp -a`: the journal believes a file by its time.
+fn copy_tree(from: &Path, to: &PathBuf) {
+    let output = std::process::Command::new("cp").arg("-a").arg(from).arg(to).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[derive(Clone, Debug)]
+enum Damage {
+    Cut(usize),
+    Flip(usize, u8),
+    Zero(usize, usize),
+    Junk(usize),
+    Garbage,
+}
+
+impl Damage {
+    fn of(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        match *self {
+            Damage::Cut(len) => bytes.truncate(len),
+            Damage::Flip(at, bit) => bytes[at] ^= 1 << bit,
+            Damage::Zero(at, len) => {
+                let end = (at + len).min(bytes.len());
+                bytes[at..end].fill(0);
+            }
+            Damage::Junk(len) => bytes.extend(noise(5, len)),
+            Damage::Garbage => bytes = noise(6, bytes.len()),
+        }
+        bytes
+    }
+}
+
+fn survives(wreck: &Wreck, damaged: &str, damage: &Damage, heard: &Mutex<BTreeSet<&'static str>>) {
+    let when = format!("{damaged} with {damage:?}");
+    let machine = copy_of(&wreck.machine);
+    let path = machine.home().join(damaged);
+    let bytes = damage.of(&std::fs::read(&path).unwrap());
+    std::fs::write(&path, bytes).unwrap();
+
+    let said = machine.run(&["files"]);
+    assert_eq!(said.code(), 0, "{when}: {}", said.stderr);
+    let answer = said.json();
+    let notice = answer["notice"].to_string();
+    let listed = list(&answer["files"]);
+    let disk = machine.on_disk();
+    assert_eq!(disk.len(), wreck.told.len(), "{when}: a file went or came");
+    assert_eq!(listed.len(), disk.len(), "{when}: {notice}");
+    for file in &wreck.told {
+        let path = file["relative_path"].as_str().unwrap();
+        let twin = listed.iter().find(|f| f["relative_path"] == path);
+        let twin = twin.unwrap_or_else(|| panic!("{when}: {path} is not listed; {notice}"));
+        assert_eq!(twin["status"], "stored", "{when}: {path}");
+        assert_eq!(twin["sha256"], file["sha256"], "{when}: {path}");
+        assert_eq!(disk[path], file["sha256"].as_str().unwrap(), "{when}: {path}");
+    }
+    let ids: BTreeSet<String> = listed.iter().map(|f| f["id"].to_string()).collect();
+    assert_eq!(ids.len(), listed.len(), "{when}: two files with one id");
+    if machine.quarantined() > 0 {
+        assert!(notice.contains("set aside"), "{when}: set aside without a word: {notice}");
+        heard.lock().unwrap().insert("set aside");
+    } else {
+        heard.lock().unwrap().insert("replayed");
+        assert!(!notice.contains("set aside"), "{when}: {notice}");
+    }
+    if notice.contains("brought back") {
+        heard.lock().unwrap().insert("rows brought back");
+    }
+    let trash = list(&machine.json(&["trash"])["files"]);
+    assert_eq!(trash.len(), 1, "{when}: the trash is {trash:?}");
+    assert_eq!(trash[0]["sha256"], wreck.trashed.as_str(), "{when}");
+    let again = machine.json(&["files"]);
+    assert!(again["notice"].is_null(), "{when}: said twice: {}", again["notice"]);
+    assert_eq!(list(&again["files"]).len(), listed.len(), "{when}: a second look");
+    // What was mended can be worked with.
+    let more = machine.sources("more", [("new.csv", noise(400, 40))]);
+    let said = machine.import(&more);
+    assert_eq!(said.code(), 0, "{when}: {}", said.stderr);
+}
+
+#[test]
+fn a_log_cut_short_at_any_length_loses_no_file() {
+    let wreck = wreck();
+    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal")).unwrap().len();
+    let step = (len / 28).max(1);
+    let cuts = [0, 1, 7, 8, 9, len - 1, len - 4].into_iter().chain((1..28).map(|i| i * step));
+    let heard = Mutex::default();
+    on_two_cores(cuts.map(Damage::Cut).collect(), |damage| {
+        survives(&wreck, "user_data.duckdb.wal", &damage, &heard);
+    });
+    let heard = heard.into_inner().unwrap();
+    println!("of a log of {len} bytes: {heard:?}");
+    assert!(heard.contains("rows brought back"), "{heard:?}");
+}
+
+#[test]
+fn a_log_with_flipped_bits_loses_no_file_and_is_set_aside_aloud() {
+    let wreck = wreck();
+    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal")).unwrap().len();
+    let mut damages: Vec<Damage> = (0..40).map(|at| Damage::Flip(at, (at % 8) as u8)).collect();
+    // The lengths of entries are where a reader is led astray the most.
+    let step = (len / 32).max(1);
+    damages.extend((1..32).map(|i| Damage::Flip(i * step, (i % 8) as u8)));
+    damages.extend([
+        Damage::Flip(len - 1, 0),
+        Damage::Zero(0, 64),
+        Damage::Zero(len / 2, 512),
+        Damage::Zero(len / 3, 8),
+        Damage::Junk(100),
+        Damage::Junk(100_000),
+        Damage::Garbage,
+    ]);
+    let heard = Mutex::default();
+    on_two_cores(damages, |damage| survives(&wreck, "user_data.duckdb.wal", &damage, &heard));
+    let heard = heard.into_inner().unwrap();
+    println!("{heard:?}");
+    assert!(heard.contains("set aside"), "{heard:?}");
+}
+
+#[test]
+fn a_damaged_catalog_loses_no_file_and_is_set_aside_aloud() {
+    let wreck = wreck();
+    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb")).unwrap().len();
+    let damages = [
+        Damage::Cut(0),
+        Damage::Cut(1),
+        Damage::Cut(4096),
+        Damage::Cut(len / 2),
+        Damage::Cut(len - 1),
+        Damage::Flip(0, 0),
+        Damage::Flip(12, 5),
+        Damage::Flip(5000, 3),
+        Damage::Flip(9000, 1),
+        Damage::Zero(0, len),
+        Damage::Zero(4096, 8192),
+        Damage::Garbage,
+    ];
+    let heard = Mutex::default();
+    on_two_cores(damages.to_vec(), |damage| {
+        survives(&wreck, "user_data.duckdb", &damage, &heard);
+    });
+    println!("{:?}", heard.into_inner().unwrap());
+}
+
+#[test]
+fn as_text_a_log_set_aside_is_said_on_stderr() {
+    let wreck = wreck();
+    let path = wreck.machine.home().join("user_data.duckdb.wal");
+    std::fs::write(&path, noise(8, 4000)).unwrap();
+    let said = wreck.machine.text(&["files"]);
+    assert_eq!(said.code(), 0, "{}", said.stderr);
+    assert!(said.stderr.contains("note:") && said.stderr.contains("set aside"), "{}", said.stderr);
+    assert_eq!(wreck.machine.quarantined(), 1);
+}
