@@ -26,6 +26,7 @@ mod probe;
 mod progress;
 mod restore;
 mod retry;
+mod sink;
 mod source;
 mod upload;
 mod verify;
@@ -41,13 +42,48 @@ pub use plan::{BackupPlan, Change, PlannedUpload, RefusedFile, plan_backup};
 pub use points::{PointState, RestorePoint, SkippedPoint, latest_manifest, list_restore_points};
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};
-pub use restore::{
-    RestoreFailure, RestoreItem, RestoreOutcome, RestorePlan, RestoreSink, plan_restore,
-    run_restore,
-};
+pub use restore::{RestoreFailure, RestoreOutcome, RestorePlan, plan_restore, run_restore};
 pub use retry::RetryPolicy;
+pub use sink::{RestoreItem, RestoreSink};
 pub use source::{CatalogSnapshot, SkipReason, SourceFile};
 pub use verify::{VerifyFinding, VerifyReport, verify};
 
 /// `Result` with this crate's error.
 pub type Result<T, E = BackupError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn spawnable(_: impl Future + Send) {}
+
+    /// Compiles only while a caller can spawn each of these on a runtime.
+    #[allow(dead_code)]
+    fn every_long_call_can_be_spawned(
+        bucket: &Bucket,
+        key: &ManifestKey,
+        files: &[SourceFile],
+        plan: (&BackupPlan, &RestorePlan),
+        snapshot: &CatalogSnapshot,
+        sink: Arc<dyn RestoreSink>,
+    ) {
+        spawnable(bucket.probe());
+        spawnable(latest_manifest(bucket, key));
+        spawnable(list_restore_points(bucket, key));
+        spawnable(plan_backup(bucket, files, None));
+        spawnable(run_backup(
+            bucket,
+            plan.0,
+            snapshot,
+            key,
+            "device",
+            Arc::new(()),
+        ));
+        spawnable(plan_restore(bucket, key, None, files));
+        spawnable(run_restore(bucket, plan.1, sink, Arc::new(())));
+        spawnable(verify(bucket, key, None, true, Arc::new(())));
+        spawnable(abort_stale_uploads(bucket, std::time::Duration::ZERO));
+    }
+}

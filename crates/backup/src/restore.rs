@@ -3,33 +3,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::JoinSet;
-use tokio_util::task::TaskTracker;
 
 use crate::download::{self, Wanted};
 use crate::manifest::{FileEntry, Manifest, ManifestHead, ObjectRef};
 use crate::points::{self, SkippedPoint};
 use crate::progress::{self, Meter, Phase, Progress};
+use crate::sink::{Handover, RestoreItem, RestoreSink};
 use crate::{BackupError, Bucket, ManifestKey, NameProblem, Result, SourceFile, names};
-
-/// One file to bring back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoreItem {
-    pub uid: String,
-    /// The row id it had where it was backed up.
-    pub id: i64,
-    /// Checked: it stays below whatever folder it is joined to.
-    pub relative_path: String,
-    pub size: u64,
-    pub sha256: String,
-    pub mtime_ns: i64,
-    /// The local file under this name has other bytes.
-    pub replaces: bool,
-}
 
 /// Exactly what [`run_restore`] would do. Drop items from it, or the catalog,
 /// to restore less.
@@ -51,27 +35,6 @@ pub struct RestorePlan {
     pub refused: Vec<(String, NameProblem)>,
     /// Newer restore points that were passed over because they cannot be trusted or read.
     pub skipped_points: Vec<SkippedPoint>,
-}
-
-/// Where restored bytes go. Called from threads that may block, several at once.
-///
-/// The order: `begin`, then the bytes are written into the file it named and
-/// verified, then `commit`. The file handed over is closed but not synced: the
-/// sink syncs it, renames it and records it by its own import rules. After a
-/// failure `discard` is called instead of `commit`.
-pub trait RestoreSink: Send + Sync {
-    /// A path for the bytes of `item`: a new file, or one that may be emptied.
-    fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf>;
-    /// The bytes at `temp` are the ones in the restore point.
-    fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()>;
-    fn discard(&self, _item: &RestoreItem, temp: PathBuf) {
-        let _ = std::fs::remove_file(temp);
-    }
-    /// As `begin`, for the catalog.
-    fn begin_catalog(&self) -> io::Result<PathBuf>;
-    /// The verified catalog, handed over before any file, so that the sink can
-    /// look up what it says about each. Swapping it in is for the caller, later.
-    fn catalog(&self, temp: PathBuf) -> io::Result<()>;
 }
 
 /// A file that did not come back.
@@ -188,14 +151,10 @@ pub async fn run_restore(
     sink: Arc<dyn RestoreSink>,
     progress: Arc<dyn Progress>,
 ) -> Result<RestoreOutcome> {
-    let sink = Handover {
-        sink,
-        calls: TaskTracker::new(),
-    };
+    let sink = Handover::new(sink);
     let outcome = progress::until_cancelled(&progress, run(bucket, plan, &sink, &progress)).await;
     // A commit that had begun is not torn off: when this returns, nothing moves any more.
-    sink.calls.close();
-    sink.calls.wait().await;
+    sink.settle().await;
     outcome
 }
 
@@ -295,11 +254,7 @@ async fn fetch_catalog(
         .call(|sink| sink.begin_catalog())
         .await?
         .map_err(io_error)?;
-    let begun = Begun {
-        sink: sink.sink.clone(),
-        item: None,
-        temp: Some(temp),
-    };
+    let begun = sink.hold(None, temp);
     let wanted = Wanted {
         keys: vec![
             bucket.layout().catalog(&catalog.sha256),
@@ -309,13 +264,7 @@ async fn fetch_catalog(
         size: catalog.size,
         sha256: &catalog.sha256,
     };
-    download::fetch(
-        bucket,
-        &wanted,
-        begun.temp.clone(),
-        &Meter::new(progress.clone()),
-    )
-    .await?;
+    download::fetch(bucket, &wanted, begun.path(), &Meter::new(progress.clone())).await?;
     let temp = begun.done();
     sink.call(move |sink| sink.catalog(temp))
         .await?
@@ -346,11 +295,7 @@ async fn fetch_item(
         .call(move |sink| sink.begin(&for_begin))
         .await?
         .map_err(io_error)?;
-    let begun = Begun {
-        sink: sink.sink.clone(),
-        item: Some(item.clone()),
-        temp: Some(temp),
-    };
+    let begun = sink.hold(Some(item.clone()), temp);
     let what = format!("\"{}\"", item.relative_path);
     let mut keys = vec![bucket.layout().object(&item.sha256)];
     keys.extend(bucket.layout().plain(&item.relative_path));
@@ -360,61 +305,9 @@ async fn fetch_item(
         size: item.size,
         sha256: &item.sha256,
     };
-    download::fetch(
-        bucket,
-        &wanted,
-        begun.temp.clone(),
-        &Meter::new(progress.clone()),
-    )
-    .await?;
+    download::fetch(bucket, &wanted, begun.path(), &Meter::new(progress.clone())).await?;
     let (temp, item) = (begun.done(), item.clone());
     sink.call(move |sink| sink.commit(&item, temp))
         .await?
         .map_err(io_error)
-}
-
-/// The sink, and its calls that are still running.
-#[derive(Clone)]
-struct Handover {
-    sink: Arc<dyn RestoreSink>,
-    calls: TaskTracker,
-}
-
-impl Handover {
-    async fn call<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&dyn RestoreSink) -> T + Send + 'static,
-    ) -> Result<T> {
-        let sink = self.sink.clone();
-        let call = self.calls.spawn_blocking(move || work(sink.as_ref()));
-        call.await
-            .map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
-    }
-}
-
-/// A temporary file that goes away unless it is handed over, whether the run
-/// fails, is cancelled or is dropped.
-struct Begun {
-    sink: Arc<dyn RestoreSink>,
-    /// `None` for the catalog.
-    item: Option<RestoreItem>,
-    temp: Option<PathBuf>,
-}
-
-impl Begun {
-    fn done(mut self) -> PathBuf {
-        self.temp.take().unwrap_or_default()
-    }
-}
-
-impl Drop for Begun {
-    fn drop(&mut self) {
-        let Some(temp) = self.temp.take() else { return };
-        match &self.item {
-            Some(item) => self.sink.discard(item, temp),
-            None => {
-                let _ = std::fs::remove_file(temp);
-            }
-        }
-    }
 }

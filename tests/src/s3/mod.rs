@@ -3,6 +3,7 @@
 //! strict where AWS is (signatures, checksums, part sizes) and can be told to
 //! be as odd as others are. Never for anything but tests.
 
+mod body;
 mod disk;
 mod faults;
 mod service;

@@ -2,20 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::Bytes;
-use futures::StreamExt;
-use s3s::checksum::ChecksumHasher;
-use s3s::crypto::{Checksum as _, Crc32, Crc32c, Crc64Nvme, Md5, Sha1, Sha256};
+use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::*;
-use s3s::{S3, S3Error, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::Personality;
+use super::body::{Claims, internal, receive, send};
 use super::disk::{Disk, Object as Stored, Part as StoredPart};
 
 pub(super) struct Service {
@@ -25,11 +21,6 @@ pub(super) struct Service {
 
 /// AWS's smallest part, but for the last.
 const MIN_PART: u64 = 5 << 20;
-const CHUNK: usize = 256 << 10;
-
-fn internal(error: io::Error) -> S3Error {
-    s3_error!(error, InternalError)
-}
 
 impl Service {
     fn bucket(&self, bucket: &str) -> S3Result {
@@ -69,93 +60,6 @@ impl Service {
             _ => Ok(()),
         }
     }
-}
-
-/// What a request says about its body.
-#[derive(Default)]
-struct Claims {
-    md5: Option<String>,
-    sums: Checksum,
-}
-
-/// Streams a body into a file and checks it against every claim. Removes the file if it does not hold.
-async fn receive(body: Option<StreamingBlob>, claims: Claims, temp: &Path) -> S3Result<[u8; 16]> {
-    let received = receive_into(body, claims, temp).await;
-    if received.is_err() {
-        let _ = std::fs::remove_file(temp);
-    }
-    received
-}
-
-async fn receive_into(
-    body: Option<StreamingBlob>,
-    claims: Claims,
-    temp: &Path,
-) -> S3Result<[u8; 16]> {
-    let mut file = File::create(temp).map_err(internal)?;
-    let mut md5 = Md5::new();
-    let mut hasher = ChecksumHasher {
-        crc32: claims.sums.checksum_crc32.is_some().then(Crc32::new),
-        crc32c: claims.sums.checksum_crc32c.is_some().then(Crc32c::new),
-        sha1: claims.sums.checksum_sha1.is_some().then(Sha1::new),
-        sha256: claims.sums.checksum_sha256.is_some().then(Sha256::new),
-        crc64nvme: claims
-            .sums
-            .checksum_crc64nvme
-            .is_some()
-            .then(Crc64Nvme::new),
-    };
-    if let Some(mut body) = body {
-        while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(|_| s3_error!(IncompleteBody))?;
-            md5.update(&chunk);
-            hasher.update(&chunk);
-            file.write_all(&chunk).map_err(internal)?;
-        }
-    }
-    let md5: [u8; 16] = md5.finalize();
-    let sums = hasher.finalize();
-    let claimed = claims.sums;
-    let holds = sums.checksum_crc32 == claimed.checksum_crc32
-        && sums.checksum_crc32c == claimed.checksum_crc32c
-        && sums.checksum_sha1 == claimed.checksum_sha1
-        && sums.checksum_sha256 == claimed.checksum_sha256
-        && sums.checksum_crc64nvme == claimed.checksum_crc64nvme
-        && claims.md5.is_none_or(|m| m == BASE64.encode(md5));
-    if holds {
-        Ok(md5)
-    } else {
-        Err(s3_error!(BadDigest))
-    }
-}
-
-/// `length` bytes of a file from `start`, read as they are asked for.
-fn send(path: &Path, start: u64, length: u64) -> S3Result<StreamingBlob> {
-    let mut file = File::open(path).map_err(internal)?;
-    file.seek(SeekFrom::Start(start)).map_err(internal)?;
-    let mut left = length;
-    let chunks = std::iter::from_fn(move || {
-        if left == 0 {
-            return None;
-        }
-        let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
-        match file.read(&mut chunk) {
-            Ok(0) => {
-                left = 0;
-                Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof)))
-            }
-            Ok(n) => {
-                chunk.truncate(n);
-                left -= n as u64;
-                Some(Ok(Bytes::from(chunk)))
-            }
-            Err(error) => {
-                left = 0;
-                Some(Err(error))
-            }
-        }
-    });
-    Ok(StreamingBlob::wrap(futures::stream::iter(chunks)))
 }
 
 fn checked_key(key: &str) -> S3Result {

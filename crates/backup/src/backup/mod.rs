@@ -1,23 +1,23 @@
 //! A backup, in the order that makes it safe to stop anywhere: data, catalog,
 //! shards, and the manifest last.
 
-use std::collections::{HashMap, HashSet};
+mod files;
+
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tokio::task::JoinSet;
 
 use crate::layout::PointName;
 use crate::manifest::{
-    Changes, EncodedShard, FileEntry, Manifest, ManifestHead, ObjectRef, VERSION, encode_head,
-    encode_shards,
+    EncodedShard, FileEntry, Manifest, ManifestHead, ObjectRef, VERSION, encode_head, encode_shards,
 };
-use crate::plan::{Change, PlannedUpload};
 use crate::progress::{self, Phase, Progress};
 use crate::upload::{self, OpenUploads, Payload, Stop};
 use crate::{BackupError, BackupPlan, Bucket, CatalogSnapshot, ManifestKey, Result, SkipReason};
+use files::Sent;
 
 /// A file that is not in the restore point with its present bytes.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ pub struct BackupOutcome {
     pub current: Manifest,
 }
 
-/// Files on their way at once. What really limits is the byte budget and the pace.
-const FILES_AT_ONCE: usize = 64;
+/// No honest upload takes this long; one that old was left by a run that was killed.
+const STALE_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Carries out a plan. After an error or a cancel there is no new restore
 /// point, and uploads that were begun are ended; what was sent stays and is
@@ -124,7 +124,7 @@ pub async fn run_backup(
 
 /// Ends unfinished uploads under this store's prefix that were begun more than
 /// `older_than` ago, left by runs that were killed. Returns how many.
-pub async fn abort_stale_uploads(bucket: &Bucket, older_than: std::time::Duration) -> Result<u64> {
+pub async fn abort_stale_uploads(bucket: &Bucket, older_than: Duration) -> Result<u64> {
     let now = jiff::Timestamp::now().as_second();
     let age = i64::try_from(older_than.as_secs()).unwrap_or(i64::MAX);
     let mut ended = 0;
@@ -154,28 +154,6 @@ struct Prepared {
     sent: Sent,
 }
 
-#[derive(Default)]
-struct Sent {
-    entries: Vec<FileEntry>,
-    files: u64,
-    bytes: u64,
-    changes: Changes,
-    skipped: Vec<SkippedFile>,
-    without_plain_copy: Vec<String>,
-}
-
-/// One content with all the names it goes by.
-type Group = Vec<PlannedUpload>;
-
-/// What became of one group.
-struct GroupDone {
-    group: Group,
-    /// Per file, why it is not in; `None` if it is.
-    skipped: Vec<Option<SkipReason>>,
-    bytes: u64,
-    without_plain_copy: Vec<String>,
-}
-
 impl Run {
     async fn all_but_manifest(
         &self,
@@ -186,6 +164,7 @@ impl Run {
         self.progress
             .set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
         self.progress.phase(Phase::Uploading);
+        self.sweep(plan).await;
         let mut sent = self.send_files(plan).await?;
 
         self.progress.phase(Phase::Committing);
@@ -238,154 +217,19 @@ impl Run {
         })
     }
 
-    async fn send_files(&self, plan: &BackupPlan) -> Result<Sent> {
-        let mut sent = Sent::default();
-        let mut tasks: JoinSet<Result<GroupDone>> = JoinSet::new();
-        for group in by_content(&plan.upload) {
-            if tasks.len() >= FILES_AT_ONCE
-                && let Some(done) = tasks.join_next().await
-            {
-                sent.take(done.map_err(|e| {
-                    BackupError::io("finish a transfer", std::io::Error::other(e))
-                })??);
-            }
-            let run = self.clone();
-            tasks.spawn(async move { run.send_group(group).await });
-        }
-        while let Some(done) = tasks.join_next().await {
-            sent.take(
-                done.map_err(|e| BackupError::io("finish a transfer", std::io::Error::other(e)))??,
-            );
-        }
-        Ok(sent)
-    }
-
-    /// The content once, then each name. If one file of several with the same
-    /// bytes cannot be read, the next stands in for it.
-    async fn send_group(&self, group: Group) -> Result<GroupDone> {
-        let mut done = GroupDone {
-            skipped: vec![None; group.len()],
-            group,
-            bytes: 0,
-            without_plain_copy: Vec::new(),
-        };
-        let key = self.bucket.layout().object(&done.group[0].file.sha256);
-        let mut there = done.group[0].in_bucket || self.already_there(&key, &done.group[0]).await?;
-        if there && !done.group[0].in_bucket {
-            self.progress.advance(done.group[0].file.size, 0);
-        }
-        for index in 0..done.group.len() {
-            let planned = done.group[index].clone();
-            if !there {
-                match self.send_object(&key, &planned, &self.progress).await {
-                    Ok(()) => {
-                        there = true;
-                        done.bytes += planned.file.size;
-                    }
-                    Err(Stop::Skip(reason)) => {
-                        done.skipped[index] = Some(reason);
-                        self.progress.advance(0, 1);
-                        continue;
-                    }
-                    Err(Stop::Fatal(error)) => return Err(error),
-                }
-            }
-            match self.send_plain(&key, &planned).await {
-                Ok(true) => {}
-                Ok(false) => done
-                    .without_plain_copy
-                    .push(planned.file.relative_path.clone()),
-                // The list of objects said it was there; it is not.
-                Err(Stop::Fatal(BackupError::NotFound { .. })) => {
-                    match self.resend(&key, &planned).await {
-                        Ok(()) => done.bytes += planned.file.size,
-                        Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
-                        Err(Stop::Fatal(error)) => return Err(error),
-                    }
-                }
-                Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
-                Err(Stop::Fatal(error)) => return Err(error),
-            }
-            self.progress.advance(0, 1);
-        }
-        Ok(done)
-    }
-
-    /// One request saves sending a large object again after a run that was cut off.
-    async fn already_there(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
-        if planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
-            return Ok(false);
-        }
-        let stored = self.bucket.head(key).await?;
-        Ok(stored.is_some_and(|s| {
-            s.size == planned.file.size && s.sha256.as_deref() == Some(planned.file.sha256.as_str())
-        }))
-    }
-
-    async fn send_object(
-        &self,
-        key: &str,
-        planned: &PlannedUpload,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<(), Stop> {
-        let file = &planned.file;
-        let payload = Payload {
-            key,
-            path: &file.path,
-            size: file.size,
-            sha256: &file.sha256,
-        };
-        upload::store(&self.bucket, payload, progress, &self.open).await
-    }
-
-    async fn resend(&self, key: &str, planned: &PlannedUpload) -> Result<(), Stop> {
-        // Not among the planned bytes, so not counted against them.
-        let silent: Arc<dyn Progress> = Arc::new(());
-        self.send_object(key, planned, &silent).await?;
-        self.send_plain(key, planned).await.map(|_| ())
-    }
-
-    /// The directly readable copy. `Ok(false)`: this server takes no such key.
-    async fn send_plain(&self, object_key: &str, planned: &PlannedUpload) -> Result<bool, Stop> {
-        let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else {
-            return Ok(false);
-        };
-        match self
-            .name_object(object_key, &plain, planned.file.size)
-            .await
+    /// A run that sends parts looks for parts that were left lying; others save the request.
+    async fn sweep(&self, plan: &BackupPlan) {
+        let in_parts = |size| size > self.bucket.tuning().part_size(size);
+        if !plan
+            .upload
+            .iter()
+            .any(|p| !p.in_bucket && in_parts(p.file.size))
         {
-            Ok(true) => Ok(true),
-            Ok(false) => {
-                let silent: Arc<dyn Progress> = Arc::new(());
-                self.send_object(&plain, planned, &silent)
-                    .await
-                    .map(|()| true)
-            }
-            Err(BackupError::Service {
-                status: 400,
-                message,
-                ..
-            }) => {
-                tracing::warn!(message, "the server does not take a file's name as a key");
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
+            return;
         }
-    }
-
-    /// A copy on the server. `Ok(false)` where it has none.
-    async fn name_object(&self, from: &str, to: &str, size: u64) -> Result<bool> {
-        if !self.bucket.copies() {
-            return Ok(false);
-        }
-        match self.bucket.copy(from, to, size).await {
-            Ok(()) => Ok(true),
-            Err(BackupError::Unsupported { .. }) => {
-                tracing::info!("this server has no copy: files are sent again under their names");
-                self.bucket.never_copy_again();
-                Ok(false)
-            }
-            Err(error) => Err(error),
+        // Tidying, not a condition: the permission for it may be missing.
+        if let Err(error) = abort_stale_uploads(&self.bucket, STALE_UPLOAD).await {
+            tracing::info!(%error, "unfinished uploads could not be looked for");
         }
     }
 
@@ -480,49 +324,5 @@ impl Run {
             references.push(shard.reference);
         }
         Ok(references)
-    }
-}
-
-fn by_content(upload: &[PlannedUpload]) -> Vec<Group> {
-    let mut at: HashMap<(&str, u64), usize> = HashMap::new();
-    let mut groups: Vec<Group> = Vec::new();
-    for planned in upload {
-        let index = *at
-            .entry((planned.file.sha256.as_str(), planned.file.size))
-            .or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-        groups[index].push(planned.clone());
-    }
-    groups
-}
-
-impl Sent {
-    fn take(&mut self, done: GroupDone) {
-        self.bytes += done.bytes;
-        self.without_plain_copy.extend(done.without_plain_copy);
-        for (planned, skipped) in done.group.into_iter().zip(done.skipped) {
-            match skipped {
-                None => {
-                    self.files += 1;
-                    match planned.change {
-                        Change::New => self.changes.new_files += 1,
-                        Change::Changed => self.changes.changed_files += 1,
-                    }
-                    self.entries.push(planned.file.entry());
-                }
-                // Not claimed. What the last restore point had stays claimed: it is still there.
-                Some(reason) => {
-                    self.skipped.push(SkippedFile {
-                        relative_path: planned.file.relative_path,
-                        uid: planned.file.uid,
-                        reason,
-                        earlier_kept: planned.was.is_some(),
-                    });
-                    self.entries.extend(planned.was);
-                }
-            }
-        }
     }
 }

@@ -1,0 +1,237 @@
+//! The data of a backup: each content once, then each of its names.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use tokio::task::{JoinError, JoinSet};
+
+use super::{Run, SkippedFile};
+use crate::manifest::{Changes, FileEntry};
+use crate::plan::{Change, PlannedUpload};
+use crate::progress::Progress;
+use crate::upload::{self, Payload, Stop};
+use crate::{BackupError, BackupPlan, Result, SkipReason};
+
+/// Files on their way at once. What really limits is the byte budget and the pace.
+const FILES_AT_ONCE: usize = 64;
+
+/// What became of all files.
+#[derive(Default)]
+pub(super) struct Sent {
+    pub(super) entries: Vec<FileEntry>,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    pub(super) changes: Changes,
+    pub(super) skipped: Vec<SkippedFile>,
+    pub(super) without_plain_copy: Vec<String>,
+}
+
+/// One content with all the names it goes by.
+type Group = Vec<PlannedUpload>;
+
+/// What became of one group.
+struct GroupDone {
+    group: Group,
+    /// Per file, why it is not in; `None` if it is.
+    skipped: Vec<Option<SkipReason>>,
+    bytes: u64,
+    without_plain_copy: Vec<String>,
+}
+
+impl Run {
+    pub(super) async fn send_files(&self, plan: &BackupPlan) -> Result<Sent> {
+        let mut sent = Sent::default();
+        let mut tasks: JoinSet<Result<GroupDone>> = JoinSet::new();
+        for group in by_content(&plan.upload) {
+            if tasks.len() >= FILES_AT_ONCE
+                && let Some(done) = tasks.join_next().await
+            {
+                sent.take(done.map_err(torn)??);
+            }
+            let run = self.clone();
+            tasks.spawn(async move { run.send_group(group).await });
+        }
+        while let Some(done) = tasks.join_next().await {
+            sent.take(done.map_err(torn)??);
+        }
+        Ok(sent)
+    }
+
+    /// The content once, then each name. If one file of several with the same
+    /// bytes cannot be read, the next stands in for it.
+    async fn send_group(&self, group: Group) -> Result<GroupDone> {
+        let mut done = GroupDone {
+            skipped: vec![None; group.len()],
+            group,
+            bytes: 0,
+            without_plain_copy: Vec::new(),
+        };
+        let key = self.bucket.layout().object(&done.group[0].file.sha256);
+        let mut there = done.group[0].in_bucket || self.already_there(&key, &done.group[0]).await?;
+        if there && !done.group[0].in_bucket {
+            self.progress.advance(done.group[0].file.size, 0);
+        }
+        for index in 0..done.group.len() {
+            let planned = done.group[index].clone();
+            if !there {
+                match self.send_object(&key, &planned, &self.progress).await {
+                    Ok(()) => {
+                        there = true;
+                        done.bytes += planned.file.size;
+                    }
+                    Err(Stop::Skip(reason)) => {
+                        done.skipped[index] = Some(reason);
+                        self.progress.advance(0, 1);
+                        continue;
+                    }
+                    Err(Stop::Fatal(error)) => return Err(error),
+                }
+            }
+            match self.send_plain(&key, &planned).await {
+                Ok(true) => {}
+                Ok(false) => done
+                    .without_plain_copy
+                    .push(planned.file.relative_path.clone()),
+                // The list of objects said it was there; it is not.
+                Err(Stop::Fatal(BackupError::NotFound { .. })) => {
+                    match self.resend(&key, &planned).await {
+                        Ok(()) => done.bytes += planned.file.size,
+                        Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
+                        Err(Stop::Fatal(error)) => return Err(error),
+                    }
+                }
+                Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
+                Err(Stop::Fatal(error)) => return Err(error),
+            }
+            self.progress.advance(0, 1);
+        }
+        Ok(done)
+    }
+
+    /// One request saves sending a large object again after a run that was cut off.
+    async fn already_there(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
+        if planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
+            return Ok(false);
+        }
+        let stored = self.bucket.head(key).await?;
+        Ok(stored.is_some_and(|s| {
+            s.size == planned.file.size && s.sha256.as_deref() == Some(planned.file.sha256.as_str())
+        }))
+    }
+
+    async fn send_object(
+        &self,
+        key: &str,
+        planned: &PlannedUpload,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<(), Stop> {
+        let file = &planned.file;
+        let payload = Payload {
+            key,
+            path: &file.path,
+            size: file.size,
+            sha256: &file.sha256,
+        };
+        upload::store(&self.bucket, payload, progress, &self.open).await
+    }
+
+    async fn resend(&self, key: &str, planned: &PlannedUpload) -> Result<(), Stop> {
+        // Not among the planned bytes, so not counted against them.
+        let silent: Arc<dyn Progress> = Arc::new(());
+        self.send_object(key, planned, &silent).await?;
+        self.send_plain(key, planned).await.map(|_| ())
+    }
+
+    /// The directly readable copy. `Ok(false)`: this server takes no such key.
+    async fn send_plain(&self, object_key: &str, planned: &PlannedUpload) -> Result<bool, Stop> {
+        let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else {
+            return Ok(false);
+        };
+        match self
+            .name_object(object_key, &plain, planned.file.size)
+            .await
+        {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                let silent: Arc<dyn Progress> = Arc::new(());
+                self.send_object(&plain, planned, &silent)
+                    .await
+                    .map(|()| true)
+            }
+            Err(BackupError::Service {
+                status: 400,
+                message,
+                ..
+            }) => {
+                tracing::warn!(message, "the server does not take a file's name as a key");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A copy on the server. `Ok(false)` where it has none.
+    pub(super) async fn name_object(&self, from: &str, to: &str, size: u64) -> Result<bool> {
+        if !self.bucket.copies() {
+            return Ok(false);
+        }
+        match self.bucket.copy(from, to, size).await {
+            Ok(()) => Ok(true),
+            Err(BackupError::Unsupported { .. }) => {
+                tracing::info!("this server has no copy: files are sent again under their names");
+                self.bucket.never_copy_again();
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn torn(error: JoinError) -> BackupError {
+    BackupError::io("finish a transfer", io::Error::other(error))
+}
+
+fn by_content(upload: &[PlannedUpload]) -> Vec<Group> {
+    let mut at: HashMap<(&str, u64), usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for planned in upload {
+        let index = *at
+            .entry((planned.file.sha256.as_str(), planned.file.size))
+            .or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+        groups[index].push(planned.clone());
+    }
+    groups
+}
+
+impl Sent {
+    fn take(&mut self, done: GroupDone) {
+        self.bytes += done.bytes;
+        self.without_plain_copy.extend(done.without_plain_copy);
+        for (planned, skipped) in done.group.into_iter().zip(done.skipped) {
+            match skipped {
+                None => {
+                    self.files += 1;
+                    match planned.change {
+                        Change::New => self.changes.new_files += 1,
+                        Change::Changed => self.changes.changed_files += 1,
+                    }
+                    self.entries.push(planned.file.entry());
+                }
+                // Not claimed. What the last restore point had stays claimed: it is still there.
+                Some(reason) => {
+                    self.skipped.push(SkippedFile {
+                        relative_path: planned.file.relative_path,
+                        uid: planned.file.uid,
+                        reason,
+                        earlier_kept: planned.was.is_some(),
+                    });
+                    self.entries.extend(planned.was);
+                }
+            }
+        }
+    }
+}

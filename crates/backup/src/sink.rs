@@ -1,0 +1,118 @@
+//! Where restored bytes go: the trait that a store stands behind, and the care
+//! that every call is finished and every temporary file is handed over or gone.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use crate::{BackupError, Result};
+
+/// One file to bring back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreItem {
+    pub uid: String,
+    /// The row id it had where it was backed up.
+    pub id: i64,
+    /// Checked: it stays below whatever folder it is joined to.
+    pub relative_path: String,
+    pub size: u64,
+    pub sha256: String,
+    pub mtime_ns: i64,
+    /// The local file under this name has other bytes.
+    pub replaces: bool,
+}
+
+/// Where restored bytes go. Called from threads that may block, several at once.
+///
+/// The order: `begin`, then the bytes are written into the file it named and
+/// verified, then `commit`. The file handed over is closed but not synced: the
+/// sink syncs it, renames it and records it by its own import rules. After a
+/// failure `discard` is called instead of `commit`.
+pub trait RestoreSink: Send + Sync {
+    /// A path for the bytes of `item`: a new file, or one that may be emptied.
+    fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf>;
+    /// The bytes at `temp` are the ones in the restore point.
+    fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()>;
+    fn discard(&self, _item: &RestoreItem, temp: PathBuf) {
+        let _ = std::fs::remove_file(temp);
+    }
+    /// As `begin`, for the catalog.
+    fn begin_catalog(&self) -> io::Result<PathBuf>;
+    /// The verified catalog, handed over before any file, so that the sink can
+    /// look up what it says about each. Swapping it in is for the caller, later.
+    fn catalog(&self, temp: PathBuf) -> io::Result<()>;
+}
+
+/// The sink, and its calls that are still running.
+#[derive(Clone)]
+pub(crate) struct Handover {
+    sink: Arc<dyn RestoreSink>,
+    calls: TaskTracker,
+}
+
+impl Handover {
+    pub(crate) fn new(sink: Arc<dyn RestoreSink>) -> Self {
+        Self {
+            sink,
+            calls: TaskTracker::new(),
+        }
+    }
+
+    /// Waits until no call is running any more.
+    pub(crate) async fn settle(&self) {
+        self.calls.close();
+        self.calls.wait().await;
+    }
+
+    /// `item` is `None` for the catalog.
+    pub(crate) fn hold(&self, item: Option<RestoreItem>, temp: PathBuf) -> Begun {
+        Begun {
+            sink: self.sink.clone(),
+            item,
+            temp: Some(temp),
+        }
+    }
+
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn RestoreSink) -> T + Send + 'static,
+    ) -> Result<T> {
+        let sink = self.sink.clone();
+        let call = self.calls.spawn_blocking(move || work(sink.as_ref()));
+        call.await
+            .map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
+    }
+}
+
+/// A temporary file that goes away unless it is handed over, whether the run
+/// fails, is cancelled or is dropped.
+pub(crate) struct Begun {
+    sink: Arc<dyn RestoreSink>,
+    /// `None` for the catalog.
+    item: Option<RestoreItem>,
+    temp: Option<PathBuf>,
+}
+
+impl Begun {
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        self.temp.clone()
+    }
+
+    pub(crate) fn done(mut self) -> PathBuf {
+        self.temp.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let Some(temp) = self.temp.take() else { return };
+        match &self.item {
+            Some(item) => self.sink.discard(item, temp),
+            None => {
+                let _ = std::fs::remove_file(temp);
+            }
+        }
+    }
+}
