@@ -8,14 +8,17 @@ use std::sync::Arc;
 use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
-    BackupError, Bucket, CatalogSnapshot, FileEntry, Manifest, ManifestHead, ManifestKey, SkipReason, SourceFile,
+    BackupError, Bucket, CatalogSnapshot, FileEntry, Manifest, ManifestHead, ManifestKey,
+    SkipReason, SourceFile,
 };
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
-use crate::contract::{BackupPlanView, BackupReport, BackupStatus, Event, FailedFile, JobKind, JobResult};
+use crate::contract::{
+    BackupPlanView, BackupReport, BackupStatus, Event, FailedFile, JobKind, JobResult,
+};
 use crate::error::{Code, CoreError};
 use crate::fsx::{self, Durability};
 use crate::jobs::{Finish, Job};
@@ -64,7 +67,10 @@ impl Session {
     /// Files and bytes that the last restore point does not have.
     fn waiting(&self, settings: Option<&BucketSettings>) -> Result<(u64, u64), CoreError> {
         let last = settings.and_then(|settings| self.last_manifest(settings));
-        let id = last.as_ref().map(|last| last.head.id.clone()).unwrap_or_default();
+        let id = last
+            .as_ref()
+            .map(|last| last.head.id.clone())
+            .unwrap_or_default();
         let version = self.0.store.version();
         {
             let remembered = self.0.backup.remembered.lock();
@@ -72,16 +78,24 @@ impl Session {
                 return Ok(remembered.waiting);
             }
         }
-        let there: HashMap<&str, &str> =
-            last.iter().flat_map(|last| &last.files).map(|f| (f.path.as_str(), f.sha256.as_str())).collect();
+        let there: HashMap<&str, &str> = last
+            .iter()
+            .flat_map(|last| &last.files)
+            .map(|f| (f.path.as_str(), f.sha256.as_str()))
+            .collect();
         let waiting = self
             .0
             .store
             .files_for_backup()?
             .iter()
             .filter(|file| there.get(file.relative_path.as_str()) != Some(&file.sha256.as_str()))
-            .fold((0, 0), |(files, bytes), file| (files + 1, bytes + file.size_bytes));
-        *self.0.backup.remembered.lock() = Remembered { of: Some((version, id)), waiting };
+            .fold((0, 0), |(files, bytes), file| {
+                (files + 1, bytes + file.size_bytes)
+            });
+        *self.0.backup.remembered.lock() = Remembered {
+            of: Some((version, id)),
+            waiting,
+        };
         Ok(waiting)
     }
 
@@ -108,14 +122,19 @@ impl Session {
     pub fn backup(&self) -> Result<JobId, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
         let session = self.clone();
-        self.0.jobs.spawn(JobKind::Backup, title(&settings), move |job| session.run_backup(&bucket, &settings, job))
+        self.0
+            .jobs
+            .spawn(JobKind::Backup, title(&settings), move |job| {
+                session.run_backup(&bucket, &settings, job)
+            })
     }
 
     /// The same on this thread.
     pub fn backup_now(&self) -> Result<BackupReport, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
-        let job =
-            self.0.jobs.run(JobKind::Backup, title(&settings), |job| self.run_backup(&bucket, &settings, job));
+        let job = self.0.jobs.run(JobKind::Backup, title(&settings), |job| {
+            self.run_backup(&bucket, &settings, job)
+        });
         match job.result {
             Some(JobResult::Backup(report)) => Ok(report),
             _ => Err(crate::jobs::error_of(job)),
@@ -145,11 +164,18 @@ impl Session {
             tracing::warn!(%error, "the time of this backup could not be kept");
         }
         self.keep_manifest(settings, manifest);
-        self.0.store.audit("backup", serde_json::json!({ "generation": report.generation }));
+        self.0.store.audit(
+            "backup",
+            serde_json::json!({ "generation": report.generation }),
+        );
         self.tell(Event::Backup);
         let complete = report.left_out.is_empty();
         let result = JobResult::Backup(report);
-        if complete { Finish::done(result) } else { Finish::partial(result) }
+        if complete {
+            Finish::done(result)
+        } else {
+            Finish::partial(result)
+        }
     }
 
     fn send(&self, bucket: &Bucket, job: &Arc<Job>) -> Result<(BackupReport, Manifest), CoreError> {
@@ -157,8 +183,15 @@ impl Session {
         let scratch = self.0.store.scratch_dir()?;
         // Before the files are listed: a file that comes in between has no row in the
         // copy and is adopted by a restore; the other way round it would look missing.
-        let copy = self.0.store.snapshot(&scratch.path().join("catalog.duckdb"))?;
-        let snapshot = CatalogSnapshot { path: copy.path, sha256: copy.sha256, size: copy.size_bytes };
+        let copy = self
+            .0
+            .store
+            .snapshot(&scratch.path().join("catalog.duckdb"))?;
+        let snapshot = CatalogSnapshot {
+            path: copy.path,
+            sha256: copy.sha256,
+            size: copy.size_bytes,
+        };
         let files = self.source_files()?;
         let key = self.manifest_key();
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
@@ -166,17 +199,31 @@ impl Session {
             progress.phase(redline_backup::Phase::Comparing);
             let (previous, _) = redline_backup::latest_manifest(bucket, &key).await?;
             let plan = redline_backup::plan_backup(bucket, &files, previous.as_ref()).await?;
-            let outcome =
-                redline_backup::run_backup(bucket, &plan, &snapshot, &key, &device_name(), progress).await?;
+            let outcome = redline_backup::run_backup(
+                bucket,
+                &plan,
+                &snapshot,
+                &key,
+                &device_name(),
+                progress,
+            )
+            .await?;
             Ok::<_, BackupError>((plan.refused, outcome))
         })??;
         let refused = refused.into_iter().map(|file| {
             let why = CoreError::new(
                 Code::BadName,
-                format!("\"{}\" cannot be backed up under its name: {}.", file.relative_path, file.problem),
+                format!(
+                    "\"{}\" cannot be backed up under its name: {}.",
+                    file.relative_path, file.problem
+                ),
                 "Rename the file and run the backup again.",
             );
-            FailedFile { path: file.relative_path, error: why.report(), token: None }
+            FailedFile {
+                path: file.relative_path,
+                error: why.report(),
+                token: None,
+            }
         });
         let skipped = outcome.skipped.into_iter().map(|file| FailedFile {
             error: skipped_error(&file.relative_path, &file.reason, file.earlier_kept).report(),
@@ -234,7 +281,11 @@ impl Session {
     }
 
     fn keep_manifest(&self, settings: &BucketSettings, manifest: Manifest) {
-        let last = LastManifest { place: settings.place(), head: manifest.head, files: manifest.files };
+        let last = LastManifest {
+            place: settings.place(),
+            head: manifest.head,
+            files: manifest.files,
+        };
         let written = serde_json::to_vec(&last)
             .map_err(std::io::Error::from)
             .and_then(|text| fsx::replace(&self.manifest_path(), &text, Durability::Whole));
@@ -249,7 +300,11 @@ fn title(settings: &BucketSettings) -> String {
 }
 
 fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreError {
-    let kept = if earlier_kept { " The restore point has the revision before." } else { "" };
+    let kept = if earlier_kept {
+        " The restore point has the revision before."
+    } else {
+        ""
+    };
     let could_not = format!("Could not back up \"{path}\"");
     match reason {
         SkipReason::Changed => CoreError::new(
@@ -264,21 +319,33 @@ fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreErr
         ),
         SkipReason::Unreadable { detail } => CoreError::new(
             Code::Unreadable,
-            format!("{could_not}: it cannot be read ({}).{kept}", detail.trim_end_matches('.')),
+            format!(
+                "{could_not}: it cannot be read ({}).{kept}",
+                detail.trim_end_matches('.')
+            ),
             "Check the disk, then run the backup again.",
         ),
         SkipReason::Name { detail } => CoreError::new(
             Code::BadName,
-            format!("{could_not} under its name: {}.{kept}", detail.trim_end_matches('.')),
+            format!(
+                "{could_not} under its name: {}.{kept}",
+                detail.trim_end_matches('.')
+            ),
             "Rename the file and run the backup again.",
         ),
-        _ => CoreError::new(Code::Unreadable, format!("{could_not}.{kept}"), "Run the backup again."),
+        _ => CoreError::new(
+            Code::Unreadable,
+            format!("{could_not}.{kept}"),
+            "Run the backup again.",
+        ),
     }
 }
 
 /// What this machine is called in the list of restore points.
 fn device_name() -> String {
-    let named = std::env::var("COMPUTERNAME").or_else(|_| std::env::var("HOSTNAME")).ok();
+    let named = std::env::var("COMPUTERNAME")
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .ok();
     named
         .or_else(|| fs::read_to_string("/proc/sys/kernel/hostname").ok())
         .or_else(|| fs::read_to_string("/etc/hostname").ok())

@@ -31,7 +31,11 @@ pub(crate) struct BucketSettings {
 impl BucketSettings {
     /// Tells one bucket from another, for what is remembered of it.
     pub(crate) fn place(&self) -> String {
-        format!("{}|{}", self.endpoint_url.as_deref().unwrap_or(""), self.bucket)
+        format!(
+            "{}|{}",
+            self.endpoint_url.as_deref().unwrap_or(""),
+            self.bucket
+        )
     }
 
     fn view(&self, has_secrets: bool) -> BucketView {
@@ -57,12 +61,18 @@ impl Session {
     /// are not given are the ones already held. A check that failed is in the answer,
     /// not an error.
     pub fn set_bucket(&self, mut setup: BucketSetup) -> Result<BucketView, CoreError> {
-        let given = |secret: &mut Option<String>| secret.take().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let given = |secret: &mut Option<String>| {
+            secret
+                .take()
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+        };
         let (access_key, secret_key) = (given(&mut setup.access_key), given(&mut setup.secret_key));
         let secrets = match (access_key, secret_key) {
-            (Some(access_key), Some(secret_key)) => {
-                BucketSecrets { access_key: access_key.into(), secret_key: secret_key.into() }
-            }
+            (Some(access_key), Some(secret_key)) => BucketSecrets {
+                access_key: access_key.into(),
+                secret_key: secret_key.into(),
+            },
             (access_key, secret_key) => {
                 let held = self.bucket_secrets()?.ok_or_else(|| {
                     CoreError::bad_request(
@@ -79,7 +89,10 @@ impl Session {
         let mut settings = BucketSettings {
             bucket: setup.bucket.trim().to_owned(),
             region: setup.region.trim().to_owned(),
-            endpoint_url: setup.endpoint_url.map(|url| url.trim().to_owned()).filter(|url| !url.is_empty()),
+            endpoint_url: setup
+                .endpoint_url
+                .map(|url| url.trim().to_owned())
+                .filter(|url| !url.is_empty()),
             checks: Vec::new(),
             checked_at: None,
         };
@@ -131,7 +144,11 @@ impl Session {
         Ok(())
     }
 
-    fn probe(&self, settings: &BucketSettings, secrets: &BucketSecrets) -> Result<ProbeReport, CoreError> {
+    fn probe(
+        &self,
+        settings: &BucketSettings,
+        secrets: &BucketSecrets,
+    ) -> Result<ProbeReport, CoreError> {
         let bucket = self.connect_to(settings, secrets)?;
         self.0.core.block_on(async move { bucket.probe().await })
     }
@@ -143,7 +160,11 @@ impl Session {
         Ok((self.connect_to(&settings, &secrets)?, settings))
     }
 
-    fn connect_to(&self, settings: &BucketSettings, secrets: &BucketSecrets) -> Result<Bucket, CoreError> {
+    fn connect_to(
+        &self,
+        settings: &BucketSettings,
+        secrets: &BucketSecrets,
+    ) -> Result<Bucket, CoreError> {
         Ok(Bucket::connect(BucketConfig::new(
             settings.bucket.clone(),
             settings.region.clone(),
@@ -155,7 +176,9 @@ impl Session {
     }
 
     pub(crate) fn bucket_view(&self) -> Result<Option<BucketView>, CoreError> {
-        let Some(settings) = self.bucket_settings()? else { return Ok(None) };
+        let Some(settings) = self.bucket_settings()? else {
+            return Ok(None);
+        };
         // Whether they are held is all; a locked keyring is no reason to show nothing.
         let has_secrets = match self.owner() {
             Owner::Environment => matches!(self.bucket_secrets(), Ok(Some(_))),
@@ -183,7 +206,12 @@ impl Session {
                 }))
             }
             Owner::Profile(name) => {
-                let kept = self.0.core.book()?.get(&name)?.and_then(|profile| profile.backup);
+                let kept = self
+                    .0
+                    .core
+                    .book()?
+                    .get(&name)?
+                    .and_then(|profile| profile.backup);
                 kept.map(serde_json::from_value).transpose().map_err(|_| {
                     CoreError::new(
                         Code::Damaged,
@@ -201,18 +229,30 @@ impl Session {
         let access_key = vault.get(&*place, &name, SecretName::S3AccessKey)?;
         let secret_key = vault.get(&*place, &name, SecretName::S3SecretKey)?;
         if let (Some(access_key), Some(secret_key)) = (access_key, secret_key) {
-            return Ok(Some(BucketSecrets { access_key, secret_key }));
+            return Ok(Some(BucketSecrets {
+                access_key,
+                secret_key,
+            }));
         }
         if !self.owner().is_environment() {
             return Ok(None);
         }
-        Ok(s3_from_environment().ok().and_then(|mut found: S3Settings| {
-            Some(BucketSecrets { access_key: found.access_key.take()?.into(), secret_key: found.secret_key.take()?.into() })
-        }))
+        Ok(s3_from_environment()
+            .ok()
+            .and_then(|mut found: S3Settings| {
+                Some(BucketSecrets {
+                    access_key: found.access_key.take()?.into(),
+                    secret_key: found.secret_key.take()?.into(),
+                })
+            }))
     }
 
     /// Secrets first: settings without them would look set up and fail at night.
-    fn keep_bucket(&self, settings: &BucketSettings, secrets: &BucketSecrets) -> Result<(), CoreError> {
+    fn keep_bucket(
+        &self,
+        settings: &BucketSettings,
+        secrets: &BucketSecrets,
+    ) -> Result<(), CoreError> {
         let (place, name) = self.secrets()?;
         let vault = &self.0.core.vault;
         vault.set(&*place, &name, SecretName::S3AccessKey, &secrets.access_key)?;
@@ -224,8 +264,12 @@ impl Session {
         match self.owner() {
             Owner::Environment => *self.0.backup.bucket.lock() = settings.cloned(),
             Owner::Profile(name) => {
-                let value = settings.map(|settings| serde_json::to_value(settings).unwrap_or_default());
-                self.0.core.book()?.update(&name, |profile| profile.backup = value)?;
+                let value =
+                    settings.map(|settings| serde_json::to_value(settings).unwrap_or_default());
+                self.0
+                    .core
+                    .book()?
+                    .update(&name, |profile| profile.backup = value)?;
             }
         }
         Ok(())
@@ -247,7 +291,11 @@ fn note_checks(settings: &mut BucketSettings, report: &ProbeReport) {
 }
 
 pub(crate) fn no_bucket() -> CoreError {
-    CoreError::new(Code::BucketMissing, "No bucket is set up for this store.", "Set one up under Backup, or with `redline backup setup`.")
+    CoreError::new(
+        Code::BucketMissing,
+        "No bucket is set up for this store.",
+        "Set one up under Backup, or with `redline backup setup`.",
+    )
 }
 
 fn no_secrets() -> CoreError {

@@ -20,7 +20,10 @@ pub(crate) fn classify(head: &[u8], name: &str) -> Classified {
         Format::Npz => "numpy",
         Format::Other => by_content(head).unwrap_or_else(|| by_name(name)),
     };
-    Classified { file_type, format: format.id() }
+    Classified {
+        file_type,
+        format: format.id(),
+    }
 }
 
 fn by_content(head: &[u8]) -> Option<&'static str> {
@@ -38,14 +41,24 @@ fn by_content(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
         return Some("image");
     }
-    MAGIC.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, kind)| *kind)
+    MAGIC
+        .iter()
+        .find(|(magic, _)| head.starts_with(magic))
+        .map(|(_, kind)| *kind)
 }
 
 fn by_name(name: &str) -> &'static str {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension = name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
-        Some("txt" | "md" | "log" | "xml" | "html" | "htm" | "yaml" | "yml" | "toml" | "ini" | "sql" | "py" | "r" | "ipynb") => "text",
-        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "tif" | "tiff" | "bmp" | "heic") => "image",
+        Some(
+            "txt" | "md" | "log" | "xml" | "html" | "htm" | "yaml" | "yml" | "toml" | "ini" | "sql"
+            | "py" | "r" | "ipynb",
+        ) => "text",
+        Some("png" | "jpg" | "jpeg" | "gif" | "webp" | "svg" | "tif" | "tiff" | "bmp" | "heic") => {
+            "image"
+        }
         Some("pdf") => "pdf",
         Some("doc" | "docx" | "ppt" | "pptx" | "odt" | "ods" | "odp") => "office",
         Some("xls" | "xlsb" | "xlsm") => "excel",
@@ -65,11 +78,23 @@ mod tests {
             (file_type, format)
         };
         assert_eq!(seen(b"a,b\n1,2\n", "q3.csv"), ("csv", "csv"));
-        assert_eq!(seen(b"PAR1\x15\x04", "misnamed.csv"), ("parquet", "parquet"));
+        assert_eq!(
+            seen(b"PAR1\x15\x04", "misnamed.csv"),
+            ("parquet", "parquet")
+        );
         assert_eq!(seen(b"SQLite format 3\0", "x"), ("sqlite", "sqlite"));
         assert_eq!(seen(b"%PDF-1.7", "q3.csv").0, "pdf");
-        assert_eq!(seen(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "x.bin"), ("image", "other"));
-        assert_eq!(seen(&[0, 1, 2, 3, 0, 255, 254, 0], "x.bin"), ("other", "other"));
-        assert_eq!(seen(&[0, 1, 2, 3, 0, 255, 254, 0], "backup.tar").0, "archive");
+        assert_eq!(
+            seen(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "x.bin"),
+            ("image", "other")
+        );
+        assert_eq!(
+            seen(&[0, 1, 2, 3, 0, 255, 254, 0], "x.bin"),
+            ("other", "other")
+        );
+        assert_eq!(
+            seen(&[0, 1, 2, 3, 0, 255, 254, 0], "backup.tar").0,
+            "archive"
+        );
     }
 }

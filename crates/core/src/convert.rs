@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use redline_convert::{Certificate, ConversionPlan, ConvertError, Format, Limits, Options, Verdict};
+use redline_convert::{
+    Certificate, ConversionPlan, ConvertError, Format, Limits, Options, Verdict,
+};
 use redline_store::{ConversionRecord, FileId, FileRecord, NewConversion, NewOutput};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::contract::{
-    CertificateColumn, CertificateView, ColumnProfileView, ConversionPlanView, ConversionView, Event, JobKind,
-    JobResult, LossView, ProfileReport,
+    CertificateColumn, CertificateView, ColumnProfileView, ConversionPlanView, ConversionView,
+    Event, JobKind, JobResult, LossView, ProfileReport,
 };
 use crate::error::{CoreError, convert_error};
 use crate::jobs::Job;
@@ -55,18 +57,28 @@ impl Session {
         let to = format(to)?;
         let record = self.0.store.get(FileId(id))?;
         let session = self.clone();
-        self.0.jobs.spawn(JobKind::Convert, title(&record, to), move |job| {
-            session.run_convert(&record, to, job).map(JobResult::Convert).into()
-        })
+        self.0
+            .jobs
+            .spawn(JobKind::Convert, title(&record, to), move |job| {
+                session
+                    .run_convert(&record, to, job)
+                    .map(JobResult::Convert)
+                    .into()
+            })
     }
 
     /// The same on this thread.
     pub fn convert_now(&self, id: i64, to: &str) -> Result<ConversionView, CoreError> {
         let to = format(to)?;
         let record = self.0.store.get(FileId(id))?;
-        let job = self.0.jobs.run(JobKind::Convert, title(&record, to), |job| {
-            self.run_convert(&record, to, job).map(JobResult::Convert).into()
-        });
+        let job = self
+            .0
+            .jobs
+            .run(JobKind::Convert, title(&record, to), |job| {
+                self.run_convert(&record, to, job)
+                    .map(JobResult::Convert)
+                    .into()
+            });
         match job.result {
             Some(JobResult::Convert(conversion)) => Ok(conversion),
             _ => Err(crate::jobs::error_of(job)),
@@ -75,7 +87,13 @@ impl Session {
 
     /// Conversions of this store, the newest first.
     pub fn history(&self, limit: u64, offset: u64) -> Result<Vec<ConversionView>, CoreError> {
-        Ok(self.0.store.conversions(limit, offset)?.into_iter().map(conversion_view).collect())
+        Ok(self
+            .0
+            .store
+            .conversions(limit, offset)?
+            .into_iter()
+            .map(conversion_view)
+            .collect())
     }
 
     fn plan(
@@ -86,28 +104,47 @@ impl Session {
     ) -> Result<ConversionPlan, CoreError> {
         let path = self.0.store.path_of(record.id)?;
         let scratch = self.0.store.scratch_dir()?;
-        let limits = Limits { temp_dir: scratch.path().to_owned(), ..Limits::default() };
+        let limits = Limits {
+            temp_dir: scratch.path().to_owned(),
+            ..Limits::default()
+        };
         redline_convert::plan(&path, None, to, &limits, progress)
             .map_err(|error| convert_error(error, &record.filename))
     }
 
-    fn run_convert(&self, record: &FileRecord, to: Format, job: &Arc<Job>) -> Result<ConversionView, CoreError> {
+    fn run_convert(
+        &self,
+        record: &FileRecord,
+        to: Format,
+        job: &Arc<Job>,
+    ) -> Result<ConversionView, CoreError> {
         let began = std::time::Instant::now();
         let progress = Converting(job);
         let scratch = self.0.store.scratch_dir()?;
-        let limits = Limits { temp_dir: scratch.path().to_owned(), ..Limits::default() };
+        let limits = Limits {
+            temp_dir: scratch.path().to_owned(),
+            ..Limits::default()
+        };
         let output = scratch.path().join(format!("output.{}", to.extension()));
-        let planned = self.0.plans.lock().0.take().filter(|(id, format, _)| *id == record.id && *format == to);
+        let planned = self
+            .0
+            .plans
+            .lock()
+            .0
+            .take()
+            .filter(|(id, format, _)| *id == record.id && *format == to);
         let was_planned = planned.is_some();
         let mut plan = match planned {
             Some((_, _, plan)) => plan,
             None => self.plan(record, to, &progress)?,
         };
-        let mut done = redline_convert::convert(&plan, &output, &Options::default(), &limits, &progress);
+        let mut done =
+            redline_convert::convert(&plan, &output, &Options::default(), &limits, &progress);
         if was_planned && matches!(done, Err(ConvertError::SourceChanged)) {
             // Changed since it was shown, not while it was read: plan anew, once.
             plan = self.plan(record, to, &progress)?;
-            done = redline_convert::convert(&plan, &output, &Options::default(), &limits, &progress);
+            done =
+                redline_convert::convert(&plan, &output, &Options::default(), &limits, &progress);
         }
         let done = done.map_err(|error| convert_error(error, &record.filename))?;
 
@@ -115,7 +152,10 @@ impl Session {
         let stored = self.0.store.add_output(
             &output,
             &output_name(&record.relative_path, to),
-            NewOutput { source: Some(record.id), metadata: json!({ "converted_from_name": record.filename }) },
+            NewOutput {
+                source: Some(record.id),
+                metadata: json!({ "converted_from_name": record.filename }),
+            },
         )?;
         self.tell(Event::Files);
         let details = Details {
@@ -140,10 +180,19 @@ impl Session {
 }
 
 fn format(id: &str) -> Result<Format, CoreError> {
-    Format::from_id(id).filter(|format| *format != Format::Other).ok_or_else(|| {
-        let known: Vec<&str> = Format::ALL.iter().filter(|f| **f != Format::Other).map(|f| f.id()).collect();
-        CoreError::bad_request(format!("\"{id}\" is not a format."), format!("Use one of: {}.", known.join(", ")))
-    })
+    Format::from_id(id)
+        .filter(|format| *format != Format::Other)
+        .ok_or_else(|| {
+            let known: Vec<&str> = Format::ALL
+                .iter()
+                .filter(|f| **f != Format::Other)
+                .map(|f| f.id())
+                .collect();
+            CoreError::bad_request(
+                format!("\"{id}\" is not a format."),
+                format!("Use one of: {}.", known.join(", ")),
+            )
+        })
 }
 
 fn title(record: &FileRecord, to: Format) -> String {
@@ -152,7 +201,9 @@ fn title(record: &FileRecord, to: Format) -> String {
 
 /// `reports/q3.csv` becomes `reports/q3.parquet`.
 fn output_name(name: &str, to: Format) -> String {
-    let (folder, file) = name.rsplit_once('/').map_or(("", name), |(folder, file)| (folder, file));
+    let (folder, file) = name
+        .rsplit_once('/')
+        .map_or(("", name), |(folder, file)| (folder, file));
     let stem = match file.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() && Format::from_id(extension).is_some() => stem,
         _ => file,
@@ -187,7 +238,12 @@ fn profile_view(plan: &ConversionPlan) -> ProfileReport {
                 nulls: column.nulls,
             })
             .collect(),
-        warnings: profile.warnings.iter().chain(&plan.notes).cloned().collect(),
+        warnings: profile
+            .warnings
+            .iter()
+            .chain(&plan.notes)
+            .cloned()
+            .collect(),
     }
 }
 
@@ -224,7 +280,11 @@ fn conversion_view(record: ConversionRecord) -> ConversionView {
         rows_in: 0,
         rows_out: 0,
         rows_rejected: 0,
-        certificate: CertificateView { verdict: "unknown".to_owned(), losses: Vec::new(), columns: Vec::new() },
+        certificate: CertificateView {
+            verdict: "unknown".to_owned(),
+            losses: Vec::new(),
+            columns: Vec::new(),
+        },
     });
     let command = match record.source {
         Some(id) => format!("redline convert {} --to {}", id.0, record.output_format),
@@ -258,7 +318,11 @@ mod tests {
     fn outputs_are_named_after_their_source() {
         for (name, to, expected) in [
             ("q3.csv", Format::Parquet, "q3.parquet"),
-            ("reports/2026/q3.final.CSV", Format::Json, "reports/2026/q3.final.json"),
+            (
+                "reports/2026/q3.final.CSV",
+                Format::Json,
+                "reports/2026/q3.final.json",
+            ),
             ("v1.2 numbers", Format::Csv, "v1.2 numbers.csv"),
             (".csv", Format::Tsv, ".csv.tsv"),
             ("prices.us.txt", Format::Parquet, "prices.us.parquet"),

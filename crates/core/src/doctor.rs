@@ -12,7 +12,12 @@ use crate::text;
 pub(crate) fn examine(redline: &Redline) -> Vec<DoctorCheck> {
     let core = &*redline.0;
     let mut checks = vec![
-        check("Version", true, format!("Redline {} on {}", crate::version(), std::env::consts::OS), ""),
+        check(
+            "Version",
+            true,
+            format!("Redline {} on {}", crate::version(), std::env::consts::OS),
+            "",
+        ),
         data_folder(core),
         settings_folder(core),
         profiles(core),
@@ -23,7 +28,12 @@ pub(crate) fn examine(redline: &Redline) -> Vec<DoctorCheck> {
             Ok(key) => check("Key from the environment", true, key.masked(), ""),
             Err(error) => {
                 let report = error.report();
-                check("Key from the environment", false, report.message, &report.hint)
+                check(
+                    "Key from the environment",
+                    false,
+                    report.message,
+                    &report.hint,
+                )
             }
         });
     }
@@ -32,7 +42,12 @@ pub(crate) fn examine(redline: &Redline) -> Vec<DoctorCheck> {
 }
 
 fn check(name: &str, ok: bool, detail: impl Into<String>, hint: &str) -> DoctorCheck {
-    DoctorCheck { name: name.to_owned(), ok, detail: detail.into(), hint: hint.to_owned() }
+    DoctorCheck {
+        name: name.to_owned(),
+        ok,
+        detail: detail.into(),
+        hint: hint.to_owned(),
+    }
 }
 
 fn data_folder(core: &Inner) -> DoctorCheck {
@@ -40,7 +55,9 @@ fn data_folder(core: &Inner) -> DoctorCheck {
     if !core.data_dir.is_dir() {
         return check(NAME, true, "Not made yet; the first sign-in makes it.", "");
     }
-    let probe = core.data_dir.join(format!(".redline-doctor-{}", ulid::Ulid::new()));
+    let probe = core
+        .data_dir
+        .join(format!(".redline-doctor-{}", ulid::Ulid::new()));
     match fsx::new_private_file(&probe) {
         Ok(_) => {
             let _ = std::fs::remove_file(&probe);
@@ -73,7 +90,12 @@ fn profiles(core: &Inner) -> DoctorCheck {
     const NAME: &str = "Profiles";
     let listed = core.book().and_then(|book| Ok(book.list()?));
     match listed {
-        Ok(profiles) => check(NAME, true, text::counted(profiles.len() as u64, "profile"), ""),
+        Ok(profiles) => check(
+            NAME,
+            true,
+            text::counted(profiles.len() as u64, "profile"),
+            "",
+        ),
         Err(error) => {
             let report = error.report();
             check(NAME, false, report.message, &report.hint)
@@ -86,8 +108,12 @@ fn keyring(core: &Inner) -> DoctorCheck {
     let hint = match core.vault.keyring().state {
         KeyringState::Ready => "",
         KeyringState::Locked => "Unlock it, then retry. A passphrase file works without it.",
-        KeyringState::Absent => "Start a keyring (GNOME Keyring, KWallet or KeePassXC), or keep the key in a passphrase file.",
-        KeyringState::Denied => "Allow Redline in the keyring's own settings, or keep the key in a passphrase file.",
+        KeyringState::Absent => {
+            "Start a keyring (GNOME Keyring, KWallet or KeePassXC), or keep the key in a passphrase file."
+        }
+        KeyringState::Denied => {
+            "Allow Redline in the keyring's own settings, or keep the key in a passphrase file."
+        }
     };
     check("Keyring", hint.is_empty(), status.detail, hint)
 }
@@ -108,7 +134,11 @@ fn stores(core: &Inner) -> Vec<DoctorCheck> {
                     text::grouped(stats.missing_files),
                     text::bytes(store.free_space())
                 ),
-                if stats.missing_files == 0 { "" } else { "Restore what is missing from the backup, or delete it from the list." },
+                if stats.missing_files == 0 {
+                    ""
+                } else {
+                    "Restore what is missing from the backup, or delete it from the list."
+                },
             ),
             Err(error) => {
                 let report = crate::error::CoreError::from(error).report();
@@ -116,9 +146,16 @@ fn stores(core: &Inner) -> Vec<DoctorCheck> {
             }
         });
     }
-    let Ok(listed) = core.book().and_then(|book| Ok(book.list()?)) else { return checks };
+    let Ok(listed) = core.book().and_then(|book| Ok(book.list()?)) else {
+        return checks;
+    };
     for profile in listed {
-        if !core.data_dir.join("users").join(&profile.store_hash).is_dir() {
+        if !core
+            .data_dir
+            .join("users")
+            .join(&profile.store_hash)
+            .is_dir()
+        {
             checks.push(check(
                 &format!("Store of {}", profile.label),
                 false,

@@ -26,13 +26,19 @@ pub(crate) fn s3_from_environment() -> Result<S3Settings, CoreError> {
 }
 
 pub(crate) fn read_env_file(path: &Path) -> Result<S3Settings, CoreError> {
-    let name = path.file_name().map_or_else(|| "The file".into(), |name| name.to_string_lossy());
+    let name = path
+        .file_name()
+        .map_or_else(|| "The file".into(), |name| name.to_string_lossy());
     let unreadable = |error: std::io::Error| {
         let (code, why) = match error.kind() {
             std::io::ErrorKind::NotFound => (Code::SourceVanished, "it is not there".to_owned()),
             kind => (Code::Unreadable, kind.to_string()),
         };
-        CoreError::new(code, format!("Could not read \"{name}\": {why}."), "Check the path and that you may read it.")
+        CoreError::new(
+            code,
+            format!("Could not read \"{name}\": {why}."),
+            "Check the path and that you may read it.",
+        )
     };
     let mut text = Zeroizing::new(String::new());
     std::fs::File::open(path)
@@ -42,9 +48,16 @@ pub(crate) fn read_env_file(path: &Path) -> Result<S3Settings, CoreError> {
 }
 
 fn settings(place: &str, value: impl Fn(&str) -> Option<String>) -> Result<S3Settings, CoreError> {
-    let value = |name: &str| value(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let value = |name: &str| {
+        value(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+    };
     if let Some(switch) = value("USE_S3_STORAGE")
-        && !matches!(switch.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+        && !matches!(
+            switch.to_ascii_lowercase().as_str(),
+            "1" | "true" | "yes" | "on"
+        )
     {
         return Err(CoreError::bad_request(
             format!("S3 is switched off in {place} (USE_S3_STORAGE)."),
@@ -86,7 +99,10 @@ fn unquoted(value: &str) -> String {
         }
     }
     // A `#` belongs to a value unless white space stands before it.
-    let end = value.match_indices('#').find(|(at, _)| *at == 0 || value[..*at].ends_with([' ', '\t'])).map(|(at, _)| at);
+    let end = value
+        .match_indices('#')
+        .find(|(at, _)| *at == 0 || value[..*at].ends_with([' ', '\t']))
+        .map(|(at, _)| at);
     value[..end.unwrap_or(value.len())].trim().to_owned()
 }
 
@@ -119,13 +135,21 @@ mod tests {
     fn what_is_wrong_is_said_without_its_secrets() {
         for (text, code) in [
             ("S3_SECRET_KEY=hush-hush", Code::BadRequest),
-            ("USE_S3_STORAGE=false\nS3_BUCKET=b\nS3_SECRET_KEY=hush-hush", Code::BadRequest),
+            (
+                "USE_S3_STORAGE=false\nS3_BUCKET=b\nS3_SECRET_KEY=hush-hush",
+                Code::BadRequest,
+            ),
         ] {
             let error = read(text).err().unwrap();
             assert_eq!(error.code(), code);
             assert!(!format!("{error:?}").contains("hush-hush"), "{error:?}");
         }
-        let error = read_env_file(Path::new("/nowhere/at/all/s3.env")).err().unwrap();
-        assert_eq!(error.report().message, "Could not read \"s3.env\": it is not there.");
+        let error = read_env_file(Path::new("/nowhere/at/all/s3.env"))
+            .err()
+            .unwrap();
+        assert_eq!(
+            error.report().message,
+            "Could not read \"s3.env\": it is not there."
+        );
     }
 }

@@ -25,7 +25,10 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self { all: broadcast::channel(BACKLOG).0, current: Arc::default() }
+        Self {
+            all: broadcast::channel(BACKLOG).0,
+            current: Arc::default(),
+        }
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Event> {
@@ -43,7 +46,11 @@ impl Events {
     }
 
     pub(crate) fn for_store(&self, store: String) -> StoreEvents {
-        StoreEvents { store, own: broadcast::channel(BACKLOG).0, process: self.clone() }
+        StoreEvents {
+            store,
+            own: broadcast::channel(BACKLOG).0,
+            process: self.clone(),
+        }
     }
 }
 

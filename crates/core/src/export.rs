@@ -17,22 +17,36 @@ impl Session {
     /// job's result is [`JobResult::Export`].
     pub fn export(&self, ids: &[i64], dest: &Path) -> Result<JobId, CoreError> {
         if ids.is_empty() {
-            return Err(CoreError::bad_request("No file was chosen.", "Choose at least one file."));
+            return Err(CoreError::bad_request(
+                "No file was chosen.",
+                "Choose at least one file.",
+            ));
         }
         if ids.len() > 1 && !dest.is_dir() {
-            return Err(CoreError::bad_request("Several files need a folder to be saved in.", "Choose a folder that exists."));
+            return Err(CoreError::bad_request(
+                "Several files need a folder to be saved in.",
+                "Choose a folder that exists.",
+            ));
         }
-        let records: Vec<FileRecord> =
-            ids.iter().map(|id| self.0.store.get(FileId(*id))).collect::<Result<_, StoreError>>()?;
+        let records: Vec<FileRecord> = ids
+            .iter()
+            .map(|id| self.0.store.get(FileId(*id)))
+            .collect::<Result<_, StoreError>>()?;
         let (session, dest) = (self.clone(), dest.to_owned());
-        self.0.jobs.spawn(JobKind::Export, title(&records), move |job| session.run_export(&records, &dest, job))
+        self.0
+            .jobs
+            .spawn(JobKind::Export, title(&records), move |job| {
+                session.run_export(&records, &dest, job)
+            })
     }
 
     /// Copies one file on this thread; answers its bytes.
     pub fn export_now(&self, id: i64, dest: &Path) -> Result<u64, CoreError> {
         let record = self.0.store.get(FileId(id))?;
         let records = [record];
-        let job = self.0.jobs.run(JobKind::Export, title(&records), |job| self.run_export(&records, dest, job));
+        let job = self.0.jobs.run(JobKind::Export, title(&records), |job| {
+            self.run_export(&records, dest, job)
+        });
         match &job.result {
             Some(JobResult::Export(report)) if job.error.is_none() => Ok(report.bytes),
             _ => Err(crate::jobs::error_of(job)),
@@ -41,7 +55,10 @@ impl Session {
 
     fn run_export(&self, records: &[FileRecord], dest: &Path, job: &Arc<Job>) -> Finish {
         job.phase("copying");
-        job.set_total(Some(records.iter().map(|record| record.size_bytes).sum()), Some(records.len() as u64));
+        job.set_total(
+            Some(records.iter().map(|record| record.size_bytes).sum()),
+            Some(records.len() as u64),
+        );
         let mut report = ExportReport::default();
         for record in records {
             let copied = match job.is_cancelled() {
@@ -77,6 +94,9 @@ impl Session {
 fn title(records: &[FileRecord]) -> String {
     match records {
         [one] => format!("Saving a copy of \"{}\"", one.filename),
-        many => format!("Saving copies of {}", text::counted(many.len() as u64, "file")),
+        many => format!(
+            "Saving copies of {}",
+            text::counted(many.len() as u64, "file")
+        ),
     }
 }

@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 
 use redline_store::{FileId, FileRecord, ImportOptions, ListQuery, Sort, Status};
 
-use crate::contract::{Event, FilePage, FileQuery, FileStatus, FileView, GrowthPoint, SortKey, StoreStats, TypeCount};
+use crate::contract::{
+    Event, FilePage, FileQuery, FileStatus, FileView, GrowthPoint, SortKey, StoreStats, TypeCount,
+};
 use crate::error::CoreError;
 use crate::session::Session;
 use crate::text;
@@ -19,7 +21,12 @@ impl Session {
     /// For paging by key: the files after the one with this id, newest first whatever
     /// the query sorts by.
     pub fn list_after(&self, query: &FileQuery, after: Option<i64>) -> Result<FilePage, CoreError> {
-        let newest_first = FileQuery { sort: SortKey::Added, reverse: false, offset: 0, ..query.clone() };
+        let newest_first = FileQuery {
+            sort: SortKey::Added,
+            reverse: false,
+            offset: 0,
+            ..query.clone()
+        };
         self.page(list_query(&newest_first, after))
     }
 
@@ -38,12 +45,23 @@ impl Session {
         query: &FileQuery,
         each: &mut dyn FnMut(FileView) -> ControlFlow<()>,
     ) -> Result<(), CoreError> {
-        Ok(self.0.store.for_each(&list_query(query, None), &mut |record| each(file_view(record)))?)
+        Ok(self
+            .0
+            .store
+            .for_each(&list_query(query, None), &mut |record| {
+                each(file_view(record))
+            })?)
     }
 
     /// How many files of each type there are, the largest in bytes first.
     pub fn counts(&self) -> Result<Vec<TypeCount>, CoreError> {
-        Ok(self.0.store.counts_by_type()?.into_iter().map(type_count).collect())
+        Ok(self
+            .0
+            .store
+            .counts_by_type()?
+            .into_iter()
+            .map(type_count)
+            .collect())
     }
 
     pub fn file(&self, id: i64) -> Result<FileView, CoreError> {
@@ -59,7 +77,9 @@ impl Session {
     /// Stores what `reader` gives under a name from outside, as a new file even if its
     /// bytes are stored already: whoever sends one expects it to be there.
     pub fn upload(&self, name: &str, reader: &mut dyn Read) -> Result<FileView, CoreError> {
-        let options = ImportOptions { on_duplicate: redline_store::OnDuplicate::Keep };
+        let options = ImportOptions {
+            on_duplicate: redline_store::OnDuplicate::Keep,
+        };
         let imported = self.0.store.import_stream(name, reader, &options, &())?;
         self.tell(Event::Files);
         Ok(file_view(imported.record))
@@ -104,7 +124,10 @@ impl Session {
             growth: stats
                 .growth
                 .into_iter()
-                .map(|day| GrowthPoint { day: day.day, by_type: day.by_type.into_iter().map(type_count).collect() })
+                .map(|day| GrowthPoint {
+                    day: day.day,
+                    by_type: day.by_type.into_iter().map(type_count).collect(),
+                })
                 .collect(),
         })
     }
@@ -117,7 +140,10 @@ pub(crate) fn file_ids(ids: &[i64]) -> Vec<FileId> {
 fn list_query(query: &FileQuery, after: Option<i64>) -> ListQuery {
     ListQuery {
         file_type: query.file_type.clone(),
-        search: query.search.clone().filter(|search| !search.trim().is_empty()),
+        search: query
+            .search
+            .clone()
+            .filter(|search| !search.trim().is_empty()),
         sort: match query.sort {
             SortKey::Name => Sort::Name,
             SortKey::Type => Sort::Type,
@@ -159,5 +185,9 @@ pub(crate) fn file_view(record: FileRecord) -> FileView {
 }
 
 fn type_count(count: redline_store::TypeCount) -> TypeCount {
-    TypeCount { file_type: count.file_type, files: count.files, bytes: count.bytes }
+    TypeCount {
+        file_type: count.file_type,
+        files: count.files,
+        bytes: count.bytes,
+    }
 }

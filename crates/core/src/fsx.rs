@@ -13,7 +13,10 @@ pub(crate) fn private_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
     }
     #[cfg(not(unix))]
     fs::create_dir_all(dir)
@@ -54,7 +57,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], durability: Durability) -> io::
     let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     private_dir(dir)?;
-    let temp = dir.join(format!(".{}.{}.new", name.to_string_lossy(), ulid::Ulid::new()));
+    let temp = dir.join(format!(
+        ".{}.{}.new",
+        name.to_string_lossy(),
+        ulid::Ulid::new()
+    ));
     let written = (|| {
         let mut file = new_private_file(&temp)?;
         file.write_all(bytes)?;
@@ -87,9 +94,15 @@ mod tests {
         replace(&path, b"one", Durability::Synced).unwrap();
         replace(&path, b"two", Durability::Whole).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let folder = path.parent().unwrap();
-        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(folder).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
     }
 }

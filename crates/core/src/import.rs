@@ -6,9 +6,13 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redline_store::{FailedSource, FileRecord, ImportOptions, ImportSink, ImportSource, SkipReason, SkippedSource};
+use redline_store::{
+    FailedSource, FileRecord, ImportOptions, ImportSink, ImportSource, SkipReason, SkippedSource,
+};
 
-use crate::contract::{Event, FailedFile, FileView, ImportReport, JobKind, JobResult, OnDuplicate, SkippedFile};
+use crate::contract::{
+    Event, FailedFile, FileView, ImportReport, JobKind, JobResult, OnDuplicate, SkippedFile,
+};
 use crate::error::{CoreError, Doing, cancelled, store_error};
 use crate::files::file_view;
 use crate::jobs::{Finish, Job};
@@ -41,7 +45,11 @@ pub(crate) struct Offers(pub(crate) VecDeque<(String, PathBuf)>);
 impl Session {
     /// Starts storing files and folders; the job's result is [`JobResult::Import`].
     /// Without `on_duplicate` the settings decide.
-    pub fn import(&self, sources: Vec<SourcePath>, on_duplicate: Option<OnDuplicate>) -> Result<JobId, CoreError> {
+    pub fn import(
+        &self,
+        sources: Vec<SourcePath>,
+        on_duplicate: Option<OnDuplicate>,
+    ) -> Result<JobId, CoreError> {
         refuse_nothing(&sources)?;
         let session = self.clone();
         let title = title(sources.iter().map(|source| source.path.as_path()));
@@ -61,7 +69,10 @@ impl Session {
         on_duplicate: Option<OnDuplicate>,
         sink: &mut dyn ImportEvents,
     ) -> Result<ImportReport, CoreError> {
-        let sources: Vec<SourcePath> = paths.into_iter().map(|path| SourcePath { path, token: None }).collect();
+        let sources: Vec<SourcePath> = paths
+            .into_iter()
+            .map(|path| SourcePath { path, token: None })
+            .collect();
         refuse_nothing(&sources)?;
         let title = title(sources.iter().map(|source| source.path.as_path()));
         let mut answer = None;
@@ -81,7 +92,10 @@ impl Session {
     pub fn source_of(&self, token: &str) -> Option<SourcePath> {
         let offers = self.0.offers.lock();
         let (token, path) = offers.0.iter().find(|(offered, _)| offered == token)?;
-        Some(SourcePath { path: path.clone(), token: Some(token.clone()) })
+        Some(SourcePath {
+            path: path.clone(),
+            token: Some(token.clone()),
+        })
     }
 
     fn offer(&self, path: &Path) -> String {
@@ -101,7 +115,8 @@ impl Session {
         events: &mut dyn ImportEvents,
         job: &Arc<Job>,
     ) -> (ImportReport, Result<(), CoreError>) {
-        let on_duplicate = match on_duplicate.unwrap_or_else(|| self.0.core.settings().on_duplicate) {
+        let on_duplicate = match on_duplicate.unwrap_or_else(|| self.0.core.settings().on_duplicate)
+        {
             OnDuplicate::Skip => redline_store::OnDuplicate::Skip,
             OnDuplicate::Keep => redline_store::OnDuplicate::Keep,
         };
@@ -112,10 +127,21 @@ impl Session {
             .collect();
         let sources = sources
             .into_iter()
-            .map(|source| ImportSource { path: source.path, token: source.token })
+            .map(|source| ImportSource {
+                path: source.path,
+                token: source.token,
+            })
             .collect();
-        let mut sink = Sink { session: self, events, named, report: ImportReport::default() };
-        let outcome = self.0.store.import(sources, &ImportOptions { on_duplicate }, &mut sink, &**job);
+        let mut sink = Sink {
+            session: self,
+            events,
+            named,
+            report: ImportReport::default(),
+        };
+        let outcome =
+            self.0
+                .store
+                .import(sources, &ImportOptions { on_duplicate }, &mut sink, &**job);
         let report = sink.report;
         self.tell(Event::Files);
         let outcome = match outcome {
@@ -129,7 +155,10 @@ impl Session {
 
 fn refuse_nothing(sources: &[SourcePath]) -> Result<(), CoreError> {
     if sources.is_empty() {
-        return Err(CoreError::bad_request("There is nothing to store.", "Name at least one file or folder."));
+        return Err(CoreError::bad_request(
+            "There is nothing to store.",
+            "Name at least one file or folder.",
+        ));
     }
     Ok(())
 }
@@ -137,7 +166,9 @@ fn refuse_nothing(sources: &[SourcePath]) -> Result<(), CoreError> {
 fn title<'a>(mut paths: impl ExactSizeIterator<Item = &'a Path>) -> String {
     match (paths.len(), paths.next()) {
         (1, Some(path)) => {
-            let name = path.file_name().map_or_else(|| "a folder".into(), |name| name.to_string_lossy());
+            let name = path
+                .file_name()
+                .map_or_else(|| "a folder".into(), |name| name.to_string_lossy());
             format!("Storing \"{name}\"")
         }
         (count, _) => format!("Storing {}", text::counted(count as u64, "item")),
@@ -146,7 +177,10 @@ fn title<'a>(mut paths: impl ExactSizeIterator<Item = &'a Path>) -> String {
 
 fn finish(report: ImportReport, outcome: Result<(), CoreError>) -> Finish {
     let nothing_stored = report.imported_count + report.skipped_count == 0;
-    let first = report.failed.first().map(|failed| CoreError::from(failed.error.clone()));
+    let first = report
+        .failed
+        .first()
+        .map(|failed| CoreError::from(failed.error.clone()));
     let failed = report.failed_count;
     let result = JobResult::Import(report);
     match (outcome, first) {
@@ -173,7 +207,11 @@ impl Sink<'_> {
         if self.named.is_empty() || listed >= LISTED {
             return None;
         }
-        let own = self.named.iter().find(|(path, _)| path == source).map(|(_, token)| token.clone());
+        let own = self
+            .named
+            .iter()
+            .find(|(path, _)| path == source)
+            .map(|(_, token)| token.clone());
         own.or_else(|| Some(self.session.offer(source)))
     }
 }
@@ -191,7 +229,9 @@ impl ImportSink for Sink<'_> {
 
     fn skipped(&mut self, skipped: SkippedSource) {
         let reason = match (skipped.reason, &skipped.already) {
-            (SkipReason::AlreadyStored, Some(already)) => format!("Already stored as \"{}\".", already.filename),
+            (SkipReason::AlreadyStored, Some(already)) => {
+                format!("Already stored as \"{}\".", already.filename)
+            }
             (SkipReason::AlreadyStored, None) => "Already stored.".to_owned(),
             (SkipReason::Link, _) => "A link; what it points to was not added.".to_owned(),
         };
@@ -200,7 +240,9 @@ impl ImportSink for Sink<'_> {
             path: skipped.path_shown,
             already: skipped.already.map(file_view),
             reason,
-            token: can_store.then(|| self.token(&skipped.source, self.report.skipped.len())).flatten(),
+            token: can_store
+                .then(|| self.token(&skipped.source, self.report.skipped.len()))
+                .flatten(),
         };
         self.report.skipped_count += 1;
         if self.report.skipped.len() < LISTED {

@@ -27,7 +27,10 @@ pub(crate) fn of_opening(report: &OpenReport) -> Vec<String> {
         );
     }
     if report.rows_recovered > 0 {
-        lines.push(format!("{} brought back after an interruption.", were(report.rows_recovered, "entry", "entries")));
+        lines.push(format!(
+            "{} brought back after an interruption.",
+            were(report.rows_recovered, "entry", "entries")
+        ));
     }
     if report.partials_swept > 0 {
         lines.push(format!(
@@ -49,26 +52,46 @@ pub(crate) fn of_reconciling(report: &ReconcileReport) -> Vec<String> {
             lines.push(format!("{} {is}", counted(count, "file")));
         }
     };
-    say(report.adopted, "was found in the store's folder and is listed now.", "were found in the store's folder and are listed now.");
+    say(
+        report.adopted,
+        "was found in the store's folder and is listed now.",
+        "were found in the store's folder and are listed now.",
+    );
     say(
         report.missing,
         "is gone from the store's folder and is shown as missing; a backup may have it.",
         "are gone from the store's folder and are shown as missing; a backup may have them.",
     );
-    say(report.returned, "that was missing is back.", "that were missing are back.");
+    say(
+        report.returned,
+        "that was missing is back.",
+        "that were missing are back.",
+    );
     say(
         report.edited,
         "was edited by another program; the list shows it as it is now.",
         "were edited by another program; the list shows them as they are now.",
     );
-    say(report.trash_recovered, "was found in the trash and is listed there again.", "were found in the trash and are listed there again.");
-    say(report.unreadable, "could not be read and will be looked at again next time.", "could not be read and will be looked at again next time.");
+    say(
+        report.trash_recovered,
+        "was found in the trash and is listed there again.",
+        "were found in the trash and are listed there again.",
+    );
+    say(
+        report.unreadable,
+        "could not be read and will be looked at again next time.",
+        "could not be read and will be looked at again next time.",
+    );
     lines
 }
 
 /// `1 entry was`, `3 entries were`
 fn were(count: u64, one: &str, many: &str) -> String {
-    let (noun, verb) = if count == 1 { (one, "was") } else { (many, "were") };
+    let (noun, verb) = if count == 1 {
+        (one, "was")
+    } else {
+        (many, "were")
+    };
     format!("{} {noun} {verb}", crate::text::grouped(count))
 }
 
@@ -78,8 +101,16 @@ mod tests {
 
     #[test]
     fn an_ordinary_day_says_nothing() {
-        let quiet = ReconcileReport { links: 3, postponed: 9, ..ReconcileReport::default() };
-        let report = OpenReport { created: true, reconciled: Some(quiet), ..OpenReport::default() };
+        let quiet = ReconcileReport {
+            links: 3,
+            postponed: 9,
+            ..ReconcileReport::default()
+        };
+        let report = OpenReport {
+            created: true,
+            reconciled: Some(quiet),
+            ..OpenReport::default()
+        };
         assert_eq!(of_opening(&report), Vec::<String>::new());
     }
 
@@ -89,7 +120,11 @@ mod tests {
             rows_recovered: 1,
             partials_swept: 2,
             wal_set_aside: true,
-            reconciled: Some(ReconcileReport { adopted: 1, missing: 1200, ..ReconcileReport::default() }),
+            reconciled: Some(ReconcileReport {
+                adopted: 1,
+                missing: 1200,
+                ..ReconcileReport::default()
+            }),
             ..OpenReport::default()
         };
         let lines = of_opening(&report);

@@ -51,12 +51,18 @@ impl Options {
     /// REDLINE_DATA_DIR or USER_STORAGE_BASE_PATH, REDLINE_CONFIG_DIR and
     /// REDLINE_LICENSE_KEY; an empty one counts as absent.
     pub fn from_env(front_end: FrontEnd) -> Self {
-        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = |name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         Self {
             data_dir: path("REDLINE_DATA_DIR").or_else(|| path("USER_STORAGE_BASE_PATH")),
             config_dir: path("REDLINE_CONFIG_DIR"),
             front_end,
-            env_key: env::var("REDLINE_LICENSE_KEY").ok().filter(|key| !key.trim().is_empty()),
+            env_key: env::var("REDLINE_LICENSE_KEY")
+                .ok()
+                .filter(|key| !key.trim().is_empty()),
         }
     }
 }

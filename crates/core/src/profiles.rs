@@ -3,7 +3,9 @@
 use redline_license::{KeptIn as Place, LicenseKey, Profile, Secret, SecretName};
 use redline_store::{Identity, Store};
 
-use crate::contract::{AppState, KeptIn, KeyringState, KeyringStatus, ProfileView, SignInRequest, Tier};
+use crate::contract::{
+    AppState, KeptIn, KeyringState, KeyringStatus, ProfileView, SignInRequest, Tier,
+};
 use crate::error::{Code, CoreError};
 use crate::redline::Redline;
 use crate::session::{Owner, Session};
@@ -21,7 +23,11 @@ impl Redline {
     pub fn sign_in(&self, mut request: SignInRequest) -> Result<Session, CoreError> {
         use zeroize::Zeroize;
         let given = request.key.take();
-        let parsed = given.as_deref().filter(|text| !text.trim().is_empty()).map(LicenseKey::parse).transpose();
+        let parsed = given
+            .as_deref()
+            .filter(|text| !text.trim().is_empty())
+            .map(LicenseKey::parse)
+            .transpose();
         if let Some(mut text) = given {
             text.zeroize();
         }
@@ -34,13 +40,22 @@ impl Redline {
         session
     }
 
-    fn sign_in_with(&self, key: &LicenseKey, is_new: bool, request: &SignInRequest) -> Result<Session, CoreError> {
+    fn sign_in_with(
+        &self,
+        key: &LicenseKey,
+        is_new: bool,
+        request: &SignInRequest,
+    ) -> Result<Session, CoreError> {
         let kept_in = place_of(request.keep)?;
         let core = &self.0;
         let book = core.book()?;
         let store_hash = Identity::of_key(key.expose()).folder_name();
         let known = book.find_by_store(&store_hash)?;
-        let label = request.label.as_deref().map(str::trim).filter(|label| !label.is_empty());
+        let label = request
+            .label
+            .as_deref()
+            .map(str::trim)
+            .filter(|label| !label.is_empty());
         let name = match &known {
             Some(profile) => profile.name.clone(),
             None => book.free_name(label.unwrap_or(default_label(is_new)))?,
@@ -51,7 +66,8 @@ impl Redline {
             core.vault.make_file(&name, request.passphrase.as_deref())?;
         }
         let place = core.vault.place(&name, kept_in)?;
-        core.vault.set(&*place, &name, SecretName::LicenseKey, &Secret::from(key))?;
+        core.vault
+            .set(&*place, &name, SecretName::LicenseKey, &Secret::from(key))?;
 
         let entered = core.enter(key, Owner::Profile(name.clone()), true);
         let session = match entered {
@@ -83,7 +99,11 @@ impl Redline {
                 label: label.unwrap_or(default_label(is_new)).to_owned(),
                 masked_key: key.masked(),
                 store_hash,
-                tier: if is_new { redline_license::Tier::Free } else { redline_license::Tier::Standard },
+                tier: if is_new {
+                    redline_license::Tier::Free
+                } else {
+                    redline_license::Tier::Standard
+                },
                 kept_in,
                 created_at: now.clone(),
                 last_used_at: now,
@@ -104,17 +124,27 @@ impl Redline {
             return;
         }
         let vault = &self.0.vault;
-        let (Ok(from), Ok(to)) = (vault.place(&before.name, before.kept_in), vault.place(&before.name, kept_in)) else {
+        let (Ok(from), Ok(to)) = (
+            vault.place(&before.name, before.kept_in),
+            vault.place(&before.name, kept_in),
+        ) else {
             return;
         };
         let mut moved = true;
-        for name in [SecretName::S3AccessKey, SecretName::S3SecretKey, SecretName::RecoveryKey] {
+        for name in [
+            SecretName::S3AccessKey,
+            SecretName::S3SecretKey,
+            SecretName::RecoveryKey,
+        ] {
             if let Ok(Some(secret)) = vault.get(&*from, &before.name, name) {
                 moved &= vault.set(&*to, &before.name, name, &secret).is_ok();
             }
         }
         if moved && vault.forget(&*from, &before.name).is_err() {
-            tracing::warn!(profile = before.name, "the secrets could not be removed from where they were kept");
+            tracing::warn!(
+                profile = before.name,
+                "the secrets could not be removed from where they were kept"
+            );
         }
         if moved && before.kept_in == Place::PassphraseFile {
             let _ = vault.remove_file(&before.name);
@@ -148,16 +178,25 @@ impl Redline {
     fn open_profile(&self, profile: &Profile) -> Result<Session, CoreError> {
         let core = &self.0;
         let place = core.vault.place(&profile.name, profile.kept_in)?;
-        let key = core.vault.license_key(&*place, &profile.name)?.ok_or_else(|| {
-            CoreError::new(
-                Code::NotSignedIn,
-                match profile.kept_in {
-                    Place::SessionOnly => format!("The key of \"{}\" was kept for one session only.", profile.label),
-                    _ => format!("The key of \"{}\" is not where it was kept any more.", profile.label),
-                },
-                "Sign in again with the license key; the store is as it was.",
-            )
-        })?;
+        let key = core
+            .vault
+            .license_key(&*place, &profile.name)?
+            .ok_or_else(|| {
+                CoreError::new(
+                    Code::NotSignedIn,
+                    match profile.kept_in {
+                        Place::SessionOnly => format!(
+                            "The key of \"{}\" was kept for one session only.",
+                            profile.label
+                        ),
+                        _ => format!(
+                            "The key of \"{}\" is not where it was kept any more.",
+                            profile.label
+                        ),
+                    },
+                    "Sign in again with the license key; the store is as it was.",
+                )
+            })?;
         // Its store was made when the profile was; a data folder that moved is told.
         let session = core.enter(&key, Owner::Profile(profile.name.clone()), false).map_err(|error| {
             if error.code() != Code::NotSignedInHere {
@@ -224,9 +263,14 @@ impl Redline {
         let name = identity.folder_name();
         let owner = match core.env_key() {
             Some(Ok(from_environment)) if from_environment == key => Some(Owner::Environment),
-            _ => core.book()?.find_by_store(&name)?.map(|profile| Owner::Profile(profile.name)),
+            _ => core
+                .book()?
+                .find_by_store(&name)?
+                .map(|profile| Owner::Profile(profile.name)),
         };
-        let Some(owner) = owner else { return Err(redline_store::StoreError::NoStore.into()) };
+        let Some(owner) = owner else {
+            return Err(redline_store::StoreError::NoStore.into());
+        };
         let make = matches!(owner, Owner::Environment);
         if !make && !Store::exists(&core.data_dir, &identity) {
             return Err(redline_store::StoreError::NoStore.into());
@@ -271,7 +315,10 @@ impl Redline {
             }
         }
         book.remove(name)?;
-        if core.current_session().is_some_and(|session| session.store_name() == profile.store_hash) {
+        if core
+            .current_session()
+            .is_some_and(|session| session.store_name() == profile.store_hash)
+        {
             core.set_current(None);
         }
         core.drop_session(&profile.store_hash);
@@ -287,9 +334,13 @@ impl Redline {
                 "Choose another name.",
             ));
         }
-        self.0.book()?.update(name, |profile| label.clone_into(&mut profile.label))?;
+        self.0
+            .book()?
+            .update(name, |profile| label.clone_into(&mut profile.label))?;
         if let Some(session) = self.0.current_session() {
-            self.0.events.send(crate::contract::Event::Session(Some(session.view())));
+            self.0
+                .events
+                .send(crate::contract::Event::Session(Some(session.view())));
         }
         Ok(self.app_state())
     }
@@ -312,7 +363,11 @@ fn place_of(keep: KeptIn) -> Result<Place, CoreError> {
 }
 
 pub(crate) fn not_signed_in() -> CoreError {
-    CoreError::new(Code::NotSignedIn, "Nobody is signed in.", "Sign in with a license key, or start with a free one.")
+    CoreError::new(
+        Code::NotSignedIn,
+        "Nobody is signed in.",
+        "Sign in with a license key, or start with a free one.",
+    )
 }
 
 fn no_such_profile(name: &str) -> CoreError {

@@ -6,7 +6,12 @@ use redline_license::LicenseKey;
 use crate::bucket::BucketSettings;
 
 /// What someone needs to get everything back on an empty machine.
-pub(crate) fn kit(key: &LicenseKey, label: &str, store_name: &str, bucket: Option<&BucketSettings>) -> String {
+pub(crate) fn kit(
+    key: &LicenseKey,
+    label: &str,
+    store_name: &str,
+    bucket: Option<&BucketSettings>,
+) -> String {
     let backup = match bucket {
         Some(bucket) => format!(
             "  Bucket    {}\n  Region    {}\n  Endpoint  {}\n  Folder    users/{store_name}/\n\n\
@@ -16,7 +21,9 @@ pub(crate) fn kit(key: &LicenseKey, label: &str, store_name: &str, bucket: Optio
             bucket.region,
             bucket.endpoint_url.as_deref().unwrap_or("Amazon S3"),
         ),
-        None => "  None is set up. Until there is one, the store is on this machine only.\n".to_owned(),
+        None => {
+            "  None is set up. Until there is one, the store is on this machine only.\n".to_owned()
+        }
     };
     let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
     format!(
@@ -51,9 +58,14 @@ mod tests {
             checked_at: None,
         };
         let text = kit(&key, "Research desk", "0123456789abcdef", Some(&bucket));
-        for needed in
-            ["RL-05661234-ABCDEFGH-IJKLCC32", "desk-backups", "eu-central-1", "https://s3.example.org", "users/0123456789abcdef/", "3. "]
-        {
+        for needed in [
+            "RL-05661234-ABCDEFGH-IJKLCC32",
+            "desk-backups",
+            "eu-central-1",
+            "https://s3.example.org",
+            "users/0123456789abcdef/",
+            "3. ",
+        ] {
             assert!(text.contains(needed), "{needed} in\n{text}");
         }
         assert!(kit(&key, "x", "0123456789abcdef", None).contains("None is set up"));

@@ -51,15 +51,36 @@ impl Redline {
     /// # Errors
     /// [`Code::BadRequest`] where the platform names no folder and none was given.
     pub fn open(mut options: Options) -> Result<Redline, CoreError> {
-        let data_dir = options.data_dir.take().or_else(default_data_dir).ok_or_else(|| {
-            CoreError::bad_request("There is no folder for the stores: this account has no home.", "Set REDLINE_DATA_DIR.")
-        })?;
-        let config_dir = options.config_dir.take().or_else(default_config_dir).ok_or_else(|| {
-            CoreError::bad_request("There is no folder for the settings: this account has no home.", "Set REDLINE_CONFIG_DIR.")
-        })?;
+        let data_dir = options
+            .data_dir
+            .take()
+            .or_else(default_data_dir)
+            .ok_or_else(|| {
+                CoreError::bad_request(
+                    "There is no folder for the stores: this account has no home.",
+                    "Set REDLINE_DATA_DIR.",
+                )
+            })?;
+        let config_dir = options
+            .config_dir
+            .take()
+            .or_else(default_config_dir)
+            .ok_or_else(|| {
+                CoreError::bad_request(
+                    "There is no folder for the settings: this account has no home.",
+                    "Set REDLINE_CONFIG_DIR.",
+                )
+            })?;
         let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
         let config_dir = std::path::absolute(&config_dir).unwrap_or(config_dir);
-        for root in [Some(&data_dir), Some(&config_dir), std::env::home_dir().as_ref()].into_iter().flatten() {
+        for root in [
+            Some(&data_dir),
+            Some(&config_dir),
+            std::env::home_dir().as_ref(),
+        ]
+        .into_iter()
+        .flatten()
+        {
             hide_root(root);
         }
         let env_key = options.env_key.take().map(|mut text| {
@@ -118,9 +139,14 @@ impl Redline {
         let current = self.0.current_owner();
         if let Some(Ok(key)) = &self.0.env_key {
             let here = current.as_ref().is_none_or(Owner::is_environment);
-            views.push(profiles::environment_view(key, here && (current.is_some() || !self.0.is_window())));
+            views.push(profiles::environment_view(
+                key,
+                here && (current.is_some() || !self.0.is_window()),
+            ));
         }
-        let Ok(book) = self.0.book() else { return views };
+        let Ok(book) = self.0.book() else {
+            return views;
+        };
         let marked = match &current {
             Some(owner) => owner.profile_name().map(str::to_owned),
             // A command line is signed in as whoever it would work for.
@@ -130,7 +156,11 @@ impl Redline {
             None => None,
         };
         let listed = book.list().unwrap_or_default();
-        views.extend(listed.iter().map(|profile| profiles::view(profile, marked.as_deref() == Some(&profile.name))));
+        views.extend(
+            listed
+                .iter()
+                .map(|profile| profiles::view(profile, marked.as_deref() == Some(&profile.name))),
+        );
         views
     }
 
@@ -153,7 +183,11 @@ impl Redline {
 
     /// The session that is signed in in this process.
     pub fn session(&self) -> Result<Session, CoreError> {
-        self.0.current.lock().clone().ok_or_else(profiles::not_signed_in)
+        self.0
+            .current
+            .lock()
+            .clone()
+            .ok_or_else(profiles::not_signed_in)
     }
 
     /// Each thing that Redline stands on, looked at; nothing is changed.
@@ -189,7 +223,8 @@ impl Inner {
 
     /// Makes `session` the one that the process shows, or none.
     pub(crate) fn set_current(&self, session: Option<&Session>) {
-        self.events.follow(session.map(|session| session.store_name().to_owned()));
+        self.events
+            .follow(session.map(|session| session.store_name().to_owned()));
         *self.current.lock() = session.cloned();
         self.events.send(Event::Session(session.map(Session::view)));
     }
@@ -200,7 +235,12 @@ impl Inner {
 
     /// The session of `key`, opening its store if this process has not yet. `make`
     /// allows a new store: at sign-in alone.
-    pub(crate) fn enter(self: &Arc<Self>, key: &LicenseKey, owner: Owner, make: bool) -> Result<Session, CoreError> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        key: &LicenseKey,
+        owner: Owner,
+        make: bool,
+    ) -> Result<Session, CoreError> {
         let identity = Identity::of_key(key.expose());
         let name = identity.folder_name();
         // Held while the store opens, so that two who ask at once get one session.
@@ -230,7 +270,15 @@ impl Inner {
             Store::open(&self.data_dir, &identity, options)?
         };
         let notes = std::mem::take(&mut *self.notes.lock());
-        let session = Session::new(self.clone(), key.clone(), name.clone(), owner, store, &report, notes);
+        let session = Session::new(
+            self.clone(),
+            key.clone(),
+            name.clone(),
+            owner,
+            store,
+            &report,
+            notes,
+        );
         sessions.insert(name, session.clone());
         drop(sessions);
         session.sweep_if_due(&report);

@@ -12,7 +12,9 @@ use redline_store::{ScratchDir, Store, StoreError};
 
 use crate::backup::LAST_PROVEN;
 use crate::bucket::SharedProgress;
-use crate::contract::{Event, FailedFile, JobKind, JobResult, RestorePlanView, RestorePointView, RestoreReport};
+use crate::contract::{
+    Event, FailedFile, JobKind, JobResult, RestorePlanView, RestorePointView, RestoreReport,
+};
 use crate::error::{Code, CoreError, Doing, store_error};
 use crate::jobs::{Finish, Job};
 use crate::progress::Transferring;
@@ -27,7 +29,10 @@ impl Session {
     pub fn restore_points(&self) -> Result<Vec<RestorePointView>, CoreError> {
         let (bucket, _) = self.connect()?;
         let key = self.manifest_key();
-        let points = self.0.core.block_on(async move { redline_backup::list_restore_points(&bucket, &key).await })??;
+        let points = self
+            .0
+            .core
+            .block_on(async move { redline_backup::list_restore_points(&bucket, &key).await })??;
         Ok(points.into_iter().map(point_view).collect())
     }
 
@@ -60,15 +65,22 @@ impl Session {
     pub fn restore(&self, at: Option<&str>) -> Result<JobId, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
         let (session, at) = (self.clone(), at.map(str::to_owned));
-        self.0.jobs.spawn(JobKind::Restore, title(&settings.bucket), move |job| {
-            session.run_restore(&bucket, at.as_deref(), job)
-        })
+        self.0
+            .jobs
+            .spawn(JobKind::Restore, title(&settings.bucket), move |job| {
+                session.run_restore(&bucket, at.as_deref(), job)
+            })
     }
 
     /// The same on this thread.
     pub fn restore_now(&self, at: Option<&str>) -> Result<RestoreReport, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
-        let job = self.0.jobs.run(JobKind::Restore, title(&settings.bucket), |job| self.run_restore(&bucket, at, job));
+        let job = self
+            .0
+            .jobs
+            .run(JobKind::Restore, title(&settings.bucket), |job| {
+                self.run_restore(&bucket, at, job)
+            });
         match job.result {
             Some(JobResult::Restore(report)) if job.error.is_none() => Ok(report),
             _ => Err(crate::jobs::error_of(job)),
@@ -78,7 +90,9 @@ impl Session {
     fn plan_of(&self, bucket: &Bucket, at: Option<&str>) -> Result<RestorePlan, CoreError> {
         let files = self.source_files()?;
         let key = self.manifest_key();
-        Ok(self.0.core.block_on(async move { redline_backup::plan_restore(bucket, &key, at, &files).await })??)
+        Ok(self.0.core.block_on(async move {
+            redline_backup::plan_restore(bucket, &key, at, &files).await
+        })??)
     }
 
     fn run_restore(&self, bucket: &Bucket, at: Option<&str>, job: &Arc<Job>) -> Finish {
@@ -91,11 +105,17 @@ impl Session {
                         tracing::warn!(%error, "the time of this proof could not be kept");
                     }
                 }
-                self.0.store.audit("restore", serde_json::json!({ "point": report.point }));
+                self.0
+                    .store
+                    .audit("restore", serde_json::json!({ "point": report.point }));
                 self.tell_restored();
                 let whole = report.failed.is_empty();
                 let result = JobResult::Restore(report);
-                if whole { Finish::done(result) } else { Finish::partial(result) }
+                if whole {
+                    Finish::done(result)
+                } else {
+                    Finish::partial(result)
+                }
             }
             Err(error) => {
                 // Files that came through before it stopped are there.
@@ -112,7 +132,12 @@ impl Session {
     }
 
     /// Also answers whether this proved that the backup can be restored.
-    fn bring_back(&self, bucket: &Bucket, at: Option<&str>, job: &Arc<Job>) -> Result<(RestoreReport, bool), CoreError> {
+    fn bring_back(
+        &self,
+        bucket: &Bucket,
+        at: Option<&str>,
+        job: &Arc<Job>,
+    ) -> Result<(RestoreReport, bool), CoreError> {
         let plan = self.plan_of(bucket, at)?;
         let free = self.0.store.free_space();
         if plan.bytes > free {
@@ -134,8 +159,9 @@ impl Session {
         });
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
         let (plan, into) = (&plan, Arc::clone(&sink) as Arc<dyn RestoreSink>);
-        let outcome =
-            self.0.core.block_on(async move { redline_backup::run_restore(bucket, plan, into, progress).await })??;
+        let outcome = self.0.core.block_on(async move {
+            redline_backup::run_restore(bucket, plan, into, progress).await
+        })??;
 
         let refused = plan.refused.iter().map(|(path, problem)| FailedFile {
             path: path.clone(),
@@ -177,7 +203,9 @@ struct Sink {
 
 impl Sink {
     fn place(&self) -> PathBuf {
-        self.scratch.path().join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
+        self.scratch
+            .path()
+            .join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
     }
 }
 
@@ -205,7 +233,11 @@ impl RestoreSink for Sink {
 
     fn catalog(&self, temp: PathBuf) -> io::Result<()> {
         let merged = self.store.merge_catalog(&temp).map_err(io_error)?;
-        tracing::info!(files = merged.files, conversions = merged.conversions, "the rows of the restored catalog are merged");
+        tracing::info!(
+            files = merged.files,
+            conversions = merged.conversions,
+            "the rows of the restored catalog are merged"
+        );
         let _ = fs::remove_file(&temp);
         Ok(())
     }

@@ -21,10 +21,19 @@ impl redline::Inner {
         F::Output: Send,
     {
         let unavailable = || {
-            CoreError::new(Code::Internal, "The system gave no thread for the network.", "Close other programs and try again.")
+            CoreError::new(
+                Code::Internal,
+                "The system gave no thread for the network.",
+                "Close other programs and try again.",
+            )
         };
         let runtime = self.network.0.get_or_init(|| {
-            Builder::new_multi_thread().worker_threads(2).thread_name("redline-net").enable_all().build().ok()
+            Builder::new_multi_thread()
+                .worker_threads(2)
+                .thread_name("redline-net")
+                .enable_all()
+                .build()
+                .ok()
         });
         let runtime = runtime.as_ref().ok_or_else(unavailable)?;
         std::thread::scope(|scope| {
@@ -32,7 +41,9 @@ impl redline::Inner {
                 .name("redline-net-call".into())
                 .spawn_scoped(scope, || runtime.block_on(work))
                 .map_err(|_| unavailable())?;
-            running.join().map_err(|panic| std::panic::resume_unwind(panic))
+            running
+                .join()
+                .map_err(|panic| std::panic::resume_unwind(panic))
         })
     }
 }

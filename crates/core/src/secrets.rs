@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use redline_license::{
-    KeptIn, KeyringState, KeyringStatus, LicenseKey, OsKeyring, PassphraseFile, Secret, SecretError, SecretId,
-    SecretName, SecretStore, SessionOnly,
+    KeptIn, KeyringState, KeyringStatus, LicenseKey, OsKeyring, PassphraseFile, Secret,
+    SecretError, SecretId, SecretName, SecretStore, SessionOnly,
 };
 
 use crate::error::{Code, CoreError};
@@ -58,14 +58,20 @@ impl Vault {
     }
 
     fn file_path(&self, profile: &str) -> PathBuf {
-        self.config_dir.join("secrets").join(format!("{profile}.age"))
+        self.config_dir
+            .join("secrets")
+            .join(format!("{profile}.age"))
     }
 
     /// Where `profile` keeps its secrets.
     ///
     /// # Errors
     /// [`Code::PassphraseNeeded`] while its passphrase file is not open yet.
-    pub(crate) fn place(&self, profile: &str, kept_in: KeptIn) -> Result<Arc<dyn SecretStore>, CoreError> {
+    pub(crate) fn place(
+        &self,
+        profile: &str,
+        kept_in: KeptIn,
+    ) -> Result<Arc<dyn SecretStore>, CoreError> {
         Ok(match kept_in {
             KeptIn::Keyring => self.keyring.clone(),
             KeptIn::SessionOnly => self.session.clone(),
@@ -88,7 +94,11 @@ impl Vault {
 
     /// Makes the passphrase file of `profile`. One that is there is opened, so that a
     /// second sign-in needs the passphrase of the first.
-    pub(crate) fn make_file(&self, profile: &str, passphrase: Option<&str>) -> Result<(), CoreError> {
+    pub(crate) fn make_file(
+        &self,
+        profile: &str,
+        passphrase: Option<&str>,
+    ) -> Result<(), CoreError> {
         let passphrase = passphrase.filter(|text| !text.is_empty()).ok_or_else(|| {
             CoreError::new(
                 Code::PassphraseNeeded,
@@ -165,7 +175,10 @@ impl Vault {
         match std::fs::remove_file(self.file_path(profile)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(CoreError::new(
                 Code::ReadOnly,
-                format!("The passphrase file of this profile could not be removed: {}.", error.kind()),
+                format!(
+                    "The passphrase file of this profile could not be removed: {}.",
+                    error.kind()
+                ),
                 "Check the permissions of the settings folder.",
             )),
             _ => Ok(()),
@@ -178,7 +191,10 @@ impl Vault {
             return;
         }
         let (state, detail) = match error {
-            None => (KeyringState::Ready, "The system keyring is open.".to_owned()),
+            None => (
+                KeyringState::Ready,
+                "The system keyring is open.".to_owned(),
+            ),
             Some(SecretError::Locked { detail } | SecretError::TimedOut { detail }) => {
                 (KeyringState::Locked, detail.clone())
             }

@@ -127,15 +127,21 @@ impl Session {
             match owner {
                 Owner::Environment => view,
                 // Forgotten while in use, or not written down yet.
-                Owner::Profile(name) => {
-                    ProfileView { label: name.clone(), name, kept_in: KeptIn::SessionOnly, ..view }
-                }
+                Owner::Profile(name) => ProfileView {
+                    label: name.clone(),
+                    name,
+                    kept_in: KeptIn::SessionOnly,
+                    ..view
+                },
             }
         })
     }
 
     fn is_current(&self) -> bool {
-        self.0.core.current_session().is_some_and(|current| Arc::ptr_eq(&current.0, &self.0))
+        self.0
+            .core
+            .current_session()
+            .is_some_and(|current| Arc::ptr_eq(&current.0, &self.0))
     }
 
     /// `RL-0566····-····CC32`
@@ -148,7 +154,12 @@ impl Session {
     pub fn recovery_kit(&self) -> String {
         self.0.new_key.store(false, Ordering::Relaxed);
         let bucket = self.bucket_settings().ok().flatten();
-        crate::recovery::kit(&self.0.key, &self.profile().label, &self.0.store_name, bucket.as_ref())
+        crate::recovery::kit(
+            &self.0.key,
+            &self.profile().label,
+            &self.0.store_name,
+            bucket.as_ref(),
+        )
     }
 
     /// What concerns this session, whoever is signed in in the process.
@@ -181,7 +192,10 @@ impl Session {
     pub(crate) fn secrets(&self) -> Result<(Arc<dyn SecretStore>, String), CoreError> {
         let core = &self.0.core;
         match self.owner() {
-            Owner::Environment => Ok((core.vault.memory(), format!("environment-{}", self.0.store_name))),
+            Owner::Environment => Ok((
+                core.vault.memory(),
+                format!("environment-{}", self.0.store_name),
+            )),
             Owner::Profile(name) => {
                 let kept_in = core.book()?.get(&name)?.map(|profile| profile.kept_in);
                 let place = match kept_in {
@@ -222,6 +236,9 @@ impl Session {
     /// Waits until the job is over, wherever it runs. An id that is no job's answers
     /// a failed one, whose error says so.
     pub fn wait(&self, id: &str) -> JobView {
-        self.0.jobs.wait(id).unwrap_or_else(|error| crate::jobs::never_was(id, &error))
+        self.0
+            .jobs
+            .wait(id)
+            .unwrap_or_else(|error| crate::jobs::never_was(id, &error))
     }
 }

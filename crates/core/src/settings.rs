@@ -33,7 +33,10 @@ impl SettingsFile {
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => (Map::new(), None),
             Err(error) => {
-                let note = format!("The settings could not be read ({}); the defaults are used.", error.kind());
+                let note = format!(
+                    "The settings could not be read ({}); the defaults are used.",
+                    error.kind()
+                );
                 (Map::new(), Some(note))
             }
         };
@@ -73,7 +76,11 @@ impl SettingsFile {
         text.push(b'\n');
         fsx::replace(&self.path, &text, Durability::Synced).map_err(|error| {
             CoreError::new(
-                if error.kind() == std::io::ErrorKind::StorageFull { Code::DiskFull } else { Code::ReadOnly },
+                if error.kind() == std::io::ErrorKind::StorageFull {
+                    Code::DiskFull
+                } else {
+                    Code::ReadOnly
+                },
                 format!("Could not save the settings: {}.", error.kind()),
                 "Check the free space and the permissions of the settings folder.",
             )
@@ -96,7 +103,9 @@ fn known_fields(raw: &Map<String, Value>) -> (Settings, Vec<String>) {
     let mut good = fields(&Settings::default());
     let mut ignored = Vec::new();
     for (name, value) in raw {
-        let Some(default) = good.get(name).cloned() else { continue };
+        let Some(default) = good.get(name).cloned() else {
+            continue;
+        };
         good.insert(name.clone(), value.clone());
         if serde_json::from_value::<Settings>(Value::Object(good.clone())).is_err() {
             good.insert(name.clone(), default);
@@ -111,8 +120,11 @@ fn known_fields(raw: &Map<String, Value>) -> (Settings, Vec<String>) {
 fn set_aside(path: &Path) -> String {
     let name = format!("settings.damaged-{}.json", ulid::Ulid::new());
     match fs::rename(path, path.with_file_name(&name)) {
-        Ok(()) => format!("The settings file was damaged. It is kept as \"{name}\", and the defaults are used."),
-        Err(_) => "The settings file is damaged and could not be set aside; the defaults are used.".to_owned(),
+        Ok(()) => format!(
+            "The settings file was damaged. It is kept as \"{name}\", and the defaults are used."
+        ),
+        Err(_) => "The settings file is damaged and could not be set aside; the defaults are used."
+            .to_owned(),
     }
 }
 
@@ -122,7 +134,12 @@ mod tests {
     use crate::contract::{OnDuplicate, Theme};
 
     fn changed() -> Settings {
-        Settings { theme: Theme::Dark, on_duplicate: OnDuplicate::Keep, sign_in_at_start: false, api_port: 9000 }
+        Settings {
+            theme: Theme::Dark,
+            on_duplicate: OnDuplicate::Keep,
+            sign_in_at_start: false,
+            api_port: 9000,
+        }
     }
 
     #[test]
@@ -156,16 +173,29 @@ mod tests {
         assert_eq!(file.get(), Settings::default());
         let note = note.unwrap();
         let kept = note.split('"').nth(1).unwrap();
-        assert_eq!(fs::read(dir.path().join(kept)).unwrap(), b"{\"theme\": \"da");
+        assert_eq!(
+            fs::read(dir.path().join(kept)).unwrap(),
+            b"{\"theme\": \"da"
+        );
         assert!(!dir.path().join(FILE).exists());
     }
 
     #[test]
     fn one_bad_value_costs_only_itself() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(FILE), r#"{"theme":"dark","api_port":"many"}"#).unwrap();
+        fs::write(
+            dir.path().join(FILE),
+            r#"{"theme":"dark","api_port":"many"}"#,
+        )
+        .unwrap();
         let (file, note) = SettingsFile::load(dir.path());
-        assert_eq!(file.get(), Settings { theme: Theme::Dark, ..Settings::default() });
+        assert_eq!(
+            file.get(),
+            Settings {
+                theme: Theme::Dark,
+                ..Settings::default()
+            }
+        );
         assert!(note.unwrap().contains("\"api_port\""));
     }
 
@@ -173,7 +203,12 @@ mod tests {
     fn a_privileged_port_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let (mut file, _) = SettingsFile::load(dir.path());
-        let error = file.save(Settings { api_port: 80, ..Settings::default() }).unwrap_err();
+        let error = file
+            .save(Settings {
+                api_port: 80,
+                ..Settings::default()
+            })
+            .unwrap_err();
         assert_eq!(error.code(), Code::BadRequest);
         assert!(!dir.path().join(FILE).exists());
     }

@@ -31,7 +31,11 @@ pub(crate) fn bytes(count: u64) -> String {
 
 /// `1 file`, `3 files`, `10,000 files`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+    format!(
+        "{} {noun}{}",
+        grouped(count),
+        if count == 1 { "" } else { "s" }
+    )
 }
 
 /// `10,000`

@@ -18,14 +18,22 @@ impl Session {
     pub fn verify(&self, ids: Option<Vec<i64>>) -> Result<JobId, CoreError> {
         let session = self.clone();
         let ids = ids.as_deref().map(file_ids);
-        self.0.jobs.spawn(JobKind::Verify, title(ids.as_deref()), move |job| session.run_verify(ids.as_deref(), job))
+        self.0
+            .jobs
+            .spawn(JobKind::Verify, title(ids.as_deref()), move |job| {
+                session.run_verify(ids.as_deref(), job)
+            })
     }
 
     /// The same on this thread.
     pub fn verify_now(&self, ids: Option<Vec<i64>>) -> Result<VerifyReport, CoreError> {
         let ids = ids.as_deref().map(file_ids);
-        let job =
-            self.0.jobs.run(JobKind::Verify, title(ids.as_deref()), |job| self.run_verify(ids.as_deref(), job));
+        let job = self
+            .0
+            .jobs
+            .run(JobKind::Verify, title(ids.as_deref()), |job| {
+                self.run_verify(ids.as_deref(), job)
+            });
         match job.result {
             Some(JobResult::Verify(report)) => Ok(report),
             _ => Err(crate::jobs::error_of(job)),
@@ -56,7 +64,11 @@ impl Session {
         }
         let all_well = report.missing.is_empty() && report.unreadable.is_empty();
         let result = JobResult::Verify(report);
-        if all_well { Finish::done(result) } else { Finish::partial(result) }
+        if all_well {
+            Finish::done(result)
+        } else {
+            Finish::partial(result)
+        }
     }
 
     /// Looks through a big store's folder in the background, where opening it did not.
@@ -65,9 +77,11 @@ impl Session {
             return;
         }
         let session = self.clone();
-        let started = self.0.jobs.spawn(JobKind::Reconcile, "Looking through the store's folder".to_owned(), move |job| {
-            session.run_reconcile(job)
-        });
+        let started = self.0.jobs.spawn(
+            JobKind::Reconcile,
+            "Looking through the store's folder".to_owned(),
+            move |job| session.run_reconcile(job),
+        );
         if let Err(error) = started {
             tracing::warn!(%error, "the store's folder was not looked through");
         }
@@ -76,7 +90,9 @@ impl Session {
     fn run_reconcile(&self, job: &Arc<Job>) -> Finish {
         match self.0.store.reconcile(&**job) {
             Ok(report) => {
-                let found = OpenNotice { lines: notice::of_reconciling(&report) };
+                let found = OpenNotice {
+                    lines: notice::of_reconciling(&report),
+                };
                 if !found.lines.is_empty() {
                     self.tell(Event::Files);
                     self.tell(Event::Notice(found.clone()));

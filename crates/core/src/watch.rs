@@ -18,23 +18,25 @@ pub(crate) fn follow_others(session: &Session) {
         return;
     }
     let watched = Arc::downgrade(&session.0);
-    let started = thread::Builder::new().name("store watch".into()).spawn(move || {
-        let mut version = None;
-        let mut seen = HashMap::new();
-        while let Some(session) = watched.upgrade() {
-            let now = session.store.version();
-            if version.is_some_and(|before| before != now) {
-                session.events.send(Event::Files);
-                session.events.send(Event::History);
+    let started = thread::Builder::new()
+        .name("store watch".into())
+        .spawn(move || {
+            let mut version = None;
+            let mut seen = HashMap::new();
+            while let Some(session) = watched.upgrade() {
+                let now = session.store.version();
+                if version.is_some_and(|before| before != now) {
+                    session.events.send(Event::Files);
+                    session.events.send(Event::History);
+                }
+                version = Some(now);
+                for job in session.jobs.news_from_elsewhere(&mut seen) {
+                    session.events.send(Event::Job(job));
+                }
+                drop(session);
+                thread::sleep(EVERY);
             }
-            version = Some(now);
-            for job in session.jobs.news_from_elsewhere(&mut seen) {
-                session.events.send(Event::Job(job));
-            }
-            drop(session);
-            thread::sleep(EVERY);
-        }
-    });
+        });
     if started.is_err() {
         tracing::warn!("changes by other processes will not be shown by themselves");
     }

@@ -56,13 +56,17 @@ impl Store {
     /// in use, and proves that it opens and holds as many rows.
     pub fn snapshot(&self, into: &Path) -> Result<Snapshot> {
         if into.exists() {
-            return Err(StoreError::DestExists { name: layout::name_of(into) });
+            return Err(StoreError::DestExists {
+                name: layout::name_of(into),
+            });
         }
         let (mine, copied) = self.inner.catalog.read(|conn| {
             let run = || -> duckdb::Result<(RowCounts, RowCounts)> {
                 let main: String = conn.query_row("SELECT current_database()", [], |r| r.get(0))?;
                 let path = into.to_string_lossy().replace('\'', "''");
-                conn.execute_batch(&format!("ATTACH '{path}' AS snap (STORAGE_VERSION 'v1.2.0')"))?;
+                conn.execute_batch(&format!(
+                    "ATTACH '{path}' AS snap (STORAGE_VERSION 'v1.2.0')"
+                ))?;
                 // One transaction sees one state, however long it takes.
                 let result = conn
                     .execute_batch(&format!("COPY FROM DATABASE \"{main}\" TO snap"))
@@ -79,10 +83,17 @@ impl Store {
                 detail: format!("it has {} of {} files", copied.files, mine.files),
             });
         }
-        let mut file = durable::open_no_follow(into).map_err(|e| StoreError::io("the copy of the catalog", e))?;
+        let mut file = durable::open_no_follow(into)
+            .map_err(|e| StoreError::io("the copy of the catalog", e))?;
         let mut hasher = Sha256::new();
         let size_bytes = io::copy(&mut file, &mut hasher)
-            .and_then(|n| File::options().write(true).open(into)?.sync_all().map(|()| n))
+            .and_then(|n| {
+                File::options()
+                    .write(true)
+                    .open(into)?
+                    .sync_all()
+                    .map(|()| n)
+            })
             .map_err(|e| StoreError::io("the copy of the catalog", e))?;
         Ok(Snapshot {
             path: into.to_owned(),
@@ -95,24 +106,30 @@ impl Store {
     pub fn files_for_backup(&self) -> Result<Vec<BackupFile>> {
         let mut files = Vec::new();
         let mut refused = None;
-        self.for_each(&ListQuery { reverse: true, ..ListQuery::default() }, &mut |f| {
-            if f.status != Status::Stored || f.sha256.is_empty() {
-                return ControlFlow::Continue(());
-            }
-            match self.inner.layout.file(&f.relative_path) {
-                Ok(path) => files.push(BackupFile {
-                    id: f.id,
-                    uid: f.uid,
-                    relative_path: f.relative_path,
-                    size_bytes: f.size_bytes,
-                    sha256: f.sha256,
-                    path,
-                    mtime_ns: f.mtime_ns,
-                }),
-                Err(e) => refused = Some(e),
-            }
-            ControlFlow::Continue(())
-        })?;
+        self.for_each(
+            &ListQuery {
+                reverse: true,
+                ..ListQuery::default()
+            },
+            &mut |f| {
+                if f.status != Status::Stored || f.sha256.is_empty() {
+                    return ControlFlow::Continue(());
+                }
+                match self.inner.layout.file(&f.relative_path) {
+                    Ok(path) => files.push(BackupFile {
+                        id: f.id,
+                        uid: f.uid,
+                        relative_path: f.relative_path,
+                        size_bytes: f.size_bytes,
+                        sha256: f.sha256,
+                        path,
+                        mtime_ns: f.mtime_ns,
+                    }),
+                    Err(e) => refused = Some(e),
+                }
+                ControlFlow::Continue(())
+            },
+        )?;
         match refused {
             Some(e) => Err(e),
             None => Ok(files),
@@ -133,7 +150,9 @@ impl Store {
                     what: "the restored catalog".into(),
                     detail: e.to_string(),
                 })?;
-            let result = self.check_owner(conn).and_then(|()| self.merge_attached(conn));
+            let result = self
+                .check_owner(conn)
+                .and_then(|()| self.merge_attached(conn));
             conn.execute_batch("DETACH restored")
                 .map_err(|e| catalog_error("close the restored catalog", &e))?;
             result
@@ -211,7 +230,10 @@ impl Store {
         }
         choose_names(conn, &mut incoming)?;
         for record in &mut incoming {
-            let same = record.metadata.get("restored_from").and_then(|v| v.as_str())
+            let same = record
+                .metadata
+                .get("restored_from")
+                .and_then(|v| v.as_str())
                 == Some(record.relative_path.as_str());
             if let (true, Some(map)) = (same, record.metadata.as_object_mut()) {
                 map.remove("restored_from");
@@ -229,8 +251,12 @@ impl Store {
                 .map_err(failed)?;
             }
         }
-        migrate::advance(conn, "user_files_id", ids.iter().copied().max().unwrap_or(0))
-            .map_err(failed)?;
+        migrate::advance(
+            conn,
+            "user_files_id",
+            ids.iter().copied().max().unwrap_or(0),
+        )
+        .map_err(failed)?;
         Ok(incoming.len() as u64)
     }
 
@@ -241,7 +267,11 @@ impl Store {
                 .prepare("SELECT id FROM user_files")?
                 .query_map([], |r| r.get(0))?
                 .collect::<duckdb::Result<_>>()?;
-            Ok(ids.iter().copied().filter(|id| !taken.contains(id)).collect())
+            Ok(ids
+                .iter()
+                .copied()
+                .filter(|id| !taken.contains(id))
+                .collect())
         };
         run().map_err(|e| catalog_error("merge the catalogs", &e))
     }
@@ -278,7 +308,10 @@ impl Store {
                 Some(record) if record.status == Status::Stored => {
                     let here = layout.file(&record.relative_path)?;
                     if fs::symlink_metadata(&here).is_ok_and(|m| m.is_file() && m.len() == size) {
-                        return Ok(Restored { relative_path: record.relative_path, same: true });
+                        return Ok(Restored {
+                            relative_path: record.relative_path,
+                            same: true,
+                        });
                     }
                     record
                 }
@@ -328,7 +361,8 @@ impl Store {
                 }
             }
             let here = layout.file(&record.relative_path)?;
-            record.mtime_ns = fs::symlink_metadata(&here).map_or(mtime_ns, |m| durable::mtime_ns(&m));
+            record.mtime_ns =
+                fs::symlink_metadata(&here).map_or(mtime_ns, |m| durable::mtime_ns(&m));
             let relative_path = record.relative_path.clone();
             if record.id.0 == 0 {
                 append_files(conn, std::slice::from_mut(&mut record))?;
@@ -346,7 +380,10 @@ impl Store {
                 )
                 .map_err(|e| catalog_error("restore a file", &e))?;
             }
-            Ok(Restored { relative_path, same: false })
+            Ok(Restored {
+                relative_path,
+                same: false,
+            })
         })
     }
 }
@@ -363,7 +400,9 @@ fn expected_row(
          AND (name_key = ? OR (metadata ->> 'restored_from') = ?) \
          ORDER BY status = 'missing' DESC, id LIMIT 1"
     );
-    match conn.query_row(&sql, [sha256, &names::name_key(safe), relative_path], |r| file_from_row(r)) {
+    match conn.query_row(&sql, [sha256, &names::name_key(safe), relative_path], |r| {
+        file_from_row(r)
+    }) {
         Ok(record) => Ok(Some(record)),
         Err(duckdb::Error::QueryReturnedNoRows) => Ok(None),
         Err(e) => Err(catalog_error("restore a file", &e)),
@@ -379,9 +418,11 @@ struct RowCounts {
 }
 
 fn counts(conn: &Connection, database: &str) -> duckdb::Result<RowCounts> {
-    conn.query_row(&format!("SELECT count(*) FROM \"{database}\".user_files"), [], |r| {
-        Ok(RowCounts { files: r.get(0)? })
-    })
+    conn.query_row(
+        &format!("SELECT count(*) FROM \"{database}\".user_files"),
+        [],
+        |r| Ok(RowCounts { files: r.get(0)? }),
+    )
 }
 
 /// History and tables by uid; ids are kept where free, and a conversion points
@@ -418,7 +459,11 @@ fn merge_others(conn: &Connection) -> duckdb::Result<MergeReport> {
         ("converted_files_id", "converted_files"),
         ("user_data_tables_id", "user_data_tables"),
     ] {
-        let top: i64 = conn.query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), [], |r| r.get(0))?;
+        let top: i64 = conn.query_row(
+            &format!("SELECT coalesce(max(id), 0) FROM {table}"),
+            [],
+            |r| r.get(0),
+        )?;
         migrate::advance(conn, sequence, top)?;
     }
     Ok(MergeReport {

@@ -1,11 +1,11 @@
 //! The history of conversions: rows of `converted_files`. What a conversion
 //! proved is core's to say; here it is JSON.
 
+use crate::Result;
 use crate::catalog::{catalog_error, json_text, micros_value};
 use crate::journal::{Journal, Line};
 use crate::open::Store;
 use crate::record::FileId;
-use crate::Result;
 use duckdb::{Connection, params};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -153,7 +153,11 @@ fn insert(conn: &Connection, row: &ConversionRecord) -> Result<()> {
 /// Inserts a journaled row that the catalog lost; returns how many were missing.
 pub(crate) fn bring_back(conn: &Connection, row: &ConversionRecord) -> Result<u64> {
     let known: i64 = conn
-        .query_row("SELECT count(*) FROM converted_files WHERE uid = ?", [&row.uid], |r| r.get(0))
+        .query_row(
+            "SELECT count(*) FROM converted_files WHERE uid = ?",
+            [&row.uid],
+            |r| r.get(0),
+        )
         .map_err(|e| catalog_error("read the history", &e))?;
     if known > 0 {
         return Ok(0);

@@ -149,7 +149,15 @@ mod tests {
 
     #[test]
     fn every_length_around_a_buffer_is_copied_and_hashed() {
-        for len in [0, 1, BUFFER - 1, BUFFER, BUFFER + 1, 3 * BUFFER, 9 * BUFFER + 7] {
+        for len in [
+            0,
+            1,
+            BUFFER - 1,
+            BUFFER,
+            BUFFER + 1,
+            3 * BUFFER,
+            9 * BUFFER + 7,
+        ] {
             let bytes: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
             let file = tempfile::NamedTempFile::new().unwrap();
             let out = file.reopen().unwrap();
@@ -165,7 +173,10 @@ mod tests {
     fn a_full_disk_is_a_write_error() {
         #[cfg(target_os = "linux")]
         {
-            let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let full = std::fs::OpenOptions::new()
+                .write(true)
+                .open("/dev/full")
+                .unwrap();
             let bytes = vec![1; 3 * BUFFER];
             assert!(matches!(
                 copy_hashed(&mut &bytes[..], Some(&full), &()),

@@ -16,7 +16,11 @@ pub enum StoreError {
     #[error("not found")]
     NotFound,
     #[error("no space for \"{name}\": needs {needed} bytes, {free} free")]
-    DiskFull { name: String, needed: u64, free: u64 },
+    DiskFull {
+        name: String,
+        needed: u64,
+        free: u64,
+    },
     #[error("{what} cannot be written to")]
     ReadOnly { what: String },
     #[error("\"{name}\" is not there any more")]

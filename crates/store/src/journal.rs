@@ -89,25 +89,36 @@ fn read(path: &Path) -> Vec<Line> {
         .collect()
 }
 
-/// Brings back the rows of journals whose process is gone. Returns how many
-/// rows were missing from the catalog.
-pub(crate) fn replay(layout: &Layout, catalog: &Catalog) -> Result<u64> {
+/// What [`replay`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Replayed {
+    /// Journals whose process is gone.
+    pub journals: u64,
+    /// Their rows that were missing from the catalog.
+    pub rows: u64,
+}
+
+/// Brings back the rows of journals whose process is gone. The journals go when
+/// the catalog is closed next.
+pub(crate) fn replay(layout: &Layout, catalog: &Catalog) -> Result<Replayed> {
     let entries = fs::read_dir(layout.journal()).map_err(|e| StoreError::io("the journal", e))?;
     let mut dead = Vec::new();
     for entry in entries.flatten() {
         let path = entry.path();
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if path.extension().is_some_and(|e| e == "jsonl") && !partial::is_alive(layout, &name) {
             dead.push(path);
         }
     }
     dead.sort();
-    if dead.is_empty() {
-        return Ok(0);
-    }
-    let mut recovered = 0;
+    let mut replayed = Replayed::default();
     for path in dead {
-        recovered += catalog.write(|conn| {
+        replayed.journals += 1;
+        replayed.rows += catalog.write(|conn| {
             let mut n = 0;
             for line in read(&path) {
                 n += match line {
@@ -119,13 +130,16 @@ pub(crate) fn replay(layout: &Layout, catalog: &Catalog) -> Result<u64> {
         })?;
         catalog.journal_is_committed(path);
     }
-    Ok(recovered)
+    Ok(replayed)
 }
 
 /// Inserts the rows that the catalog lacks and whose bytes lie where the row says.
 fn bring_back_files(layout: &Layout, conn: &Connection, rows: Vec<FileRecord>) -> Result<u64> {
     let known = column(conn, "SELECT uid FROM user_files")?;
-    let taken = column(conn, "SELECT name_key FROM user_files WHERE status <> 'trashed'")?;
+    let taken = column(
+        conn,
+        "SELECT name_key FROM user_files WHERE status <> 'trashed'",
+    )?;
     let mut missing: Vec<FileRecord> = rows
         .into_iter()
         .filter(|row| {

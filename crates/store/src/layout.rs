@@ -48,10 +48,19 @@ impl Layout {
         self.private().join("jobs")
     }
 
-    /// Makes what is missing of the folders, owner only.
+    /// Makes what is missing of the folders, owner only. What was made is
+    /// durable: a file synced in a folder that is not is as good as lost.
     pub fn create(&self) -> std::io::Result<()> {
         let users = self.home.parent().unwrap_or(&self.home);
+        let mut touched = std::collections::BTreeSet::new();
         if !users.exists() {
+            for made in users.ancestors().take_while(|p| !p.exists()) {
+                touched.extend(
+                    made.parent()
+                        .filter(|p| !p.as_os_str().is_empty())
+                        .map(Path::to_owned),
+                );
+            }
             fs::create_dir_all(users)?;
         }
         for dir in [
@@ -64,9 +73,26 @@ impl Layout {
             self.quarantine(),
             self.jobs(),
         ] {
-            durable::create_private_dir(&dir)?;
+            if !dir.exists() {
+                durable::create_private_dir(&dir)?;
+                touched.extend(dir.parent().map(Path::to_owned));
+            }
         }
-        Ok(())
+        touched.iter().try_for_each(|dir| durable::sync_dir(dir))
+    }
+
+    /// Finishes deletions of whole stores that a crash cut short: what has lost
+    /// its name is nobody's.
+    pub fn remove_deleted(&self) {
+        let Some(Ok(entries)) = self.home.parent().map(fs::read_dir) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let ours = entry.file_name().to_string_lossy().starts_with(".deleted-");
+            if ours && entry.file_type().is_ok_and(|t| t.is_dir()) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
     }
 
     /// Refuses a store whose own folders are links: everything below would land
@@ -82,9 +108,7 @@ impl Layout {
             &self.catalog(),
         ] {
             if fs::symlink_metadata(dir).is_ok_and(|m| m.file_type().is_symlink()) {
-                return Err(StoreError::LinkInStore {
-                    name: name_of(dir),
-                });
+                return Err(StoreError::LinkInStore { name: name_of(dir) });
             }
         }
         Ok(())

@@ -41,7 +41,9 @@ impl LeaseFiles {
         }
         let wanted = open_lock(&self.wanted)?;
         // A shared lock cannot wait long: a holder tries for it only for an instant.
-        wanted.lock_shared().map_err(|e| StoreError::io("the store's lock", e))?;
+        wanted
+            .lock_shared()
+            .map_err(|e| StoreError::io("the store's lock", e))?;
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(5);
         loop {

@@ -91,7 +91,11 @@ impl ListCache {
     fn put(&self, query: ListQuery, version: u64, ids: Arc<Vec<i64>>) {
         let mut cached = self.0.lock();
         cached.retain(|c| c.query != query);
-        cached.push(Cached { query, version, ids });
+        cached.push(Cached {
+            query,
+            version,
+            ids,
+        });
         while cached.len() > 1 && cached.iter().map(|c| c.ids.len()).sum::<usize>() > Self::KEPT {
             cached.remove(0);
         }
@@ -106,23 +110,45 @@ impl Store {
         let whole = query.whole();
         let shallow = query.after.is_some() || query.offset <= SHALLOW && !query.is_filtered();
         if let Some(ids) = self.inner.lists.get(&whole, version) {
-            let files = self.inner.catalog.read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
-            return Ok(Page { files, total: ids.len() as u64, version });
+            let files = self
+                .inner
+                .catalog
+                .read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
+            return Ok(Page {
+                files,
+                total: ids.len() as u64,
+                version,
+            });
         }
         if shallow {
             let page = self.inner.catalog.read(|conn| {
                 let ids = ordered_ids(conn, query, Some(limit))?;
-                Ok(Page { files: rows_of(conn, &ids)?, total: count(conn, query)?, version })
+                Ok(Page {
+                    files: rows_of(conn, &ids)?,
+                    total: count(conn, query)?,
+                    version,
+                })
             })?;
             if page.total > SORT_AHEAD && query.after.is_none() {
                 self.sort_ahead(whole, version);
             }
             return Ok(page);
         }
-        let ids = Arc::new(self.inner.catalog.read(|conn| ordered_ids(conn, &whole, None))?);
+        let ids = Arc::new(
+            self.inner
+                .catalog
+                .read(|conn| ordered_ids(conn, &whole, None))?,
+        );
         self.inner.lists.put(whole, version, Arc::clone(&ids));
-        let files = self.inner.catalog.read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
-        Ok(Page { files, total: ids.len() as u64, version })
+        let files = self
+            .inner
+            .catalog
+            .read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
+        Ok(Page {
+            files,
+            total: ids.len() as u64,
+            version,
+        })
     }
 
     /// Sorts a big list while its first page is being looked at, so that the
@@ -130,12 +156,14 @@ impl Store {
     fn sort_ahead(&self, whole: ListQuery, version: u64) {
         let inner = Arc::downgrade(&self.inner);
         // Only a help: without it the jump itself sorts.
-        let _ = std::thread::Builder::new().name("list-order".into()).spawn(move || {
-            let Some(inner) = inner.upgrade() else { return };
-            if let Ok(ids) = inner.catalog.read(|conn| ordered_ids(conn, &whole, None)) {
-                inner.lists.put(whole, version, Arc::new(ids));
-            }
-        });
+        let _ = std::thread::Builder::new()
+            .name("list-order".into())
+            .spawn(move || {
+                let Some(inner) = inner.upgrade() else { return };
+                if let Ok(ids) = inner.catalog.read(|conn| ordered_ids(conn, &whole, None)) {
+                    inner.lists.put(whole, version, Arc::new(ids));
+                }
+            });
     }
 
     /// Every file that matches, in order, a few thousand in memory at a time.
@@ -145,8 +173,14 @@ impl Store {
         query: &ListQuery,
         f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>,
     ) -> Result<()> {
-        let whole = ListQuery { reverse: query.reverse, ..query.whole() };
-        let ids = self.inner.catalog.read(|conn| ordered_ids(conn, &whole, None))?;
+        let whole = ListQuery {
+            reverse: query.reverse,
+            ..query.whole()
+        };
+        let ids = self
+            .inner
+            .catalog
+            .read(|conn| ordered_ids(conn, &whole, None))?;
         for chunk in ids.chunks(CHUNK) {
             for record in self.inner.catalog.read(|conn| rows_of(conn, chunk))? {
                 if f(record).is_break() {
@@ -198,13 +232,22 @@ impl ListQuery {
     }
 
     fn filter(&self) -> (String, Vec<String>) {
-        let mut clauses = vec![if self.trash { "status = 'trashed'" } else { "status <> 'trashed'" }];
+        let mut clauses = vec![if self.trash {
+            "status = 'trashed'"
+        } else {
+            "status <> 'trashed'"
+        }];
         let mut values = Vec::new();
         if let Some(kind) = &self.file_type {
             clauses.push("file_type = ?");
             values.push(kind.clone());
         }
-        for word in self.search.as_deref().unwrap_or_default().split_whitespace() {
+        for word in self
+            .search
+            .as_deref()
+            .unwrap_or_default()
+            .split_whitespace()
+        {
             clauses.push("contains(name_key, ?)");
             values.push(names::name_key(word));
         }
@@ -268,7 +311,10 @@ pub(crate) fn rows_of(conn: &Connection, ids: &[i64]) -> Result<Vec<FileRecord>>
     }
     let list: Vec<String> = ids.iter().map(i64::to_string).collect();
     // The bounds let whole row groups be passed over.
-    let (low, high) = (ids.iter().min().copied().unwrap_or(0), ids.iter().max().copied().unwrap_or(0));
+    let (low, high) = (
+        ids.iter().min().copied().unwrap_or(0),
+        ids.iter().max().copied().unwrap_or(0),
+    );
     let sql = format!(
         "SELECT {FILE_COLUMNS} FROM user_files WHERE id BETWEEN {low} AND {high} AND id IN ({})",
         list.join(",")
@@ -288,7 +334,9 @@ pub(crate) fn get_file(conn: &Connection, id: FileId) -> Result<FileRecord> {
 
 /// Rows of any state; the first thing asked of a catalog that was just opened.
 pub(crate) fn count_rows(conn: &Connection) -> Result<u64> {
-    conn.query_row("SELECT count(*) FROM user_files", [], |r| r.get::<_, i64>(0))
-        .map(|n| n as u64)
-        .map_err(|e| catalog_error("count the files", &e))
+    conn.query_row("SELECT count(*) FROM user_files", [], |r| {
+        r.get::<_, i64>(0)
+    })
+    .map(|n| n as u64)
+    .map_err(|e| catalog_error("count the files", &e))
 }

@@ -33,7 +33,10 @@ pub(crate) fn from_predecessor(
     copy_durably(&old, &keep)?;
 
     let new = layout.home.join(".user_data.duckdb.migrating");
-    for leftover in [new.clone(), layout.home.join(".user_data.duckdb.migrating.wal")] {
+    for leftover in [
+        new.clone(),
+        layout.home.join(".user_data.duckdb.migrating.wal"),
+    ] {
         if leftover.exists() {
             fs::remove_file(&leftover).map_err(|e| StoreError::io(name_of(&leftover), e))?;
         }
@@ -51,7 +54,8 @@ pub(crate) fn from_predecessor(
     };
     conn.execute_batch("CHECKPOINT")
         .map_err(|e| catalog_error("migrate", &e))?;
-    conn.close().map_err(|(_, e)| catalog_error("migrate", &e))?;
+    conn.close()
+        .map_err(|(_, e)| catalog_error("migrate", &e))?;
     fs::File::open(&new)
         .and_then(|f| f.sync_all())
         .and_then(|()| fs::rename(&new, &old))
@@ -111,7 +115,13 @@ fn pick(have: &[String], column: &str) -> String {
 fn utc_micros(local: Option<String>) -> Option<i64> {
     let text = local?;
     let civil: DateTime = text.replace(' ', "T").parse().ok()?;
-    Some(civil.to_zoned(TimeZone::system()).ok()?.timestamp().as_microsecond())
+    Some(
+        civil
+            .to_zoned(TimeZone::system())
+            .ok()?
+            .timestamp()
+            .as_microsecond(),
+    )
 }
 
 fn timestamp(micros: Option<i64>) -> duckdb::types::Value {
@@ -127,13 +137,23 @@ fn files(conn: &Connection) -> duckdb::Result<u64> {
         return Ok(0);
     }
     let list: Vec<String> = [
-        "id", "filename", "original_filename", "file_type", "format", "size_bytes", "uploaded_at",
-        "converted_from", "metadata",
+        "id",
+        "filename",
+        "original_filename",
+        "file_type",
+        "format",
+        "size_bytes",
+        "uploaded_at",
+        "converted_from",
+        "metadata",
     ]
     .iter()
     .map(|c| pick(&have, c))
     .collect();
-    let mut select = conn.prepare(&format!("SELECT {} FROM old.user_files ORDER BY id", list.join(", ")))?;
+    let mut select = conn.prepare(&format!(
+        "SELECT {} FROM old.user_files ORDER BY id",
+        list.join(", ")
+    ))?;
     let mut rows = select.query([])?;
     let (mut n, mut top) = (0, 0);
     while let Some(row) = rows.next()? {
@@ -172,12 +192,21 @@ fn conversions(conn: &Connection) -> duckdb::Result<u64> {
         return Ok(0);
     }
     let list: Vec<String> = [
-        "id", "original_file_id", "output_format", "output_filename", "size_bytes", "converted_at", "metadata",
+        "id",
+        "original_file_id",
+        "output_format",
+        "output_filename",
+        "size_bytes",
+        "converted_at",
+        "metadata",
     ]
     .iter()
     .map(|c| pick(&have, c))
     .collect();
-    let mut select = conn.prepare(&format!("SELECT {} FROM old.converted_files ORDER BY id", list.join(", ")))?;
+    let mut select = conn.prepare(&format!(
+        "SELECT {} FROM old.converted_files ORDER BY id",
+        list.join(", ")
+    ))?;
     let mut rows = select.query([])?;
     let (mut n, mut top) = (0, 0);
     while let Some(row) = rows.next()? {
@@ -210,7 +239,11 @@ fn tables(conn: &Connection) -> duckdb::Result<u64> {
         return Ok(0);
     }
     let pick = |c: &str, otherwise: &str| {
-        if have.iter().any(|h| h == c) { c.to_owned() } else { otherwise.to_owned() }
+        if have.iter().any(|h| h == c) {
+            c.to_owned()
+        } else {
+            otherwise.to_owned()
+        }
     };
     // Times first as they are; each is then turned into UTC.
     let n = conn.execute(

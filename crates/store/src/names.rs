@@ -129,7 +129,14 @@ mod tests {
             ("COM1.tar.gz", "COM1_.tar.gz"),
             ("CONSOLE.csv", "CONSOLE.csv"),
             ("trailing.csv. .", "trailing.csv"),
-            ("C:\\x\\y.csv", if cfg!(windows) { "C__x_y.csv" } else { "C:_x_y.csv" }),
+            (
+                "C:\\x\\y.csv",
+                if cfg!(windows) {
+                    "C__x_y.csv"
+                } else {
+                    "C:_x_y.csv"
+                },
+            ),
             (".env", ".env"),
             ("a\u{202e}vsc.exe", "a_vsc.exe"),
             ("e\u{301}.csv", "é.csv"),

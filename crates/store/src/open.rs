@@ -2,9 +2,7 @@
 
 use crate::catalog::{Catalog, Repair};
 use crate::layout::Layout;
-use crate::{
-    Classified, Identity, ReconcileReport, Result, StoreError, durable, journal, partial,
-};
+use crate::{Classified, Identity, ReconcileReport, Result, StoreError, durable, journal, partial};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -104,6 +102,7 @@ impl Store {
         layout
             .create()
             .map_err(|e| StoreError::io("the store's folder", e))?;
+        layout.remove_deleted();
         Self::enter(layout, identity, options)
     }
 
@@ -156,7 +155,14 @@ impl Store {
             layout, catalog, ..
         } = &*self.inner;
         let rows = catalog.read(|conn| crate::list::count_rows(conn))?;
-        let rows_recovered = journal::replay(layout, catalog)?;
+        let replayed = journal::replay(layout, catalog)?;
+        if replayed.journals > 0 {
+            // Folds the log in, so that these journals can go. A process that
+            // ends without closing, as every command does and every killed one,
+            // would otherwise leave one more for each open after it to replay.
+            catalog.close();
+        }
+        let rows_recovered = replayed.rows;
         let partials_swept = partial::sweep(layout)?;
         let Repair {
             created,
@@ -200,6 +206,28 @@ impl Store {
         self.inner.catalog.version()
     }
 
+    /// Deletes the whole store at once: catalog, files, trash, everything. There
+    /// is no way back but a backup. The folder loses its name first, so that a
+    /// crash in between leaves nothing that would open as a store.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if another process holds the catalog: deleting under
+    /// its hands would lose what it is about to write.
+    pub fn delete_account(self) -> Result<()> {
+        // Holding the catalog once proves that nobody else does.
+        self.inner.catalog.read(|_| Ok(()))?;
+        self.inner.catalog.close();
+        let home = self.inner.layout.home.clone();
+        let users = home.parent().unwrap_or(&home).to_owned();
+        let nameless = users.join(format!(".deleted-{}", ulid::Ulid::new()));
+        OPEN.lock()
+            .retain(|_, weak| !std::ptr::eq(weak.as_ptr(), Arc::as_ptr(&self.inner)));
+        std::fs::rename(&home, &nameless)
+            .and_then(|()| durable::sync_dir(&users))
+            .and_then(|()| std::fs::remove_dir_all(&nameless))
+            .map_err(|e| StoreError::io("the store", e))
+    }
+
     /// Closes the catalog now, so that another program can have it at once.
     pub fn release(&self) {
         self.inner.catalog.close();
@@ -208,7 +236,9 @@ impl Store {
     /// A small fact kept in the catalog.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>> {
         self.inner.catalog.read(|conn| {
-            match conn.query_row("SELECT value FROM redline_meta WHERE key = ?", [key], |r| r.get(0)) {
+            match conn.query_row("SELECT value FROM redline_meta WHERE key = ?", [key], |r| {
+                r.get(0)
+            }) {
                 Ok(value) => Ok(Some(value)),
                 Err(duckdb::Error::QueryReturnedNoRows) => Ok(None),
                 Err(e) => Err(crate::catalog::catalog_error("read a setting", &e)),

@@ -30,9 +30,11 @@ impl ScratchDir {
             .map_err(|e| StoreError::io("the store's folder", e))?;
         let name = Ulid::new().to_string();
         let path = layout.partial().join(&name);
-        durable::create_private_dir(&path).map_err(|e| StoreError::writing("a new file", 0, 0, e))?;
+        durable::create_private_dir(&path)
+            .map_err(|e| StoreError::writing("a new file", 0, 0, e))?;
         let lock = open_lock(&path.join(".lock"))?;
-        lock.lock().map_err(|e| StoreError::io("the store's folder", e))?;
+        lock.lock()
+            .map_err(|e| StoreError::io("the store's folder", e))?;
         Ok(Self {
             path,
             name,
@@ -80,7 +82,8 @@ pub(crate) fn sweep(layout: &Layout) -> Result<u64> {
         Err(_) => return Ok(0),
     }
     let mut swept = 0;
-    let entries = fs::read_dir(layout.partial()).map_err(|e| StoreError::io("the store's folder", e))?;
+    let entries =
+        fs::read_dir(layout.partial()).map_err(|e| StoreError::io("the store's folder", e))?;
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') || is_alive(layout, &name) {

@@ -46,7 +46,12 @@ pub struct ReconcileReport {
 impl ReconcileReport {
     /// Whether nothing had to be mended.
     pub fn is_quiet(&self) -> bool {
-        *self == ReconcileReport { links: self.links, unnamable: self.unnamable, ..Default::default() }
+        *self
+            == ReconcileReport {
+                links: self.links,
+                unnamable: self.unnamable,
+                ..Default::default()
+            }
     }
 }
 
@@ -156,7 +161,9 @@ impl Store {
             let mut recovered = 0;
             for mut record in sidecars {
                 let in_trash = layout.trash().join(&record.uid).exists();
-                let in_place = layout.file(&record.relative_path).is_ok_and(|p| p.is_file());
+                let in_place = layout
+                    .file(&record.relative_path)
+                    .is_ok_and(|p| p.is_file());
                 match states.get(&record.uid) {
                     // Moved, but the row did not follow.
                     Some((id, Status::Stored | Status::Missing)) if in_trash => {
@@ -353,7 +360,10 @@ fn states_by_uid(conn: &Connection) -> Result<HashMap<String, (i64, Status)>> {
     let run = || -> duckdb::Result<HashMap<String, (i64, Status)>> {
         conn.prepare("SELECT uid, id, status FROM user_files")?
             .query_map([], |r| {
-                Ok((r.get(0)?, (r.get(1)?, Status::parse(&r.get::<_, String>(2)?))))
+                Ok((
+                    r.get(0)?,
+                    (r.get(1)?, Status::parse(&r.get::<_, String>(2)?)),
+                ))
             })?
             .collect()
     };

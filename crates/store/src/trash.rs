@@ -153,7 +153,11 @@ impl Store {
     }
 
     fn write_sidecar(&self, record: &FileRecord) -> Result<PathBuf> {
-        let path = self.inner.layout.trash().join(format!("{}.json", record.uid));
+        let path = self
+            .inner
+            .layout
+            .trash()
+            .join(format!("{}.json", record.uid));
         let text = serde_json::to_vec(record).map_err(|e| StoreError::Damaged {
             what: record.filename.clone(),
             detail: e.to_string(),
@@ -163,7 +167,9 @@ impl Store {
         durable::private_new()
             .open(&path)
             .and_then(|mut f| f.write_all(&text))
-            .map_err(|e| StoreError::writing(&record.filename, text.len() as u64, self.free_space(), e))?;
+            .map_err(|e| {
+                StoreError::writing(&record.filename, text.len() as u64, self.free_space(), e)
+            })?;
         Ok(path)
     }
 }
@@ -189,7 +195,11 @@ fn raw_ids(records: &[FileRecord]) -> Vec<i64> {
 
 fn id_list(records: &[FileRecord]) -> String {
     let ids: Vec<String> = records.iter().map(|r| r.id.0.to_string()).collect();
-    if ids.is_empty() { "NULL".into() } else { ids.join(",") }
+    if ids.is_empty() {
+        "NULL".into()
+    } else {
+        ids.join(",")
+    }
 }
 
 fn sync_all(folders: BTreeSet<PathBuf>) -> Result<()> {

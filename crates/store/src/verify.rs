@@ -29,7 +29,10 @@ impl Store {
         let mut outcome = VerifyOutcome::default();
         match ids {
             Some(ids) => {
-                let records = ids.iter().map(|&id| self.get(id)).collect::<Result<Vec<_>>>()?;
+                let records = ids
+                    .iter()
+                    .map(|&id| self.get(id))
+                    .collect::<Result<Vec<_>>>()?;
                 let bytes = records.iter().map(|r| r.size_bytes).sum();
                 progress.set_total(Some(bytes), Some(records.len() as u64));
                 for record in records {

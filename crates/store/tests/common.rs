@@ -51,8 +51,16 @@ pub fn options() -> StoreOptions {
         busy_wait: Duration::from_secs(5),
         holder: "test".into(),
         classify: |head, name| Classified {
-            file_type: if name.ends_with(".csv") { "csv" } else { "other" },
-            format: if head.starts_with(b"PAR1") { "parquet" } else { "other" },
+            file_type: if name.ends_with(".csv") {
+                "csv"
+            } else {
+                "other"
+            },
+            format: if head.starts_with(b"PAR1") {
+                "parquet"
+            } else {
+                "other"
+            },
         },
         ..StoreOptions::default()
     }
@@ -61,7 +69,11 @@ pub fn options() -> StoreOptions {
 impl Sink {
     /// The stored file of this name; two workers store in no fixed order.
     pub fn named(&self, filename: &str) -> FileRecord {
-        self.imported.iter().find(|r| r.filename == filename).unwrap().clone()
+        self.imported
+            .iter()
+            .find(|r| r.filename == filename)
+            .unwrap()
+            .clone()
     }
 }
 

@@ -17,7 +17,10 @@ fn a_file_comes_in_is_listed_and_comes_out_equal() {
     assert_eq!(record.filename, "q3.csv");
     assert_eq!(record.file_type, "csv");
     assert_eq!(record.size_bytes, 8);
-    assert_eq!(fs::read(fx.home().join("files/q3.csv")).unwrap(), b"a,b\n1,2\n");
+    assert_eq!(
+        fs::read(fx.home().join("files/q3.csv")).unwrap(),
+        b"a,b\n1,2\n"
+    );
     assert_eq!(store.get(record.id).unwrap(), *record);
     assert_eq!(names(&store), ["q3.csv"]);
 
@@ -45,7 +48,12 @@ fn folders_keep_their_shape_and_empty_files_are_files() {
     assert_eq!(sink.imported.len(), 4, "{:?}", sink.skipped);
     assert_eq!(
         names(&store),
-        ["data/2024/a.csv", "data/2024/b.csv", "data/also-empty.txt", "data/empty.txt"]
+        [
+            "data/2024/a.csv",
+            "data/2024/b.csv",
+            "data/also-empty.txt",
+            "data/empty.txt"
+        ]
     );
     assert_tidy(&fx, &store);
 }
@@ -72,7 +80,13 @@ fn the_same_bytes_again_are_offered_not_doubled() {
     let stats = store.stats().unwrap();
     assert_eq!((stats.duplicate_files, stats.duplicate_bytes), (2, 8));
     // What is in the trash is not "already stored".
-    let all: Vec<FileId> = store.list(&ListQuery::default()).unwrap().files.iter().map(|f| f.id).collect();
+    let all: Vec<FileId> = store
+        .list(&ListQuery::default())
+        .unwrap()
+        .files
+        .iter()
+        .map(|f| f.id)
+        .collect();
     store.trash(&all).unwrap();
     assert_eq!(import(&store, &[&a]).imported.len(), 1);
 }
@@ -98,8 +112,20 @@ fn hostile_names_are_stored_and_stay_inside() {
     fs::create_dir(&dir).unwrap();
     let long = format!("{}.csv", "n".repeat(251));
     let hostile = [
-        "..evil", "CON", "nul.csv", "trailing.csv.", "space .csv ", "😀.csv", "e\u{301}.csv", "\u{e9}.csv",
-        "A.csv", "a.csv", "back\\slash.csv", "new\nline.csv", "-rf", long.as_str(),
+        "..evil",
+        "CON",
+        "nul.csv",
+        "trailing.csv.",
+        "space .csv ",
+        "😀.csv",
+        "e\u{301}.csv",
+        "\u{e9}.csv",
+        "A.csv",
+        "a.csv",
+        "back\\slash.csv",
+        "new\nline.csv",
+        "-rf",
+        long.as_str(),
     ];
     for (i, name) in hostile.iter().enumerate() {
         fs::write(dir.join(name), format!("{i}")).unwrap();
@@ -109,13 +135,21 @@ fn hostile_names_are_stored_and_stay_inside() {
     for record in &sink.imported {
         let path = store.path_of(record.id).unwrap();
         assert!(path.starts_with(fx.home().join("files/in")), "{path:?}");
-        let original = hostile.iter().position(|h| *h == record.original_filename).unwrap();
+        let original = hostile
+            .iter()
+            .position(|h| *h == record.original_filename)
+            .unwrap();
         assert_eq!(fs::read_to_string(path).unwrap(), original.to_string());
     }
     // The store's own checks agree with what it made.
     assert!(store.reconcile(&()).unwrap().is_quiet());
     let stream = store
-        .import_stream("../../up.csv", &mut &b"x"[..], &ImportOptions::default(), &())
+        .import_stream(
+            "../../up.csv",
+            &mut &b"x"[..],
+            &ImportOptions::default(),
+            &(),
+        )
         .unwrap();
     assert_eq!(stream.record.relative_path, ".._.._up.csv");
     assert_tidy(&fx, &store);
@@ -126,13 +160,26 @@ fn hostile_names_are_stored_and_stay_inside() {
 fn a_link_in_the_store_is_never_followed() {
     let fx = Fixture::new();
     let store = fx.open();
-    let record = import(&store, &[&fx.source("a/x.csv", b"mine"), &fx.source("b/y.csv", b"too")]).named("x.csv");
+    let record = import(
+        &store,
+        &[
+            &fx.source("a/x.csv", b"mine"),
+            &fx.source("b/y.csv", b"too"),
+        ],
+    )
+    .named("x.csv");
     let secret = fx.source("secret.txt", b"not yours");
     let stored = fx.home().join("files").join(&record.relative_path);
     fs::remove_file(&stored).unwrap();
     std::os::unix::fs::symlink(&secret, &stored).unwrap();
-    assert!(matches!(store.open_file(record.id), Err(StoreError::LinkInStore { .. })));
-    assert!(matches!(store.path_of(record.id), Err(StoreError::LinkInStore { .. })));
+    assert!(matches!(
+        store.open_file(record.id),
+        Err(StoreError::LinkInStore { .. })
+    ));
+    assert!(matches!(
+        store.path_of(record.id),
+        Err(StoreError::LinkInStore { .. })
+    ));
     let out = fx.outside.path().join("out.csv");
     assert!(store.export(record.id, &out, &()).is_err());
     assert!(!out.exists());
@@ -146,7 +193,10 @@ fn a_link_in_the_store_is_never_followed() {
     fx.source("planted/new.csv", b"data");
     let sink = import(&store, &[&fx.outside.path().join("planted")]);
     assert_eq!(sink.failed.len(), 1);
-    assert!(matches!(sink.failed[0].error, StoreError::LinkInStore { .. }));
+    assert!(matches!(
+        sink.failed[0].error,
+        StoreError::LinkInStore { .. }
+    ));
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
 
     // The store's own folders.
@@ -179,8 +229,16 @@ fn links_and_pipes_in_a_folder_are_reported_not_read() {
     let sink = import(&store, &[&dir, Path::new("/nowhere/at/all.csv")]);
     assert_eq!(sink.imported.len(), 1);
     assert_eq!(sink.skipped[0].reason, SkipReason::Link);
-    assert!(sink.failed.iter().any(|f| matches!(f.error, StoreError::NotAFile { kind: "a pipe", .. })));
-    assert!(sink.failed.iter().any(|f| matches!(f.error, StoreError::SourceVanished { .. })));
+    assert!(
+        sink.failed
+            .iter()
+            .any(|f| matches!(f.error, StoreError::NotAFile { kind: "a pipe", .. }))
+    );
+    assert!(
+        sink.failed
+            .iter()
+            .any(|f| matches!(f.error, StoreError::SourceVanished { .. }))
+    );
     // A link that the person named is what they meant.
     let sink = import(&store, &[&dir.join("link.csv")]);
     assert_eq!(sink.imported.len(), 1);
@@ -202,7 +260,9 @@ fn importing_the_data_folder_does_not_swallow_the_store() {
 fn deleting_has_a_way_back() {
     let fx = Fixture::new();
     let store = fx.open();
-    let a = import(&store, &[&fx.source("f/a.csv", b"first")]).imported.remove(0);
+    let a = import(&store, &[&fx.source("f/a.csv", b"first")])
+        .imported
+        .remove(0);
     let trashed = store.trash(&[a.id]).unwrap();
     assert_eq!(trashed[0].status, Status::Trashed);
     assert!(trashed[0].metadata["deleted_at"].is_string());
@@ -217,11 +277,21 @@ fn deleting_has_a_way_back() {
     assert_eq!(back[0].metadata.get("deleted_at"), None);
     assert_eq!(fs::read(store.path_of(a.id).unwrap()).unwrap(), b"first");
     store.trash(&[a.id]).unwrap();
-    let page = store.list(&ListQuery { trash: true, ..ListQuery::default() }).unwrap();
+    let page = store
+        .list(&ListQuery {
+            trash: true,
+            ..ListQuery::default()
+        })
+        .unwrap();
     assert_eq!(page.total, 1);
     assert_eq!(store.empty_trash().unwrap(), Emptied { files: 1, bytes: 5 });
     assert!(matches!(store.get(a.id), Err(StoreError::NotFound)));
-    assert_eq!(fs::read_dir(fx.home().join(".redline/trash")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(fx.home().join(".redline/trash"))
+            .unwrap()
+            .count(),
+        0
+    );
     assert_tidy(&fx, &store);
 }
 
@@ -229,8 +299,13 @@ fn deleting_has_a_way_back() {
 fn one_foreign_id_stops_a_delete_before_it_starts() {
     let fx = Fixture::new();
     let store = fx.open();
-    let a = import(&store, &[&fx.source("a.csv", b"1")]).imported.remove(0);
-    assert!(matches!(store.trash(&[a.id, FileId(999)]), Err(StoreError::NotFound)));
+    let a = import(&store, &[&fx.source("a.csv", b"1")])
+        .imported
+        .remove(0);
+    assert!(matches!(
+        store.trash(&[a.id, FileId(999)]),
+        Err(StoreError::NotFound)
+    ));
     assert_eq!(store.get(a.id).unwrap().status, Status::Stored);
     assert!(store.path_of(a.id).unwrap().exists());
 }
@@ -244,21 +319,39 @@ fn another_key_finds_nothing() {
     assert!(matches!(b.get(id), Err(StoreError::NotFound)));
     assert!(matches!(b.open_file(id), Err(StoreError::NotFound)));
     assert!(matches!(b.path_of(id), Err(StoreError::NotFound)));
-    assert!(matches!(b.export(id, fx.outside.path(), &()), Err(StoreError::NotFound)));
+    assert!(matches!(
+        b.export(id, fx.outside.path(), &()),
+        Err(StoreError::NotFound)
+    ));
     assert!(matches!(b.trash(&[id]), Err(StoreError::NotFound)));
     assert!(matches!(b.untrash(&[id]), Err(StoreError::NotFound)));
-    assert!(matches!(b.verify(Some(&[id]), &()), Err(StoreError::NotFound)));
+    assert!(matches!(
+        b.verify(Some(&[id]), &()),
+        Err(StoreError::NotFound)
+    ));
     assert_eq!(b.list(&ListQuery::default()).unwrap().total, 0);
     assert!(matches!(
-        Store::open(fx.root.path(), &Identity::of_key("RL-CCCCCCCC-CCCCCCCC-CCCCCCCC"), options()),
+        Store::open(
+            fx.root.path(),
+            &Identity::of_key("RL-CCCCCCCC-CCCCCCCC-CCCCCCCC"),
+            options()
+        ),
         Err(StoreError::NoStore)
     ));
     // A copied folder is refused: its catalog knows whose it is.
     a.release();
     b.release();
-    let other = fx.root.path().join("users").join(Identity::of_key(KEY_B).folder_name());
+    let other = fx
+        .root
+        .path()
+        .join("users")
+        .join(Identity::of_key(KEY_B).folder_name());
     drop(b);
-    fs::copy(fx.home().join("user_data.duckdb"), other.join("user_data.duckdb")).unwrap();
+    fs::copy(
+        fx.home().join("user_data.duckdb"),
+        other.join("user_data.duckdb"),
+    )
+    .unwrap();
     assert!(matches!(
         Store::open(fx.root.path(), &Identity::of_key(KEY_B), options()),
         Err(StoreError::WrongOwner)
@@ -270,7 +363,11 @@ fn the_list_filters_searches_sorts_and_pages() {
     let fx = Fixture::new();
     let store = fx.open();
     for i in 0..25 {
-        let name = format!("folder/{}-{i:02}.{}", if i % 2 == 0 { "Ärger" } else { "plain" }, if i % 5 == 0 { "csv" } else { "bin" });
+        let name = format!(
+            "folder/{}-{i:02}.{}",
+            if i % 2 == 0 { "Ärger" } else { "plain" },
+            if i % 5 == 0 { "csv" } else { "bin" }
+        );
         fx.source(&name, &vec![b'x'; i]);
     }
     import(&store, &[&fx.outside.path().join("folder")]);
@@ -282,26 +379,63 @@ fn the_list_filters_searches_sorts_and_pages() {
     assert_eq!(q(&|q| q.file_type = Some("csv".into())).total, 5);
     assert_eq!(q(&|q| q.search = Some("ärg  FOLDER".into())).total, 13);
     assert_eq!(q(&|q| q.search = Some("100%_'".into())).total, 0);
-    let sizes: Vec<u64> = q(&|q| { q.sort = Sort::Size; q.limit = Some(3) }).files.iter().map(|f| f.size_bytes).collect();
+    let sizes: Vec<u64> = q(&|q| {
+        q.sort = Sort::Size;
+        q.limit = Some(3)
+    })
+    .files
+    .iter()
+    .map(|f| f.size_bytes)
+    .collect();
     assert_eq!(sizes, [24, 23, 22]);
-    let all: Vec<i64> = q(&|q| { q.sort = Sort::Name; q.reverse = true; q.limit = Some(100) }).files.iter().map(|f| f.id.0).collect();
+    let all: Vec<i64> = q(&|q| {
+        q.sort = Sort::Name;
+        q.reverse = true;
+        q.limit = Some(100)
+    })
+    .files
+    .iter()
+    .map(|f| f.id.0)
+    .collect();
     let mut paged = Vec::new();
     for offset in (0..25).step_by(7) {
-        paged.extend(q(&|q| { q.sort = Sort::Name; q.reverse = true; q.limit = Some(7); q.offset = offset }).files.iter().map(|f| f.id.0));
+        paged.extend(
+            q(&|q| {
+                q.sort = Sort::Name;
+                q.reverse = true;
+                q.limit = Some(7);
+                q.offset = offset
+            })
+            .files
+            .iter()
+            .map(|f| f.id.0),
+        );
     }
     assert_eq!(paged, all);
     // Paging by key, newest first.
-    let newest: Vec<i64> = q(&|q| q.limit = Some(100)).files.iter().map(|f| f.id.0).collect();
+    let newest: Vec<i64> = q(&|q| q.limit = Some(100))
+        .files
+        .iter()
+        .map(|f| f.id.0)
+        .collect();
     let (mut by_key, mut after) = (Vec::new(), None);
     loop {
-        let page = q(&|q| { q.limit = Some(4); q.after = after });
+        let page = q(&|q| {
+            q.limit = Some(4);
+            q.after = after
+        });
         let Some(last) = page.files.last() else { break };
         after = Some(last.id);
         by_key.extend(page.files.iter().map(|f| f.id.0));
     }
     assert_eq!(by_key, newest);
     let mut streamed = Vec::new();
-    store.for_each(&ListQuery::default(), &mut |f| { streamed.push(f.id.0); std::ops::ControlFlow::Continue(()) }).unwrap();
+    store
+        .for_each(&ListQuery::default(), &mut |f| {
+            streamed.push(f.id.0);
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(streamed, newest);
 }
 
@@ -313,4 +447,27 @@ fn a_version_tells_that_something_changed() {
     assert_eq!(store.version(), before);
     import(&store, &[&fx.source("a.csv", b"1")]);
     assert_ne!(store.version(), before);
+}
+
+#[test]
+fn deleting_the_whole_account_leaves_nothing_and_touches_no_other() {
+    let fx = Fixture::new();
+    let (a, _) = fx.open_as(KEY_A);
+    import(&a, &[&fx.source("a.csv", b"mine")]);
+    let (b, _) = fx.open_as(KEY_B);
+    let theirs = import(&b, &[&fx.source("b.csv", b"theirs")]).imported[0].id;
+    a.delete_account().unwrap();
+    assert!(!fx.home().exists());
+    assert!(matches!(
+        Store::open(fx.root.path(), &Identity::of_key(KEY_A), options()),
+        Err(StoreError::NoStore)
+    ));
+    assert!(b.path_of(theirs).unwrap().exists());
+    // A deletion that a crash cut short is finished by the next sign-in.
+    let half = fx.root.path().join("users/.deleted-half");
+    fs::create_dir(&half).unwrap();
+    fs::write(half.join("left.csv"), "x").unwrap();
+    let (again, report) = fx.open_as(KEY_A);
+    assert!(report.created && !half.exists());
+    assert_eq!(again.list(&ListQuery::default()).unwrap().total, 0);
 }

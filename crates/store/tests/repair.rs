@@ -14,7 +14,11 @@ fn reopen(fx: &Fixture) -> (Store, OpenReport) {
 fn a_file_put_there_by_hand_is_adopted_and_one_taken_away_is_missing() {
     let fx = Fixture::new();
     let store = fx.open();
-    let a = import(&store, &[&fx.source("a.csv", b"1"), &fx.source("b.csv", b"2")]).named("a.csv");
+    let a = import(
+        &store,
+        &[&fx.source("a.csv", b"1"), &fx.source("b.csv", b"2")],
+    )
+    .named("a.csv");
     drop(store);
     let files = fx.home().join("files");
     fs::create_dir(files.join("sub")).unwrap();
@@ -25,7 +29,10 @@ fn a_file_put_there_by_hand_is_adopted_and_one_taken_away_is_missing() {
     assert_eq!((swept.adopted, swept.missing), (1, 1));
     assert_eq!(names(&store), ["a.csv", "b.csv", "sub/new.csv"]);
     assert_eq!(store.get(a.id).unwrap().status, Status::Missing);
-    assert!(matches!(store.open_file(a.id), Err(StoreError::SourceVanished { .. })));
+    assert!(matches!(
+        store.open_file(a.id),
+        Err(StoreError::SourceVanished { .. })
+    ));
     // And back again: the same row, not a new one.
     fs::rename(fx.outside.path().join("taken.csv"), files.join("a.csv")).unwrap();
     let swept = store.reconcile(&()).unwrap();
@@ -38,10 +45,17 @@ fn a_file_put_there_by_hand_is_adopted_and_one_taken_away_is_missing() {
 fn an_edit_in_place_is_a_new_revision_not_damage() {
     let fx = Fixture::new();
     let store = fx.open();
-    let a = import(&store, &[&fx.source("a.csv", b"one"), &fx.source("b.csv", b"two")]).named("a.csv");
+    let a = import(
+        &store,
+        &[&fx.source("a.csv", b"one"), &fx.source("b.csv", b"two")],
+    )
+    .named("a.csv");
     fs::write(fx.home().join("files/a.csv"), "edited").unwrap();
     let outcome = store.verify(None, &()).unwrap();
-    assert_eq!((outcome.ok, outcome.changed.len(), outcome.missing.len()), (1, 1, 0));
+    assert_eq!(
+        (outcome.ok, outcome.changed.len(), outcome.missing.len()),
+        (1, 1, 0)
+    );
     let now = store.get(a.id).unwrap();
     assert_eq!(now.size_bytes, 6);
     assert_ne!(now.sha256, a.sha256);
@@ -52,7 +66,13 @@ fn an_edit_in_place_is_a_new_revision_not_damage() {
     let out = fx.outside.path().join("out.csv");
     store.export(a.id, &out, &()).unwrap();
     assert_eq!(fs::read(&out).unwrap(), b"again!");
-    assert_eq!(store.get(a.id).unwrap().metadata["revisions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        store.get(a.id).unwrap().metadata["revisions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     fs::remove_file(fx.home().join("files/a.csv")).unwrap();
     let outcome = store.verify(None, &()).unwrap();
     assert_eq!(outcome.missing[0].id, a.id);
@@ -62,7 +82,11 @@ fn an_edit_in_place_is_a_new_revision_not_damage() {
 fn a_lost_catalog_is_rebuilt_from_the_files_and_the_trash() {
     let fx = Fixture::new();
     let store = fx.open();
-    let records = import(&store, &[&fx.source("a.csv", b"1"), &fx.source("b.csv", b"2")]).imported;
+    let records = import(
+        &store,
+        &[&fx.source("a.csv", b"1"), &fx.source("b.csv", b"2")],
+    )
+    .imported;
     let b = records.iter().find(|r| r.filename == "b.csv").unwrap();
     store.trash(&[b.id]).unwrap();
     store.release();
@@ -71,8 +95,20 @@ fn a_lost_catalog_is_rebuilt_from_the_files_and_the_trash() {
     let (store, report) = reopen(&fx);
     assert!(report.catalog_set_aside);
     assert_eq!(names(&store), ["a.csv"]);
-    assert_eq!(store.list(&ListQuery { trash: true, ..ListQuery::default() }).unwrap().total, 1);
-    let kept: Vec<_> = fs::read_dir(fx.home().join(".redline/quarantine")).unwrap().flatten().collect();
+    assert_eq!(
+        store
+            .list(&ListQuery {
+                trash: true,
+                ..ListQuery::default()
+            })
+            .unwrap()
+            .total,
+        1
+    );
+    let kept: Vec<_> = fs::read_dir(fx.home().join(".redline/quarantine"))
+        .unwrap()
+        .flatten()
+        .collect();
     assert_eq!(fs::read(kept[0].path()).unwrap(), b"this is no database");
 }
 
@@ -115,10 +151,17 @@ fn the_predecessors_catalog_is_carried_over_beside_a_copy_of_it() {
     assert_eq!((history[0].id, history[0].source), (3, Some(FileId(7))));
     assert_eq!(store.stats().unwrap().tables, 1);
     // New ids go on behind the old ones.
-    let next = import(&store, &[&fx.source("new.csv", b"n")]).imported.remove(0);
+    let next = import(&store, &[&fx.source("new.csv", b"n")])
+        .imported
+        .remove(0);
     assert!(next.id.0 > 9);
     // The old file is kept, untouched, and the new one opens again as ours.
-    assert!(fs::read_dir(home.join(".redline/quarantine")).unwrap().flatten().any(|e| e.file_name().to_string_lossy().starts_with("predecessor-")));
+    assert!(
+        fs::read_dir(home.join(".redline/quarantine"))
+            .unwrap()
+            .flatten()
+            .any(|e| e.file_name().to_string_lossy().starts_with("predecessor-"))
+    );
     drop(store);
     let (store, report) = reopen(&fx);
     assert_eq!(report.migrated, None);
@@ -144,37 +187,70 @@ fn a_catalog_from_the_future_is_left_alone() {
 fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
     let fx = Fixture::new();
     let store = fx.open();
-    let records = import(&store, &[&fx.source("x/a.csv", b"1"), &fx.source("x/sub/b.csv", b"22"), &fx.source("dropped.csv", b"333")]).imported;
-    let dropped = records.iter().find(|r| r.filename == "dropped.csv").unwrap();
+    let records = import(
+        &store,
+        &[
+            &fx.source("x/a.csv", b"1"),
+            &fx.source("x/sub/b.csv", b"22"),
+            &fx.source("dropped.csv", b"333"),
+        ],
+    )
+    .imported;
+    let dropped = records
+        .iter()
+        .find(|r| r.filename == "dropped.csv")
+        .unwrap();
     store.trash(&[dropped.id]).unwrap();
     let a = records.iter().find(|r| r.filename == "a.csv").unwrap();
-    store.record_conversion(&NewConversion {
-        source: Some(a.id),
-        output: None,
-        output_format: "parquet".into(),
-        output_filename: "a.parquet".into(),
-        size_bytes: 9,
-        duration_ms: 5,
-        details: serde_json::json!({"verdict": "proved"}),
-    }).unwrap();
-    let snap = store.snapshot(&fx.outside.path().join("snap.duckdb")).unwrap();
+    store
+        .record_conversion(&NewConversion {
+            source: Some(a.id),
+            output: None,
+            output_format: "parquet".into(),
+            output_filename: "a.parquet".into(),
+            size_bytes: 9,
+            duration_ms: 5,
+            details: serde_json::json!({"verdict": "proved"}),
+        })
+        .unwrap();
+    let snap = store
+        .snapshot(&fx.outside.path().join("snap.duckdb"))
+        .unwrap();
     let files = store.files_for_backup().unwrap();
     assert_eq!(files.len(), 2);
 
     let other = tempfile::tempdir().unwrap();
-    let (fresh, _) = Store::create_or_open(other.path(), &Identity::of_key(KEY_A), options()).unwrap();
+    let (fresh, _) =
+        Store::create_or_open(other.path(), &Identity::of_key(KEY_A), options()).unwrap();
     let merged = fresh.merge_catalog(&snap.path).unwrap();
     assert_eq!((merged.files, merged.conversions), (2, 1));
     for file in &files {
         let row = fresh.get(file.id).unwrap();
-        assert_eq!((row.uid.as_str(), row.status), (file.uid.as_str(), Status::Missing));
+        assert_eq!(
+            (row.uid.as_str(), row.status),
+            (file.uid.as_str(), Status::Missing)
+        );
     }
     let scratch = fresh.scratch_dir().unwrap();
     for (i, file) in files.iter().enumerate() {
         let temp = scratch.path().join(i.to_string());
         fs::copy(&file.path, &temp).unwrap();
-        let restored = fresh.restore_file(&temp, &file.relative_path, &file.sha256, file.size_bytes, &()).unwrap();
-        assert_eq!(restored, Restored { relative_path: file.relative_path.clone(), same: false });
+        let restored = fresh
+            .restore_file(
+                &temp,
+                &file.relative_path,
+                &file.sha256,
+                file.size_bytes,
+                &(),
+            )
+            .unwrap();
+        assert_eq!(
+            restored,
+            Restored {
+                relative_path: file.relative_path.clone(),
+                same: false
+            }
+        );
     }
     assert_eq!(fresh.verify(None, &()).unwrap().ok, 2);
     for file in &files {
@@ -182,19 +258,31 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
     }
     assert_eq!(fresh.conversions(10, 0).unwrap()[0].source, Some(a.id));
     // Twice is once.
-    assert_eq!(fresh.merge_catalog(&snap.path).unwrap(), MergeReport::default());
+    assert_eq!(
+        fresh.merge_catalog(&snap.path).unwrap(),
+        MergeReport::default()
+    );
     // Wrong bytes are refused, and nothing is placed.
     let temp = scratch.path().join("bad");
     fs::write(&temp, "9").unwrap();
-    assert!(matches!(fresh.restore_file(&temp, "evil.csv", &files[0].sha256, 1, &()), Err(StoreError::Damaged { .. })));
+    assert!(matches!(
+        fresh.restore_file(&temp, "evil.csv", &files[0].sha256, 1, &()),
+        Err(StoreError::Damaged { .. })
+    ));
     // Other bytes under the same name: both are kept.
     let temp = scratch.path().join("other");
     fs::write(&temp, "other").unwrap();
     let sha = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(b"other"));
-    let restored = fresh.restore_file(&temp, &files[0].relative_path, &sha, 5, &()).unwrap();
+    let restored = fresh
+        .restore_file(&temp, &files[0].relative_path, &sha, 5, &())
+        .unwrap();
     assert_ne!(restored.relative_path, files[0].relative_path);
     assert_eq!(fresh.verify(None, &()).unwrap().ok, 3);
     // Another key's catalog is refused.
-    let (stranger, _) = Store::create_or_open(other.path(), &Identity::of_key(KEY_B), options()).unwrap();
-    assert!(matches!(stranger.merge_catalog(&snap.path), Err(StoreError::WrongOwner)));
+    let (stranger, _) =
+        Store::create_or_open(other.path(), &Identity::of_key(KEY_B), options()).unwrap();
+    assert!(matches!(
+        stranger.merge_catalog(&snap.path),
+        Err(StoreError::WrongOwner)
+    ));
 }

@@ -128,7 +128,9 @@ impl Code {
             | Code::PassphraseNeeded
             | Code::WrongPassphrase => 401,
             Code::NotFound => 404,
-            Code::AlreadyExists | Code::SourceChanged | Code::SourceVanished | Code::Cancelled => 409,
+            Code::AlreadyExists | Code::SourceChanged | Code::SourceVanished | Code::Cancelled => {
+                409
+            }
             Code::Unsupported => 415,
             Code::Malformed | Code::Lossy | Code::NotProved | Code::Unreadable => 422,
             Code::BucketMissing => 409,

@@ -20,20 +20,35 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             format!("There is no conversion from {from} to {to} in this version."),
             "The details of the file list the formats it can be converted to.",
         ),
-        ConvertError::Malformed { line, column, detail } => CoreError::new(
+        ConvertError::Malformed {
+            line,
+            column,
+            detail,
+        } => CoreError::new(
             Code::Malformed,
-            could_not(format!("line {}, field {column}: {}", text::grouped(line), bare(&detail))),
+            could_not(format!(
+                "line {}, field {column}: {}",
+                text::grouped(line),
+                bare(&detail)
+            )),
             "Correct that line in the source and add the file again; nothing was written.",
         ),
-        ConvertError::Cancelled => {
-            CoreError::new(Code::Cancelled, "Cancelled.", "Nothing was written; the source is as it was.")
-        }
-        ConvertError::DiskFull { needed: 0 } => {
-            CoreError::new(Code::DiskFull, could_not("the disk is full".to_owned()), "Free some space or move the store in Settings.")
-        }
+        ConvertError::Cancelled => CoreError::new(
+            Code::Cancelled,
+            "Cancelled.",
+            "Nothing was written; the source is as it was.",
+        ),
+        ConvertError::DiskFull { needed: 0 } => CoreError::new(
+            Code::DiskFull,
+            could_not("the disk is full".to_owned()),
+            "Free some space or move the store in Settings.",
+        ),
         ConvertError::DiskFull { needed } => CoreError::new(
             Code::DiskFull,
-            could_not(format!("the disk is full (needs about {})", text::bytes(needed))),
+            could_not(format!(
+                "the disk is full (needs about {})",
+                text::bytes(needed)
+            )),
             "Free some space or move the store in Settings.",
         ),
         ConvertError::SourceChanged => CoreError::new(
@@ -48,14 +63,20 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
         ),
         ConvertError::OutOfMemory { limit, detail } => CoreError::new(
             Code::Unsupported,
-            could_not(format!("it does not fit in {} of memory ({})", text::bytes(limit), bare(&detail))),
+            could_not(format!(
+                "it does not fit in {} of memory ({})",
+                text::bytes(limit),
+                bare(&detail)
+            )),
             "Close other programs and try again; very long rows need the most.",
         ),
         ConvertError::NotProved { certificate } => {
             let columns: Vec<String> = certificate
                 .columns
                 .iter()
-                .filter(|column| column.hash_in != column.hash_out || column.nulls_in != column.nulls_out)
+                .filter(|column| {
+                    column.hash_in != column.hash_out || column.nulls_in != column.nulls_out
+                })
                 .map(|column| format!("\"{}\"", column.name))
                 .take(3)
                 .collect();
@@ -65,7 +86,9 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             };
             CoreError::new(
                 Code::NotProved,
-                could_not(format!("the result differed from the source{which}, and was removed")),
+                could_not(format!(
+                    "the result differed from the source{which}, and was removed"
+                )),
                 "Nothing was kept. Report this with a sample of the file, if you can share one.",
             )
         }
@@ -82,6 +105,10 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             could_not(format!("the engine refused ({})", bare(&detail))),
             "Try again; if it stays, report it with a sample of the file, if you can share one.",
         ),
-        other => CoreError::new(Code::Internal, could_not(bare(&other.to_string())), "Try again."),
+        other => CoreError::new(
+            Code::Internal,
+            could_not(bare(&other.to_string())),
+            "Try again.",
+        ),
     }
 }

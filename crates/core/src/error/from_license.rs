@@ -23,13 +23,17 @@ impl From<SecretError> for CoreError {
             SecretError::Denied { .. } => Self::new(Code::KeyringDenied, error.to_string(), hint),
             // No answer is what a keyring gives that waits for its password elsewhere.
             SecretError::TimedOut { .. } => Self::new(Code::KeyringLocked, error.to_string(), hint),
-            SecretError::WrongPassphrase { .. } => {
-                Self::new(Code::WrongPassphrase, "The passphrase does not open this profile.", hint)
-            }
+            SecretError::WrongPassphrase { .. } => Self::new(
+                Code::WrongPassphrase,
+                "The passphrase does not open this profile.",
+                hint,
+            ),
             SecretError::Damaged { .. } => Self::new(Code::Damaged, error.to_string(), hint),
-            SecretError::Io { action, source, .. } => {
-                Self::new(io_code(&source), format!("Could not {action} the file of secrets: {}.", source.kind()), hint)
-            }
+            SecretError::Io { action, source, .. } => Self::new(
+                io_code(&source),
+                format!("Could not {action} the file of secrets: {}.", source.kind()),
+                hint,
+            ),
             other => Self::new(Code::Internal, other.to_string(), hint),
         }
     }
@@ -43,17 +47,26 @@ impl From<ProfileError> for CoreError {
             ProfileError::BadName { .. } => Self::new(Code::BadName, error.to_string(), hint),
             ProfileError::SameKey { .. } => Self::new(Code::AlreadyExists, error.to_string(), hint),
             ProfileError::Incomplete { .. } => Self::new(Code::Damaged, error.to_string(), hint),
-            ProfileError::Busy { .. } => {
-                Self::new(Code::StoreBusy, "Another Redline is changing the profiles of this machine.", hint)
-            }
-            ProfileError::Newer { found, .. } => Self::new(
-                Code::TooNew,
-                format!("The profiles of this machine were written by a newer Redline (format {found})."),
+            ProfileError::Busy { .. } => Self::new(
+                Code::StoreBusy,
+                "Another Redline is changing the profiles of this machine.",
                 hint,
             ),
-            ProfileError::Io { action, source, .. } => {
-                Self::new(io_code(&source), format!("Could not {action} the profiles of this machine: {}.", source.kind()), hint)
-            }
+            ProfileError::Newer { found, .. } => Self::new(
+                Code::TooNew,
+                format!(
+                    "The profiles of this machine were written by a newer Redline (format {found})."
+                ),
+                hint,
+            ),
+            ProfileError::Io { action, source, .. } => Self::new(
+                io_code(&source),
+                format!(
+                    "Could not {action} the profiles of this machine: {}.",
+                    source.kind()
+                ),
+                hint,
+            ),
             other => Self::new(Code::Internal, other.to_string(), hint),
         }
     }

@@ -34,8 +34,14 @@ impl From<StoreError> for CoreError {
 pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
     match error {
         StoreError::Busy { pid, holder } => {
-            let holder = if holder.is_empty() { "another program" } else { &holder };
-            let process = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            let holder = if holder.is_empty() {
+                "another program"
+            } else {
+                &holder
+            };
+            let process = pid
+                .map(|pid| format!(" (process {pid})"))
+                .unwrap_or_default();
             CoreError::new(
                 Code::StoreBusy,
                 format!("The store is in use by {holder}{process}."),
@@ -57,7 +63,9 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
             "There is no such file in this store.",
             "It may have been deleted; the list shows what there is.",
         ),
-        StoreError::DiskFull { name, needed: 0, .. } => CoreError::new(
+        StoreError::DiskFull {
+            name, needed: 0, ..
+        } => CoreError::new(
             Code::DiskFull,
             format!("The disk is full (writing {name})."),
             "Free some space or move the store in Settings.",
@@ -68,7 +76,11 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
                 _ => "Free some space or move the store in Settings.",
             };
             let amounts = format!("needs {}, {} free", text::bytes(needed), text::bytes(free));
-            CoreError::new(Code::DiskFull, format!("{}: the disk is full ({amounts}).", doing.to(&name)), hint)
+            CoreError::new(
+                Code::DiskFull,
+                format!("{}: the disk is full ({amounts}).", doing.to(&name)),
+                hint,
+            )
         }
         StoreError::ReadOnly { what } => CoreError::new(
             Code::ReadOnly,
@@ -87,7 +99,11 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
         ),
         StoreError::SourceUnreadable { name, detail } => CoreError::new(
             Code::Unreadable,
-            format!("{}: it cannot be read ({}).", doing.to(&name), bare(&detail)),
+            format!(
+                "{}: it cannot be read ({}).",
+                doing.to(&name),
+                bare(&detail)
+            ),
             "Check that you may read it, and that its disk is connected.",
         ),
         StoreError::NotAFile { name, kind } => CoreError::new(
@@ -118,7 +134,9 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
         StoreError::Cancelled => cancelled(),
         StoreError::TooNew { found, known } => CoreError::new(
             Code::TooNew,
-            format!("The store was written by a newer Redline (schema {found}; this one knows {known})."),
+            format!(
+                "The store was written by a newer Redline (schema {found}; this one knows {known})."
+            ),
             "Update Redline on this machine.",
         ),
         StoreError::Io { what, source } => CoreError::new(
@@ -128,14 +146,21 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
         ),
         StoreError::Catalog { what, detail } => CoreError::new(
             Code::Internal,
-            format!("The catalog of the store failed: {what} ({}).", bare(&detail)),
+            format!(
+                "The catalog of the store failed: {what} ({}).",
+                bare(&detail)
+            ),
             "Try again; `redline doctor` shows the state of the store.",
         ),
     }
 }
 
 pub(crate) fn cancelled() -> CoreError {
-    CoreError::new(Code::Cancelled, "Cancelled.", "What was done until then is kept.")
+    CoreError::new(
+        Code::Cancelled,
+        "Cancelled.",
+        "What was done until then is kept.",
+    )
 }
 
 /// A detail in the middle of a sentence: one line, no full stop of its own.

@@ -11,7 +11,10 @@ static ROOTS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// From now on the texts of this process do not name `root`.
 pub(crate) fn hide_root(root: &Path) {
-    let text = root.to_string_lossy().trim_end_matches(['/', '\\']).to_owned();
+    let text = root
+        .to_string_lossy()
+        .trim_end_matches(['/', '\\'])
+        .to_owned();
     if text.len() < 2 {
         return;
     }
@@ -41,7 +44,11 @@ fn cut_root(text: &str, root: &str) -> String {
     while let Some(at) = rest.find(root) {
         let after = &rest[at + root.len()..];
         out.push_str(&rest[..at]);
-        if after.chars().next().is_none_or(|next| !next.is_alphanumeric()) {
+        if after
+            .chars()
+            .next()
+            .is_none_or(|next| !next.is_alphanumeric())
+        {
             out.push('…');
         } else {
             out.push_str(root);
@@ -71,7 +78,10 @@ fn closing_quote(before: Option<char>) -> Option<char> {
 /// Length in bytes of what makes the text at hand an absolute path, if it is one.
 fn root_len(text: &str, before: Option<char>) -> Option<usize> {
     let bytes = text.as_bytes();
-    if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file://")) {
+    if text
+        .get(..7)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("file://"))
+    {
         return Some(7);
     }
     match bytes {
@@ -155,13 +165,19 @@ mod tests {
     #[test]
     fn paths_become_their_last_part() {
         for (given, expected) in [
-            ("Cannot open \"/home/ann lee/data/q3.csv\": no", "Cannot open \"q3.csv\": no"),
+            (
+                "Cannot open \"/home/ann lee/data/q3.csv\": no",
+                "Cannot open \"q3.csv\": no",
+            ),
             ("open /srv/x/q3.csv.", "open q3.csv."),
             ("IO Error: file=/a/b/c, gone", "IO Error: file=c, gone"),
             (r"open C:\Users\ann\q3.csv failed", "open q3.csv failed"),
             (r"on \\server\share\q3.csv", "on q3.csv"),
             ("see file:///etc/passwd now", "see passwd now"),
-            ("http://127.0.0.1:9000/bucket/key answered", "http://127.0.0.1:9000/bucket/key answered"),
+            (
+                "http://127.0.0.1:9000/bucket/key answered",
+                "http://127.0.0.1:9000/bucket/key answered",
+            ),
             ("12 MB/s and/or 1 / 2", "12 MB/s and/or 1 / 2"),
             ("reports/q3.csv", "reports/q3.csv"),
             ("ünïcödé /é/ö.csv ✓", "ünïcödé ö.csv ✓"),
@@ -176,7 +192,10 @@ mod tests {
             scrub("key RL-05661234-ABCDEFGH-IJKLCC32 is é"),
             "key RL-0566····-····CC32 is é"
         );
-        assert_eq!(scrub("xrl-05661234-abcdefgh-ijklcc32x"), "xrl-0566····-····cc32x");
+        assert_eq!(
+            scrub("xrl-05661234-abcdefgh-ijklcc32x"),
+            "xrl-0566····-····cc32x"
+        );
     }
 
     #[test]

@@ -13,26 +13,60 @@ use super::*;
 fn store_errors(text: &str) -> Vec<StoreError> {
     let text = || text.to_owned();
     vec![
-        StoreError::Busy { pid: Some(4711), holder: "the Redline window".into() },
-        StoreError::Busy { pid: None, holder: String::new() },
+        StoreError::Busy {
+            pid: Some(4711),
+            holder: "the Redline window".into(),
+        },
+        StoreError::Busy {
+            pid: None,
+            holder: String::new(),
+        },
         StoreError::NoStore,
         StoreError::WrongOwner,
         StoreError::NotFound,
-        StoreError::DiskFull { name: text(), needed: 1_200_000_000, free: 300_000_000 },
-        StoreError::DiskFull { name: text(), needed: 0, free: 0 },
-        StoreError::ReadOnly { what: "the store's folder".into() },
+        StoreError::DiskFull {
+            name: text(),
+            needed: 1_200_000_000,
+            free: 300_000_000,
+        },
+        StoreError::DiskFull {
+            name: text(),
+            needed: 0,
+            free: 0,
+        },
+        StoreError::ReadOnly {
+            what: "the store's folder".into(),
+        },
         StoreError::SourceVanished { name: text() },
         StoreError::SourceChanged { name: text() },
-        StoreError::SourceUnreadable { name: text(), detail: text() },
-        StoreError::NotAFile { name: text(), kind: "a named pipe" },
-        StoreError::BadName { name: text(), why: "it is empty" },
+        StoreError::SourceUnreadable {
+            name: text(),
+            detail: text(),
+        },
+        StoreError::NotAFile {
+            name: text(),
+            kind: "a named pipe",
+        },
+        StoreError::BadName {
+            name: text(),
+            why: "it is empty",
+        },
         StoreError::DestExists { name: text() },
-        StoreError::Damaged { what: "the catalog".into(), detail: text() },
+        StoreError::Damaged {
+            what: "the catalog".into(),
+            detail: text(),
+        },
         StoreError::LinkInStore { name: text() },
         StoreError::Cancelled,
         StoreError::TooNew { found: 9, known: 3 },
-        StoreError::Io { what: format!("could not write {}", text()), source: io::Error::other(text()) },
-        StoreError::Catalog { what: "list the files", detail: text() },
+        StoreError::Io {
+            what: format!("could not write {}", text()),
+            source: io::Error::other(text()),
+        },
+        StoreError::Catalog {
+            what: "list the files",
+            detail: text(),
+        },
     ]
 }
 
@@ -60,16 +94,33 @@ fn certificate() -> Box<Certificate> {
 fn convert_errors(text: &str) -> Vec<ConvertError> {
     let text = || text.to_owned();
     vec![
-        ConvertError::Unreadable { what: "a table".into(), seen: text() },
-        ConvertError::Unsupported { from: "xlsx".into(), to: "npz".into() },
-        ConvertError::Malformed { line: 1_204_331, column: 3, detail: text() },
+        ConvertError::Unreadable {
+            what: "a table".into(),
+            seen: text(),
+        },
+        ConvertError::Unsupported {
+            from: "xlsx".into(),
+            to: "npz".into(),
+        },
+        ConvertError::Malformed {
+            line: 1_204_331,
+            column: 3,
+            detail: text(),
+        },
         ConvertError::Cancelled,
         ConvertError::DiskFull { needed: 0 },
-        ConvertError::DiskFull { needed: 2_000_000_000 },
+        ConvertError::DiskFull {
+            needed: 2_000_000_000,
+        },
         ConvertError::SourceChanged,
         ConvertError::DestExists,
-        ConvertError::OutOfMemory { limit: 512 << 20, detail: text() },
-        ConvertError::NotProved { certificate: certificate() },
+        ConvertError::OutOfMemory {
+            limit: 512 << 20,
+            detail: text(),
+        },
+        ConvertError::NotProved {
+            certificate: certificate(),
+        },
         ConvertError::Io(io::Error::other(text())),
         ConvertError::Engine { detail: text() },
     ]
@@ -78,25 +129,58 @@ fn convert_errors(text: &str) -> Vec<ConvertError> {
 fn backup_errors(text: &str) -> Vec<BackupError> {
     let text = || text.to_owned();
     vec![
-        BackupError::NoSuchBucket { bucket: "desk".into(), endpoint: "http://127.0.0.1:9000".into() },
-        BackupError::AccessDenied { operation: "s3:PutObject".into() },
+        BackupError::NoSuchBucket {
+            bucket: "desk".into(),
+            endpoint: "http://127.0.0.1:9000".into(),
+        },
+        BackupError::AccessDenied {
+            operation: "s3:PutObject".into(),
+        },
         BackupError::WrongCredentials,
         BackupError::CredentialsExpired,
-        BackupError::WrongRegion { expected: Some("eu-west-1".into()) },
-        BackupError::Unreachable { endpoint: "http://127.0.0.1:9000".into(), detail: text() },
-        BackupError::ClockSkew { seconds: Some(-1200) },
-        BackupError::Throttled { operation: "PutObject".into() },
-        BackupError::NotFound { what: "A restore point of this store".into() },
+        BackupError::WrongRegion {
+            expected: Some("eu-west-1".into()),
+        },
+        BackupError::Unreachable {
+            endpoint: "http://127.0.0.1:9000".into(),
+            detail: text(),
+        },
+        BackupError::ClockSkew {
+            seconds: Some(-1200),
+        },
+        BackupError::Throttled {
+            operation: "PutObject".into(),
+        },
+        BackupError::NotFound {
+            what: "A restore point of this store".into(),
+        },
         BackupError::Damaged { what: text() },
         BackupError::Forged { what: text() },
-        BackupError::TooNew { what: "The restore point".into(), version: 9 },
+        BackupError::TooNew {
+            what: "The restore point".into(),
+            version: 9,
+        },
         BackupError::SourceChanged { path: text() },
-        BackupError::BadName { what: "A file in the restore point".into(), problem: NameProblem::Dots },
-        BackupError::BadConfig { what: "the region is empty".into() },
-        BackupError::Unsupported { operation: "multipart uploads".into() },
-        BackupError::Service { operation: "PutObject".into(), status: 500, message: text() },
+        BackupError::BadName {
+            what: "A file in the restore point".into(),
+            problem: NameProblem::Dots,
+        },
+        BackupError::BadConfig {
+            what: "the region is empty".into(),
+        },
+        BackupError::Unsupported {
+            operation: "multipart uploads".into(),
+        },
+        BackupError::Service {
+            operation: "PutObject".into(),
+            status: 500,
+            message: text(),
+        },
         BackupError::Cancelled,
-        BackupError::Io { what: format!("place {}", text()), source: io::Error::other(text()) },
+        BackupError::Io {
+            what: format!("place {}", text()),
+            source: io::Error::other(text()),
+        },
     ]
 }
 
@@ -109,18 +193,47 @@ fn license_errors(text: &str) -> Vec<CoreError> {
         SecretError::Denied { detail: detail() }.into(),
         SecretError::WrongPassphrase { path: path() }.into(),
         SecretError::Damaged { detail: detail() }.into(),
-        SecretError::Io { action: "read", path: path(), source: io::ErrorKind::PermissionDenied.into() }.into(),
+        SecretError::Io {
+            action: "read",
+            path: path(),
+            source: io::ErrorKind::PermissionDenied.into(),
+        }
+        .into(),
         SecretError::TimedOut { detail: detail() }.into(),
         SecretError::Other { detail: detail() }.into(),
-        ProfileError::NotFound { name: "desk".into() }.into(),
+        ProfileError::NotFound {
+            name: "desk".into(),
+        }
+        .into(),
         ProfileError::BadName { name: "a b".into() }.into(),
-        ProfileError::SameKey { existing: "desk".into() }.into(),
-        ProfileError::Incomplete { name: "desk".into(), what: "its store is not 16 hex digits" }.into(),
+        ProfileError::SameKey {
+            existing: "desk".into(),
+        }
+        .into(),
+        ProfileError::Incomplete {
+            name: "desk".into(),
+            what: "its store is not 16 hex digits",
+        }
+        .into(),
         ProfileError::Busy { path: path() }.into(),
-        ProfileError::Newer { path: path(), found: 9 }.into(),
-        ProfileError::Io { action: "write", path: path(), source: io::ErrorKind::StorageFull.into() }.into(),
+        ProfileError::Newer {
+            path: path(),
+            found: 9,
+        }
+        .into(),
+        ProfileError::Io {
+            action: "write",
+            path: path(),
+            source: io::ErrorKind::StorageFull.into(),
+        }
+        .into(),
     ];
-    for pasted in ["", "hello", "RL-0566ABCD-EFGH123-XYZ9CC32", "RL-0566ABCD-EFGH1234"] {
+    for pasted in [
+        "",
+        "hello",
+        "RL-0566ABCD-EFGH123-XYZ9CC32",
+        "RL-0566ABCD-EFGH1234",
+    ] {
         errors.extend(LicenseKey::parse(pasted).err().map(CoreError::from));
     }
     errors
@@ -128,10 +241,23 @@ fn license_errors(text: &str) -> Vec<CoreError> {
 
 fn all(text: &str, name: &str) -> Vec<CoreError> {
     let mut errors = license_errors(text);
-    for doing in [Doing::Storing, Doing::Copying, Doing::Checking, Doing::Restoring] {
-        errors.extend(store_errors(text).into_iter().map(|error| store_error(error, doing)));
+    for doing in [
+        Doing::Storing,
+        Doing::Copying,
+        Doing::Checking,
+        Doing::Restoring,
+    ] {
+        errors.extend(
+            store_errors(text)
+                .into_iter()
+                .map(|error| store_error(error, doing)),
+        );
     }
-    errors.extend(convert_errors(text).into_iter().map(|error| convert_error(error, name)));
+    errors.extend(
+        convert_errors(text)
+            .into_iter()
+            .map(|error| convert_error(error, name)),
+    );
     errors.extend(backup_errors(text).into_iter().map(CoreError::from));
     errors
 }
@@ -139,7 +265,12 @@ fn all(text: &str, name: &str) -> Vec<CoreError> {
 fn rendered(errors: impl IntoIterator<Item = CoreError>) -> String {
     let mut out = String::new();
     for error in errors {
-        let ErrorReport { code, message, hint, retryable } = error.report();
+        let ErrorReport {
+            code,
+            message,
+            hint,
+            retryable,
+        } = error.report();
         let code = serde_json::to_value(code).unwrap();
         let again = if retryable { ", again later" } else { "" };
         out += &format!(
@@ -154,18 +285,26 @@ fn rendered(errors: impl IntoIterator<Item = CoreError>) -> String {
 
 #[test]
 fn store_errors_read_well() {
-    insta::assert_snapshot!(rendered(store_errors("q3.csv").into_iter().map(CoreError::from)));
+    insta::assert_snapshot!(rendered(
+        store_errors("q3.csv").into_iter().map(CoreError::from)
+    ));
 }
 
 #[test]
 fn convert_errors_read_well() {
     let errors = convert_errors("gzip-compressed data");
-    insta::assert_snapshot!(rendered(errors.into_iter().map(|error| convert_error(error, "q3.csv"))));
+    insta::assert_snapshot!(rendered(
+        errors
+            .into_iter()
+            .map(|error| convert_error(error, "q3.csv"))
+    ));
 }
 
 #[test]
 fn backup_errors_read_well() {
-    insta::assert_snapshot!(rendered(backup_errors("q3.csv").into_iter().map(CoreError::from)));
+    insta::assert_snapshot!(rendered(
+        backup_errors("q3.csv").into_iter().map(CoreError::from)
+    ));
 }
 
 #[test]
@@ -175,10 +314,20 @@ fn license_errors_read_well() {
 
 #[test]
 fn the_example_of_the_style_guide_is_what_is_said() {
-    let error = StoreError::DiskFull { name: "q3.csv".into(), needed: 1_200_000_000, free: 300_000_000 };
+    let error = StoreError::DiskFull {
+        name: "q3.csv".into(),
+        needed: 1_200_000_000,
+        free: 300_000_000,
+    };
     let report = CoreError::from(error).report();
-    assert_eq!(report.message, "Could not store \"q3.csv\": the disk is full (needs 1.2 GB, 300 MB free).");
-    assert_eq!(report.hint, "Free some space or move the store in Settings.");
+    assert_eq!(
+        report.message,
+        "Could not store \"q3.csv\": the disk is full (needs 1.2 GB, 300 MB free)."
+    );
+    assert_eq!(
+        report.hint,
+        "Free some space or move the store in Settings."
+    );
 }
 
 #[test]
@@ -187,8 +336,16 @@ fn every_message_is_a_sentence() {
         let ErrorReport { message, hint, .. } = error.report();
         for text in [&message, &hint] {
             assert!(text.is_empty() || text.ends_with('.'), "{text}");
-            assert!(!text.contains('!') && !text.contains("..") && !text.contains('\n'), "{text}");
-            assert!(text.chars().next().is_none_or(|first| !first.is_lowercase()), "{text}");
+            assert!(
+                !text.contains('!') && !text.contains("..") && !text.contains('\n'),
+                "{text}"
+            );
+            assert!(
+                text.chars()
+                    .next()
+                    .is_none_or(|first| !first.is_lowercase()),
+                "{text}"
+            );
         }
         assert!(!message.is_empty());
     }
@@ -196,11 +353,16 @@ fn every_message_is_a_sentence() {
 
 #[test]
 fn codes_have_names_of_their_own() {
-    let names: std::collections::HashSet<String> =
-        Code::ALL.iter().map(|code| serde_json::to_string(code).unwrap()).collect();
+    let names: std::collections::HashSet<String> = Code::ALL
+        .iter()
+        .map(|code| serde_json::to_string(code).unwrap())
+        .collect();
     assert_eq!(names.len(), Code::ALL.len());
     for code in Code::ALL {
-        assert!((1..=6).contains(&code.exit_status()) && (400..600).contains(&code.http_status()), "{code:?}");
+        assert!(
+            (1..=6).contains(&code.exit_status()) && (400..600).contains(&code.http_status()),
+            "{code:?}"
+        );
     }
 }
 

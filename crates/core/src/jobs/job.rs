@@ -125,7 +125,10 @@ impl Job {
         meter.sample(self.began.elapsed(), done);
         view.rate = meter.rate();
         let left = |total: Option<u64>, done: u64| total.map(|total| total.saturating_sub(done));
-        view.left = meter.left(left(view.bytes_total, done.bytes), left(view.items_total, done.items));
+        view.left = meter.left(
+            left(view.bytes_total, done.bytes),
+            left(view.items_total, done.items),
+        );
         (*view != before).then(|| view.clone())
     }
 

@@ -39,14 +39,23 @@ impl Meter {
 
     pub(crate) fn sample(&mut self, at: Duration, done: Done) {
         self.recent.push_back((at, done));
-        while self.recent.len() > 2 && self.recent.front().is_some_and(|(then, _)| at - *then > WINDOW) {
+        while self.recent.len() > 2
+            && self
+                .recent
+                .front()
+                .is_some_and(|(then, _)| at - *then > WINDOW)
+        {
             self.recent.pop_front();
         }
         let (start, before) = *self.slice_start.get_or_insert((at, done));
         let took = at.saturating_sub(start);
         if took >= SLICE {
-            let per_second = |now: u64, then: u64| now.saturating_sub(then) as f64 / took.as_secs_f64();
-            self.slices.push_back((per_second(done.bytes, before.bytes), per_second(done.items, before.items)));
+            let per_second =
+                |now: u64, then: u64| now.saturating_sub(then) as f64 / took.as_secs_f64();
+            self.slices.push_back((
+                per_second(done.bytes, before.bytes),
+                per_second(done.items, before.items),
+            ));
             if self.slices.len() > SLICES {
                 self.slices.pop_front();
             }
@@ -60,7 +69,8 @@ impl Meter {
         let (end, now) = self.recent.back()?;
         let took = end.saturating_sub(*start);
         let bytes = now.bytes.saturating_sub(before.bytes);
-        (took >= FIRST_RATE && (bytes > 0 || took >= WINDOW)).then(|| (bytes as f64 / took.as_secs_f64()) as u64)
+        (took >= FIRST_RATE && (bytes > 0 || took >= WINDOW))
+            .then(|| (bytes as f64 / took.as_secs_f64()) as u64)
     }
 
     /// From the slowest and the fastest of the recent slices, in bytes and in items,
@@ -78,7 +88,10 @@ impl Meter {
             (None, None) => return None,
         };
         let whole = |seconds: f64| seconds.clamp(0.0, f64::from(u32::MAX)) as u32;
-        Some(TimeLeft { low_s: whole(low.floor()), high_s: whole(high.ceil()).max(1) })
+        Some(TimeLeft {
+            low_s: whole(low.floor()),
+            high_s: whole(high.ceil()).max(1),
+        })
     }
 
     fn range(&self, left: u64, of: fn(&(f64, f64)) -> f64) -> Option<(f64, f64)> {
@@ -103,13 +116,21 @@ impl Meter {
 mod tests {
     use super::*;
 
-    fn run(meter: &mut Meter, seconds: std::ops::Range<u64>, from: Done, step: impl Fn(u64) -> (u64, u64)) -> Done {
+    fn run(
+        meter: &mut Meter,
+        seconds: std::ops::Range<u64>,
+        from: Done,
+        step: impl Fn(u64) -> (u64, u64),
+    ) -> Done {
         let mut done = from;
         for second in seconds {
             for tenth in 0..10 {
                 meter.sample(Duration::from_millis(second * 1000 + tenth * 100), done);
                 let (bytes, items) = step(second);
-                done = Done { bytes: done.bytes + bytes / 10, items: done.items + items / 10 };
+                done = Done {
+                    bytes: done.bytes + bytes / 10,
+                    items: done.items + items / 10,
+                };
             }
         }
         done
@@ -137,7 +158,13 @@ mod tests {
     #[test]
     fn an_uneven_job_gets_a_wide_range() {
         let mut meter = Meter::default();
-        run(&mut meter, 0..10, Done::default(), |second| if second % 2 == 0 { (10_000, 0) } else { (1_000, 0) });
+        run(&mut meter, 0..10, Done::default(), |second| {
+            if second % 2 == 0 {
+                (10_000, 0)
+            } else {
+                (1_000, 0)
+            }
+        });
         let left = meter.left(Some(100_000), None).unwrap();
         assert!(left.low_s <= 10 && left.high_s >= 100, "{left:?}");
     }

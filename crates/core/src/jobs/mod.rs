@@ -43,18 +43,34 @@ pub(crate) struct Finish {
 
 impl Finish {
     pub(crate) fn done(result: JobResult) -> Self {
-        Self { state: JobState::Done, result: Some(result), error: None }
+        Self {
+            state: JobState::Done,
+            result: Some(result),
+            error: None,
+        }
     }
 
     /// Done, but not for every item; the result says for which.
     pub(crate) fn partial(result: JobResult) -> Self {
-        Self { state: JobState::Partial, result: Some(result), error: None }
+        Self {
+            state: JobState::Partial,
+            result: Some(result),
+            error: None,
+        }
     }
 
     /// Stopped by an error (or cancelled, which is one), with what was done until then.
     pub(crate) fn stopped(error: CoreError, result: Option<JobResult>) -> Self {
-        let state = if error.code() == Code::Cancelled { JobState::Cancelled } else { JobState::Failed };
-        Self { state, result, error: Some(error) }
+        let state = if error.code() == Code::Cancelled {
+            JobState::Cancelled
+        } else {
+            JobState::Failed
+        };
+        Self {
+            state,
+            result,
+            error: Some(error),
+        }
     }
 }
 
@@ -77,11 +93,20 @@ pub(crate) struct Jobs {
 
 impl Jobs {
     pub(crate) fn new(dir: PathBuf, events: StoreEvents) -> Self {
-        Self { records: Arc::new(Records::new(dir)), events, here: Arc::default() }
+        Self {
+            records: Arc::new(Records::new(dir)),
+            events,
+            here: Arc::default(),
+        }
     }
 
     /// Runs `work` on this thread; answers how the job ended.
-    pub(crate) fn run(&self, kind: JobKind, title: String, work: impl FnOnce(&Arc<Job>) -> Finish) -> JobView {
+    pub(crate) fn run(
+        &self,
+        kind: JobKind,
+        title: String,
+        work: impl FnOnce(&Arc<Job>) -> Finish,
+    ) -> JobView {
         let (id, job) = self.admit(kind, title);
         self.drive(&id, &job, work)
     }
@@ -128,7 +153,9 @@ impl Jobs {
         self.events.send(Event::Job(begun));
         let watch = {
             let (jobs, job, recorded) = (self.clone(), Arc::clone(job), lock.is_some());
-            thread::Builder::new().name("job watch".into()).spawn(move || jobs.watch(&job, recorded))
+            thread::Builder::new()
+                .name("job watch".into())
+                .spawn(move || jobs.watch(&job, recorded))
         };
         let finish = catch_unwind(AssertUnwindSafe(|| work(job))).unwrap_or_else(|_| {
             Finish::stopped(
@@ -190,8 +217,11 @@ impl Jobs {
     /// Keeps the memory of finished jobs as short as the folder of their records.
     fn forget_oldest(&self) {
         let mut here = self.here.lock();
-        let mut over: Vec<String> =
-            here.iter().filter(|(_, job)| job.is_over()).map(|(id, _)| id.clone()).collect();
+        let mut over: Vec<String> = here
+            .iter()
+            .filter(|(_, job)| job.is_over())
+            .map(|(id, _)| id.clone())
+            .collect();
         over.sort_by(|a, b| b.cmp(a));
         for id in over.into_iter().skip(KEPT) {
             here.remove(&id);
@@ -202,14 +232,21 @@ impl Jobs {
     pub(crate) fn list(&self) -> Vec<JobView> {
         let here = self.here.lock().clone();
         let mut jobs: Vec<JobView> = here.values().map(|job| job.view()).collect();
-        jobs.extend(self.records.ids().iter().filter(|id| !here.contains_key(*id)).filter_map(|id| self.records.read(id)));
+        jobs.extend(
+            self.records
+                .ids()
+                .iter()
+                .filter(|id| !here.contains_key(*id))
+                .filter_map(|id| self.records.read(id)),
+        );
         jobs.sort_by(|a, b| b.id.cmp(&a.id));
         jobs
     }
 
     pub(crate) fn get(&self, id: &str) -> Result<JobView, CoreError> {
         let here = self.here.lock().get(id).map(|job| job.view());
-        here.or_else(|| self.records.read(id)).ok_or_else(no_such_job)
+        here.or_else(|| self.records.read(id))
+            .ok_or_else(no_such_job)
     }
 
     /// Asks a job to stop, wherever it runs. One that is over stays as it is.
@@ -224,7 +261,10 @@ impl Jobs {
             self.records.ask_to_cancel(&job.id).map_err(|error| {
                 CoreError::new(
                     Code::ReadOnly,
-                    format!("Could not ask the other Redline to cancel: {}.", error.kind()),
+                    format!(
+                        "Could not ask the other Redline to cancel: {}.",
+                        error.kind()
+                    ),
                     "Cancel it where it runs.",
                 )
             })?;
@@ -264,7 +304,10 @@ impl Jobs {
 
     /// Jobs of other processes that look different from `seen`, which is brought up to
     /// date. What was over when first met is no news.
-    pub(crate) fn news_from_elsewhere(&self, seen: &mut HashMap<String, Option<JobView>>) -> Vec<JobView> {
+    pub(crate) fn news_from_elsewhere(
+        &self,
+        seen: &mut HashMap<String, Option<JobView>>,
+    ) -> Vec<JobView> {
         let here = self.here.lock().clone();
         let mut news = Vec::new();
         for id in self.records.ids() {
@@ -272,10 +315,14 @@ impl Jobs {
             if here.contains_key(&id) || matches!(seen.get(&id), Some(None)) {
                 continue;
             }
-            let Some(job) = self.records.read(&id) else { continue };
+            let Some(job) = self.records.read(&id) else {
+                continue;
+            };
             let before = seen.get(&id);
             let running = job.state == JobState::Running;
-            if before.is_some_and(|before| before.as_ref() != Some(&job)) || (before.is_none() && running) {
+            if before.is_some_and(|before| before.as_ref() != Some(&job))
+                || (before.is_none() && running)
+            {
                 news.push(job.clone());
             }
             seen.insert(id, running.then_some(job));
@@ -285,7 +332,9 @@ impl Jobs {
 
     /// A running job of one of `kinds`, here or in another process.
     pub(crate) fn running(&self, kinds: &[JobKind]) -> Option<JobView> {
-        self.list().into_iter().find(|job| job.state == JobState::Running && kinds.contains(&job.kind))
+        self.list()
+            .into_iter()
+            .find(|job| job.state == JobState::Running && kinds.contains(&job.kind))
     }
 }
 
@@ -293,7 +342,11 @@ impl Jobs {
 pub(crate) fn error_of(job: JobView) -> CoreError {
     match job.error {
         Some(report) => report.into(),
-        None => CoreError::new(Code::Internal, format!("\"{}\" ended without a result.", job.title), "Try again."),
+        None => CoreError::new(
+            Code::Internal,
+            format!("\"{}\" ended without a result.", job.title),
+            "Try again.",
+        ),
     }
 }
 
@@ -312,5 +365,9 @@ pub(crate) fn never_was(id: &str, error: &CoreError) -> JobView {
 }
 
 fn no_such_job() -> CoreError {
-    CoreError::new(Code::NotFound, "There is no such job.", "It may have been dismissed; the list of jobs shows what there is.")
+    CoreError::new(
+        Code::NotFound,
+        "There is no such job.",
+        "It may have been dismissed; the list of jobs shows what there is.",
+    )
 }

@@ -63,7 +63,10 @@ impl Records {
         fsx::private_dir(&self.dir)?;
         let path = self.path(&job.id, "lock");
         let file = fsx::open_private_file(&path)?;
-        let lock = RunLock { path, file: Some(file) };
+        let lock = RunLock {
+            path,
+            file: Some(file),
+        };
         if let Some(file) = &lock.file {
             file.try_lock().map_err(|error| match error {
                 TryLockError::Error(error) => error,
@@ -93,7 +96,8 @@ impl Records {
         // Asked before the record is read: a runner that ends in between has
         // written its end by then.
         let running = self.is_running(&id);
-        let mut job: JobView = serde_json::from_slice(&fs::read(self.path(&id, "json")).ok()?).ok()?;
+        let mut job: JobView =
+            serde_json::from_slice(&fs::read(self.path(&id, "json")).ok()?).ok()?;
         if job.id != id {
             return None;
         }
@@ -125,10 +129,18 @@ impl Records {
 
     /// Ids of every record, the newest first.
     pub(crate) fn ids(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.dir) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(&self.dir) else {
+            return Vec::new();
+        };
         let mut ids: Vec<String> = entries
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| Some(Ulid::from_string(name.strip_suffix(".json")?).ok()?.to_string()))
+            .filter_map(|name| {
+                Some(
+                    Ulid::from_string(name.strip_suffix(".json")?)
+                        .ok()?
+                        .to_string(),
+                )
+            })
             .collect();
         ids.sort_by(|a, b| b.cmp(a));
         ids
@@ -167,7 +179,8 @@ impl Records {
 fn for_record(job: &JobView) -> JobView {
     let mut job = job.clone();
     job.elsewhere = false;
-    let forget = |failed: &mut Vec<FailedFile>| failed.iter_mut().for_each(|file| file.token = None);
+    let forget =
+        |failed: &mut Vec<FailedFile>| failed.iter_mut().for_each(|file| file.token = None);
     match &mut job.result {
         Some(JobResult::Import(report)) => {
             report.imported.truncate(RECORDED_IMPORTS);

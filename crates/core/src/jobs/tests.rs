@@ -7,7 +7,10 @@ use crate::events::Events;
 fn jobs(dir: &std::path::Path) -> (Jobs, Events) {
     let events = Events::new();
     events.follow(Some("store".into()));
-    (Jobs::new(dir.join("jobs"), events.for_store("store".into())), events)
+    (
+        Jobs::new(dir.join("jobs"), events.for_store("store".into())),
+        events,
+    )
 }
 
 fn result() -> JobResult {
@@ -26,13 +29,19 @@ fn a_job_is_told_recorded_and_listed() {
         Finish::done(result())
     });
     assert_eq!(over.state, JobState::Done);
-    assert_eq!((over.bytes_done, over.items_done, over.can_cancel), (10, 2, false));
+    assert_eq!(
+        (over.bytes_done, over.items_done, over.can_cancel),
+        (10, 2, false)
+    );
     let states: Vec<JobState> = std::iter::from_fn(|| match heard.try_recv().ok()? {
         Event::Job(job) => Some(job.state),
         other => panic!("{other:?}"),
     })
     .collect();
-    assert_eq!((states.first(), states.last()), (Some(&JobState::Running), Some(&JobState::Done)));
+    assert_eq!(
+        (states.first(), states.last()),
+        (Some(&JobState::Running), Some(&JobState::Done))
+    );
     // Another process sees the same, from the record.
     let (other, _) = self::jobs(dir.path());
     assert_eq!(other.list(), vec![over.clone()]);
@@ -66,16 +75,25 @@ fn a_record_outlives_its_process_as_interrupted() {
     view.phase = "sending".into();
     let lock = records.begin(&view).unwrap();
     let seen = jobs.get(&view.id).unwrap();
-    assert_eq!((seen.state, seen.elsewhere, seen.can_cancel), (JobState::Running, true, true));
+    assert_eq!(
+        (seen.state, seen.elsewhere, seen.can_cancel),
+        (JobState::Running, true, true)
+    );
     // The end of a process closes its files and runs no destructor of ours.
     let mut lock = std::mem::ManuallyDrop::new(lock);
     lock.close_for_test();
     let seen = jobs.get(&view.id).unwrap();
-    assert_eq!((seen.state, seen.elsewhere, seen.can_cancel), (JobState::Interrupted, false, false));
+    assert_eq!(
+        (seen.state, seen.elsewhere, seen.can_cancel),
+        (JobState::Interrupted, false, false)
+    );
     assert!(seen.finished_at.is_some());
     jobs.dismiss(&view.id).unwrap();
     assert_eq!(jobs.list(), vec![]);
-    assert_eq!(std::fs::read_dir(dir.path().join("jobs")).unwrap().count(), 0);
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("jobs")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -91,8 +109,12 @@ fn a_job_is_cancelled_from_another_process() {
             while !job.is_cancelled() && began.elapsed() < Duration::from_secs(20) {
                 thread::sleep(Duration::from_millis(5));
             }
-            let stopped = job.is_cancelled().then(|| CoreError::new(Code::Cancelled, "Cancelled.", ""));
-            stopped.map_or(Finish::done(result()), |error| Finish::stopped(error, Some(result())))
+            let stopped = job
+                .is_cancelled()
+                .then(|| CoreError::new(Code::Cancelled, "Cancelled.", ""));
+            stopped.map_or(Finish::done(result()), |error| {
+                Finish::stopped(error, Some(result()))
+            })
         })
         .unwrap();
     started.recv().unwrap();
@@ -118,9 +140,19 @@ fn a_panic_is_a_failed_job() {
 #[test]
 fn a_job_runs_without_a_record() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("jobs"), b"a file where the folder should be").unwrap();
+    std::fs::write(
+        dir.path().join("jobs"),
+        b"a file where the folder should be",
+    )
+    .unwrap();
     let (jobs, _) = jobs(dir.path());
-    assert_eq!(jobs.run(JobKind::Verify, "Checking".into(), |_| Finish::done(result())).state, JobState::Done);
+    assert_eq!(
+        jobs.run(JobKind::Verify, "Checking".into(), |_| Finish::done(
+            result()
+        ))
+        .state,
+        JobState::Done
+    );
 }
 
 #[test]
@@ -132,19 +164,34 @@ fn the_last_fifty_are_kept_and_no_token_is_recorded() {
         error: CoreError::new(Code::Unreadable, "no", "").report(),
         token: Some("token".into()),
     };
-    let report = ImportReport { failed_count: 1, failed: vec![failed], ..ImportReport::default() };
+    let report = ImportReport {
+        failed_count: 1,
+        failed: vec![failed],
+        ..ImportReport::default()
+    };
     let mut last = String::new();
     for _ in 0..KEPT + 5 {
-        last = jobs.run(JobKind::Import, "Storing".into(), |_| Finish::partial(JobResult::Import(report.clone()))).id;
+        last = jobs
+            .run(JobKind::Import, "Storing".into(), |_| {
+                Finish::partial(JobResult::Import(report.clone()))
+            })
+            .id;
         // Ids of one millisecond are in no order.
         thread::sleep(Duration::from_millis(2));
     }
     assert_eq!(jobs.list().len(), KEPT);
     assert_eq!(jobs.list()[0].id, last);
     let told = serde_json::to_string(&jobs.get(&last).unwrap()).unwrap();
-    assert!(told.contains("token\":\"token"), "the window can still try again");
+    assert!(
+        told.contains("token\":\"token"),
+        "the window can still try again"
+    );
     let (other, _) = self::jobs(dir.path());
-    assert!(!serde_json::to_string(&other.list()).unwrap().contains("token\":\"token"));
+    assert!(
+        !serde_json::to_string(&other.list())
+            .unwrap()
+            .contains("token\":\"token")
+    );
 }
 
 #[test]

@@ -200,7 +200,10 @@ impl Catalog {
             let (conn, repair) =
                 repair::open_and_mend(&self.layout, &self.owner_hex, &self.options)?;
             state.repair.merge(repair);
-            state.open = Some(OpenCatalog { conn, _lease: lease });
+            state.open = Some(OpenCatalog {
+                conn,
+                _lease: lease,
+            });
         }
     }
 
@@ -271,7 +274,10 @@ fn keep(catalog: Weak<Catalog>) {
 
 /// Opens a DuckDB file the way every catalog is opened: no extension is ever
 /// fetched, memory is bounded, and the file stays readable by DuckDB 1.2.
-pub(crate) fn connect(path: &std::path::Path, options: &StoreOptions) -> duckdb::Result<Connection> {
+pub(crate) fn connect(
+    path: &std::path::Path,
+    options: &StoreOptions,
+) -> duckdb::Result<Connection> {
     let config = duckdb::Config::default()
         .with("storage_compatibility_version", "v1.2.0")?
         .with("autoinstall_known_extensions", "false")?

@@ -115,13 +115,22 @@ fn try_open(
 fn classify(e: &duckdb::Error) -> Failure {
     let text = e.to_string();
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
-    if has(&["Could not set lock", "Conflicting lock", "is already open", "being used by another"]) {
+    if has(&[
+        "Could not set lock",
+        "Conflicting lock",
+        "is already open",
+        "being used by another",
+    ]) {
         return Failure::Final(StoreError::Busy {
             pid: pid_in(&text),
             holder: "another program".into(),
         });
     }
-    if has(&["newer version", "we can only read version", "newer DuckDB version"]) {
+    if has(&[
+        "newer version",
+        "we can only read version",
+        "newer DuckDB version",
+    ]) {
         return Failure::Final(StoreError::TooNew {
             found: schema::SCHEMA_VERSION + 1,
             known: schema::SCHEMA_VERSION,
@@ -176,7 +185,9 @@ mod tests {
     #[test]
     fn the_pid_is_read_out_of_duckdbs_words() {
         assert_eq!(
-            pid_in("IO Error: Could not set lock on file \"x\": Conflicting lock is held in /usr/bin/python3.11 (PID 4711). See also"),
+            pid_in(
+                "IO Error: Could not set lock on file \"x\": Conflicting lock is held in /usr/bin/python3.11 (PID 4711). See also"
+            ),
             Some(4711)
         );
         assert_eq!(pid_in("no such thing"), None);

@@ -13,7 +13,10 @@ pub(crate) const FILE_COLUMNS: &str = "id, uid, relative_path, original_filename
     format, size_bytes, sha256, epoch_us(uploaded_at), status, metadata::VARCHAR, mtime_ns";
 
 pub(crate) fn file_from_row(row: &Row<'_>) -> duckdb::Result<FileRecord> {
-    let text = |i: usize| row.get::<_, Option<String>>(i).map(Option::unwrap_or_default);
+    let text = |i: usize| {
+        row.get::<_, Option<String>>(i)
+            .map(Option::unwrap_or_default)
+    };
     let relative_path = text(2)?;
     let filename = names::filename_of(&relative_path).to_owned();
     Ok(FileRecord {

@@ -81,8 +81,9 @@ pub(crate) fn inspect(conn: &Connection) -> duckdb::Result<Found> {
     };
     if has("redline_meta")? {
         let get = |key: &str| -> duckdb::Result<Option<String>> {
-            match conn.query_row("SELECT value FROM redline_meta WHERE key = ?", [key], |r| r.get(0))
-            {
+            match conn.query_row("SELECT value FROM redline_meta WHERE key = ?", [key], |r| {
+                r.get(0)
+            }) {
                 Ok(value) => Ok(Some(value)),
                 Err(duckdb::Error::QueryReturnedNoRows) => Ok(None),
                 Err(e) => Err(e),

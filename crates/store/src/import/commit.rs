@@ -198,7 +198,11 @@ fn stored_before(
     own: &[(i64, i64)],
 ) -> Result<HashMap<String, FileRecord>> {
     let run = || -> duckdb::Result<HashMap<String, FileRecord>> {
-        fill_temp(conn, "batch_hashes", batch.iter().map(|s| s.sha256.as_str()))?;
+        fill_temp(
+            conn,
+            "batch_hashes",
+            batch.iter().map(|s| s.sha256.as_str()),
+        )?;
         let own: Vec<String> = own
             .iter()
             .map(|(a, b)| format!("AND NOT (id BETWEEN {a} AND {b})"))
@@ -278,7 +282,10 @@ fn first_free(conn: &Connection, wanted: &str, used: &HashSet<String>) -> Result
     let prefix = format!("{before} (");
     let suffix = format!("){after}");
     let number = |key: &str| -> Option<u32> {
-        key.strip_prefix(&prefix)?.strip_suffix(&suffix)?.parse().ok()
+        key.strip_prefix(&prefix)?
+            .strip_suffix(&suffix)?
+            .parse()
+            .ok()
     };
     let mut top = used.iter().filter_map(|k| number(k)).max().unwrap_or(1);
     let run = || -> duckdb::Result<Vec<String>> {
@@ -299,7 +306,9 @@ pub(crate) fn fill_temp<'a>(
     table: &str,
     texts: impl Iterator<Item = &'a str>,
 ) -> duckdb::Result<()> {
-    conn.execute_batch(&format!("CREATE OR REPLACE TEMP TABLE {table} (text VARCHAR)"))?;
+    conn.execute_batch(&format!(
+        "CREATE OR REPLACE TEMP TABLE {table} (text VARCHAR)"
+    ))?;
     let mut appender = conn.appender_to_catalog_and_db(table, "temp", "main")?;
     for text in texts {
         appender.append_row([text])?;

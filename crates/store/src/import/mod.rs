@@ -183,8 +183,12 @@ impl Store {
             for _ in 0..WORKERS {
                 let (arrive, queue, stager, stop) = (arrive.clone(), &queue, &stager, &stop);
                 scope.spawn(move || {
-                    while !progress.is_cancelled() && !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                        let Some(found) = queue.lock().next() else { return };
+                    while !progress.is_cancelled()
+                        && !stop.load(std::sync::atomic::Ordering::Relaxed)
+                    {
+                        let Some(found) = queue.lock().next() else {
+                            return;
+                        };
                         let arrived = match found {
                             Found::File(origin) => match stager.stage(&origin, progress) {
                                 Ok(staged) => Arrived::Staged(staged),

@@ -44,7 +44,10 @@ pub(super) fn count(sources: &[ImportSource], home: &Path, progress: &dyn Progre
 
 /// Walks in name order, following nothing but the root, and never into the
 /// store itself: importing a folder that holds the store would not end.
-fn walk(root: &Path, home: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> + use<> {
+fn walk(
+    root: &Path,
+    home: &Path,
+) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> + use<> {
     let home = home.canonicalize().unwrap_or_else(|_| home.to_owned());
     WalkDir::new(root)
         .follow_root_links(true)
@@ -179,7 +182,10 @@ impl Walk {
 fn top_name(path: &Path) -> String {
     match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),
-        None => path.canonicalize().map(|p| name_of(&p)).unwrap_or_else(|_| "unnamed".into()),
+        None => path
+            .canonicalize()
+            .map(|p| name_of(&p))
+            .unwrap_or_else(|_| "unnamed".into()),
     }
 }
 

@@ -93,8 +93,7 @@ impl Stager {
             .map_err(|e| StoreError::writing(wanted, 0, 0, e))?;
         let mut file =
             durable::open_no_follow(&partial).map_err(|e| StoreError::writing(wanted, 0, 0, e))?;
-        let copied =
-            copy_hashed(&mut file, None, &()).map_err(|e| self.explain(wanted, 0, e))?;
+        let copied = copy_hashed(&mut file, None, &()).map_err(|e| self.explain(wanted, 0, e))?;
         let origin = Origin {
             path: PathBuf::new(),
             token: None,
@@ -125,8 +124,8 @@ impl Stager {
         if expected >= RESERVE_FROM {
             self.reserve(name, &dest, expected)?;
         }
-        let copied =
-            copy_hashed(source, Some(&dest), progress).map_err(|e| self.explain(name, expected, e))?;
+        let copied = copy_hashed(source, Some(&dest), progress)
+            .map_err(|e| self.explain(name, expected, e))?;
         if copied.size < expected {
             // Shorter than it said: the reserved tail is not part of it.
             dest.set_len(copied.size)
@@ -200,7 +199,10 @@ fn open_source(origin: &Origin) -> Result<(File, Metadata)> {
     let name = &origin.shown;
     let path = if origin.follow {
         // What a person named may be a link; what lies in a folder may not.
-        origin.path.canonicalize().map_err(|e| unreadable(name, e))?
+        origin
+            .path
+            .canonicalize()
+            .map_err(|e| unreadable(name, e))?
     } else {
         origin.path.clone()
     };
@@ -236,7 +238,11 @@ fn kind_of(meta: &Metadata) -> &'static str {
             return "a device";
         }
     }
-    if meta.is_dir() { "a folder" } else { "something else" }
+    if meta.is_dir() {
+        "a folder"
+    } else {
+        "something else"
+    }
 }
 
 fn holds_still(before: &Metadata, after: &Metadata) -> bool {
