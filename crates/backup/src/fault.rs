@@ -28,6 +28,8 @@ pub(crate) struct Fault {
     status: u16,
     detail: String,
     region: Option<String>,
+    /// The request carried a checksum header, so that it can have been refused for it.
+    checksummed: bool,
 }
 
 impl Fault {
@@ -38,6 +40,7 @@ impl Fault {
             status: 0,
             detail: detail.into(),
             region: None,
+            checksummed: false,
         }
     }
 
@@ -48,6 +51,7 @@ impl Fault {
             status: 0,
             detail: detail.to_owned(),
             region: None,
+            checksummed: false,
         }
     }
 
@@ -55,17 +59,25 @@ impl Fault {
     /// the request. Seen from B2 (`InvalidArgument`/`NotImplemented`: unsupported
     /// header), older MinIO and Ceph.
     pub(crate) fn is_checksum_refusal(&self) -> bool {
-        if !matches!(self.kind, FaultKind::Refused) {
-            return false;
-        }
         let said = self.detail.to_ascii_lowercase();
-        matches!(
-            self.code.as_str(),
-            "NotImplemented" | "InvalidArgument" | "InvalidRequest" | "XAmzContentChecksumMismatch"
-        ) && (said.contains("checksum")
-            || said.contains("x-amz-sdk")
-            || said.contains("header")
-            || self.code == "NotImplemented")
+        self.checksummed
+            && matches!(self.kind, FaultKind::Refused)
+            && matches!(
+                self.code.as_str(),
+                "NotImplemented"
+                    | "InvalidArgument"
+                    | "InvalidRequest"
+                    | "XAmzContentChecksumMismatch"
+            )
+            && (said.contains("checksum") || said.contains("header"))
+    }
+
+    /// Of a request that carried a checksum header.
+    pub(crate) fn of_checksummed(error: impl Into<Self>) -> Self {
+        Self {
+            checksummed: true,
+            ..error.into()
+        }
     }
 
     pub(crate) fn is(&self, code: &str) -> bool {
@@ -165,6 +177,7 @@ where
                     status,
                     detail,
                     region,
+                    checksummed: false,
                 }
             }
             // An answer that is not S3's: a proxy's page, or a connection cut in the middle.
@@ -181,6 +194,7 @@ where
                     status,
                     detail: root_cause(&error),
                     region: None,
+                    checksummed: false,
                 }
             }
             SdkError::ConstructionFailure(_) => Self {
@@ -189,6 +203,7 @@ where
                 status: 0,
                 detail: root_cause(&error),
                 region: None,
+                checksummed: false,
             },
             SdkError::TimeoutError(_) => Self::transport("no answer in time"),
             _ => Self::transport(root_cause(&error)),
@@ -252,6 +267,7 @@ mod tests {
             status,
             detail: String::new(),
             region: None,
+            checksummed: false,
         }
     }
 
@@ -310,6 +326,17 @@ mod tests {
             named(Fault::transport("refused")),
             BackupError::Unreachable { .. }
         ));
+    }
+
+    #[test]
+    fn only_a_request_with_a_checksum_can_be_refused_for_it() {
+        let refused = || Fault {
+            detail: "A header you provided implies functionality that is not implemented".into(),
+            ..fault("NotImplemented", 501)
+        };
+        assert!(!refused().is_checksum_refusal());
+        assert!(Fault::of_checksummed(refused()).is_checksum_refusal());
+        assert!(!Fault::of_checksummed(fault("AccessDenied", 403)).is_checksum_refusal());
     }
 
     #[test]

@@ -225,10 +225,8 @@ impl Bucket {
                 Ok(Err(fault)) => fault,
                 Err(_) => Fault::transport("no answer in time"),
             };
-            if checksum == Checksum::Crc64Nvme
-                && fault.is_checksum_refusal()
-                && self.refuses_checksums(permission)
-            {
+            // By what this attempt sent: requests side by side are all refused, not only the first.
+            if checksum == Checksum::Crc64Nvme && fault.is_checksum_refusal() {
                 tracing::info!(
                     permission,
                     code = fault.code,
@@ -246,11 +244,6 @@ impl Bucket {
             tracing::debug!(permission, kind = ?fault.kind, code = fault.code, ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }
-    }
-
-    /// Only requests that carry a checksum can be refused for one.
-    fn refuses_checksums(&self, permission: &str) -> bool {
-        permission == permission::PUT && !self.0.checksums_refused.load(Ordering::Relaxed)
     }
 }
 

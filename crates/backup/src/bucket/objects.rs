@@ -70,10 +70,11 @@ impl Bucket {
                     };
                     let put = put.body(ByteStream::from(body));
                     let done = if signs {
-                        put.send().await?
+                        put.send().await
                     } else {
-                        put.customize().disable_payload_signing().send().await?
-                    };
+                        put.customize().disable_payload_signing().send().await
+                    }
+                    .map_err(Fault::of_checksummed)?;
                     Ok(PutDone {
                         version_id: done.version_id,
                     })

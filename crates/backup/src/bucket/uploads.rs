@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::objects::{META_OPERATION, META_SHA256, content_md5};
 use super::{Bucket, Checksum, permission};
-use crate::fault::FaultKind;
+use crate::fault::{Fault, FaultKind};
 use crate::{BackupError, Result};
 
 /// A part that the server has.
@@ -46,11 +46,12 @@ impl Bucket {
                             .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
                             .checksum_type(ChecksumType::FullObject);
                     }
-                    Ok(create
+                    create
                         .metadata(META_SHA256, sha256)
                         .metadata(META_OPERATION, operation)
                         .send()
-                        .await?)
+                        .await
+                        .map_err(Fault::of_checksummed)
                 }
             })
             .await?;
@@ -98,10 +99,11 @@ impl Bucket {
                     };
                     let part = part.body(ByteStream::from(body));
                     let done = if signs {
-                        part.send().await?
+                        part.send().await
                     } else {
-                        part.customize().disable_payload_signing().send().await?
-                    };
+                        part.customize().disable_payload_signing().send().await
+                    }
+                    .map_err(Fault::of_checksummed)?;
                     Ok(PartDone {
                         number,
                         etag: done.e_tag,
