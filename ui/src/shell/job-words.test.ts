@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JobView } from '../lib/contract/JobView';
-import { hasDetails, outcomeWords, progressShare, progressWords } from './job-words';
+import { hasDetails, outcomeWords, progressShare, progressWords, titleWords } from './job-words';
 
 const job = (patch: Partial<JobView>): JobView => ({
   id: '1',
@@ -42,7 +42,7 @@ describe('an ended job', () => {
 
   it('says each outcome of an import', () => {
     const ended = job({ state: 'partial', result: { type: 'import', value: imported } });
-    expect(outcomeWords(ended)).toEqual({ text: '6 files stored, 1.9 GB · 2 stored already · 1 failed', look: 'warn' });
+    expect(outcomeWords(ended)).toEqual({ text: '1.9 GB · 2 stored already · 1 failed', look: 'warn' });
     expect(hasDetails(ended)).toBe(true);
   });
 
@@ -51,6 +51,23 @@ describe('an ended job', () => {
     expect(outcomeWords(verify(0)).look).toBe('ok');
     expect(outcomeWords(verify(1)).look).toBe('warn');
     expect(outcomeWords(job({ state: 'done', result: { type: 'import', value: { ...imported, failed_count: 0 } } })).look).toBe('plain');
+  });
+
+  it('has a title that says what came of it', () => {
+    expect(titleWords(job({}))).toBe('Storing 3 files');
+    const ended = (patch: Partial<JobView>) => titleWords(job({ state: 'done', ...patch }));
+    const stored = (patch: object) => ended({ title: 'Storing 3 items', result: { type: 'import', value: { ...imported, ...patch } } });
+    expect(stored({ imported_count: 3, skipped_count: 0, failed_count: 0 })).toBe('Stored 3 files');
+    expect(stored({ imported_count: 0 })).toBe('Stored nothing new');
+    expect(stored({ imported_count: 0, skipped_count: 0 })).toBe('Stored nothing');
+    expect(ended({ title: 'Backing up to "acme-redline"' })).toBe('Backed up to acme-redline');
+    expect(ended({ title: 'Restoring from "acme-redline"', state: 'partial' })).toBe('Restored from acme-redline');
+    expect(ended({ title: 'Converting "sales 2026.csv" to Parquet', state: 'cancelled' })).toBe('Stopped converting sales 2026.csv to Parquet');
+    expect(ended({ title: 'Saving a copy of "a.csv"', state: 'failed' })).toBe('Could not save a copy of a.csv');
+    expect(ended({ title: 'Storing 3 items', state: 'interrupted' })).toBe('Interrupted while storing 3 items');
+    expect(ended({ title: 'Verifying', result: { type: 'verify', value: { ok: 1284, changed: [], missing: [], unreadable: [] } } })).toBe('Verified 1,284 files');
+    // A kind of job this window does not know yet.
+    expect(ended({ title: 'Dusting the shelves' })).toBe('Dusting the shelves');
   });
 
   it('gives the error in the words it came in', () => {

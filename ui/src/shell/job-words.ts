@@ -1,6 +1,6 @@
 /** A job in words: its numbers while it runs, its outcome when it has ended. */
 import type { JobView } from '../lib/contract/JobView';
-import { formatBytes, formatBytesOf, formatCount, formatDuration, formatRate, formatTimeLeft, plural } from '../lib/format';
+import { typeName, formatBytes, formatBytesOf, formatCount, formatDuration, formatRate, formatTimeLeft, plural } from '../lib/format';
 import { verdictWords } from '../lib/words';
 
 /** "1.9 of 3.1 GB · 640 MB/s · about 2 s" */
@@ -23,6 +23,50 @@ export function progressShare(job: JobView): { done: number; total: number | nul
   return { done: 0, total: null };
 }
 
+/** How core's titles begin, and how they go on once the job has ended. */
+const VERBS: Record<string, { past: string; bare: string; still: string }> = {
+  Storing: { past: 'Stored', bare: 'store', still: 'storing' },
+  Verifying: { past: 'Verified', bare: 'verify', still: 'verifying' },
+  Checking: { past: 'Checked', bare: 'check', still: 'checking' },
+  Saving: { past: 'Saved', bare: 'save', still: 'saving' },
+  Converting: { past: 'Converted', bare: 'convert', still: 'converting' },
+  Backing: { past: 'Backed', bare: 'back', still: 'backing' },
+  Restoring: { past: 'Restored', bare: 'restore', still: 'restoring' },
+};
+
+/** "Storing 3 items" while it runs; "Stored 3 files", "Could not store 3 items" and the like once it has ended. */
+export function titleWords(job: JobView): string {
+  if (job.state === 'running') return job.title;
+  const gap = job.title.indexOf(' ');
+  const first = gap < 0 ? job.title : job.title.slice(0, gap);
+  const rest = gap < 0 ? '' : job.title.slice(gap).replace(/"([^"]+)"/g, '$1');
+  const verb = VERBS[first];
+  if (!verb) return job.title;
+  if (job.state === 'failed') return `Could not ${verb.bare}${rest}`;
+  if (job.state === 'interrupted') return `Interrupted while ${verb.still}${rest}`;
+  if (job.state === 'cancelled') return `Stopped ${verb.still}${rest}`;
+  switch (job.result?.type) {
+    case 'import': {
+      const { imported_count: n, imported, skipped_count, failed_count } = job.result.value;
+      if (n === 1 && imported[0] && skipped_count + failed_count === 0) return `Stored ${imported[0].filename}`;
+      return n > 0 ? `Stored ${plural(n, 'file')}` : skipped_count > 0 ? 'Stored nothing new' : 'Stored nothing';
+    }
+    case 'verify': {
+      const r = job.result.value;
+      const n = r.ok + r.changed.length + r.missing.length + r.unreadable.length;
+      return n === 1 ? `Verified${rest}` : `Verified ${plural(n, 'file')}`;
+    }
+    case 'export': {
+      const n = job.result.value.files;
+      return n === 1 && job.result.value.failed.length === 0 ? `Saved${rest}` : n > 0 ? `Saved ${plural(n, 'copy', 'copies')}` : 'Saved no copy';
+    }
+    case 'convert':
+      return `Converted ${job.result.value.source_name} to ${typeName(job.result.value.to)}`;
+    default:
+      return `${verb.past}${rest}`;
+  }
+}
+
 export type Look = 'plain' | 'ok' | 'warn' | 'danger';
 
 /** One line on how it ended. Green only where something was proven. */
@@ -43,7 +87,7 @@ function resultWords(job: JobView): { text: string; look: Look } {
     case 'import': {
       const r = result.value;
       const parts: string[] = [];
-      if (r.imported_count > 0) parts.push(`${plural(r.imported_count, 'file')} stored, ${formatBytes(r.imported_bytes)}`);
+      if (r.imported_count > 0) parts.push(job.state === 'cancelled' ? `${plural(r.imported_count, 'file')} stored, ${formatBytes(r.imported_bytes)}` : formatBytes(r.imported_bytes));
       if (r.skipped_count > 0) parts.push(`${formatCount(r.skipped_count)} stored already`);
       if (r.failed_count > 0) parts.push(`${formatCount(r.failed_count)} failed`);
       return { text: parts.join(' · ') || 'Nothing to store.', look: r.failed_count > 0 ? 'warn' : look };
@@ -51,7 +95,7 @@ function resultWords(job: JobView): { text: string; look: Look } {
     case 'verify': {
       const r = result.value;
       const off = r.changed.length + r.missing.length + r.unreadable.length;
-      if (off === 0) return { text: `${plural(r.ok, 'file')} proven: every byte as it was stored`, look: 'ok' };
+      if (off === 0) return { text: 'Proven: every byte is as it was stored', look: 'ok' };
       const parts = [`${formatCount(r.ok)} proven`];
       if (r.changed.length) parts.push(`${formatCount(r.changed.length)} edited`);
       if (r.missing.length) parts.push(`${formatCount(r.missing.length)} missing`);
@@ -63,12 +107,12 @@ function resultWords(job: JobView): { text: string; look: Look } {
     case 'export': {
       const r = result.value;
       const failed = r.failed.length ? ` · ${formatCount(r.failed.length)} failed` : '';
-      return { text: `${plural(r.files, 'copy', 'copies')} saved, ${formatBytes(r.bytes)}${failed}`, look: failed ? 'warn' : look };
+      return { text: `${formatBytes(r.bytes)}${failed}`, look: failed ? 'warn' : look };
     }
     case 'convert': {
       const r = result.value;
       const { word, look } = verdictWords(r.certificate.verdict, r.certificate.losses.length);
-      return { text: `${r.output_name}: ${word}, ${plural(r.rows_out, 'row')} in ${formatDuration(r.duration_ms)}`, look };
+      return { text: `${r.output_name}: ${word}, ${plural(r.rows_out, 'row')} in ${formatDuration(r.duration_ms)}`, look: look === 'muted' ? 'plain' : look };
     }
     case 'backup': {
       const r = result.value;

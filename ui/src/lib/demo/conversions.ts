@@ -68,6 +68,8 @@ export function conversions(n: number, of?: { source: FileView; to: string; loss
   return Array.from({ length: n }, (_, i) => {
     const lossy = of ? of.lossy : i % 5 === 1;
     const failed = !of && i === 6;
+    // A row of a predecessor's history: no certificate, no numbers.
+    const old = !of && i === n - 1 && n > 1;
     const from = of?.source.format ?? (lossy ? 'parquet' : 'csv');
     const to = of?.to ?? (lossy ? 'csv' : 'parquet');
     const stem = of ? of.source.filename.replace(/\.[^.]+$/, '') : names[i % names.length]!;
@@ -81,15 +83,15 @@ export function conversions(n: number, of?: { source: FileView; to: string; loss
       from,
       to,
       size_bytes: 11_204_118 - i * 200_113,
-      rows_in: rows,
-      rows_out: failed ? 0 : rows,
+      rows_in: old ? 0 : rows,
+      rows_out: failed || old ? 0 : rows,
       rows_rejected: failed ? 14 : 0,
-      duration_ms: 840 + i * 317,
+      duration_ms: old ? 0 : 840 + i * 317,
       converted_at: new Date(Date.now() - (of ? 0 : i * 7.3 * 3_600_000 + 120_000)).toISOString(),
       certificate: {
-        verdict: failed ? 'failed' : lossy ? 'lossy' : 'proved',
-        losses: lossy ? LOSSES : [],
-        columns: certificate(lossy),
+        verdict: old ? 'unknown' : failed ? 'failed' : lossy ? 'lossy' : 'proved',
+        losses: lossy && !old ? LOSSES : [],
+        columns: old ? [] : certificate(lossy),
       },
       command: `redline convert ${of?.source.id ?? 1200 - i} --to ${to}`,
     };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GrowthPoint } from '../../lib/contract/GrowthPoint';
-import { daysToLimit, drawChart, seriesOf, valuesAt } from './chart';
+import { daysToLimit, drawChart, seriesOf, shareWords, valuesAt } from './chart';
 
 const GB = 1e9;
 const point = (day: string, types: Record<string, number>): GrowthPoint => ({
@@ -44,14 +44,35 @@ describe('growth', () => {
     expect(far.forecast!.to[1]).toBeLessThan(far.forecast!.from[1]);
   });
 
-  it('leaves the limit out where it would flatten the picture', () => {
+  it('breaks the axis under a limit that would flatten the picture', () => {
     const chart = drawChart(growth, 10_000 * GB, 600, 200)!;
-    expect(chart.limit).toBeNull();
+    expect(chart.broken).toBe(true);
+    expect(chart.limit).toBeLessThan(Math.min(...chart.ticks.map((t) => t.y)));
     expect(chart.forecast).toBeNull();
+    expect(drawChart(growth, 6 * GB, 600, 200)!.broken).toBe(false);
+    expect(drawChart(growth, null, 600, 200)!.limit).toBeNull();
   });
 
-  it('draws a single day, and nothing for none', () => {
-    expect(drawChart(growth.slice(0, 1), null, 600, 200)?.layers[0]?.path).not.toContain('NaN');
+  it('gives a single day its slot in a fortnight, and draws nothing for none', () => {
+    const chart = drawChart(growth.slice(0, 1), null, 700, 200)!;
+    expect(chart.first).toBe('2026-08-19');
+    expect(chart.last).toBe('2026-09-01');
+    expect(chart.layers[0]!.path).toMatch(/^M650\.0,[\d.]+L700\.0,[\d.]+L700\.0,200\.0L650\.0,200\.0Z$/);
     expect(drawChart([], null, 600, 200)).toBeNull();
+  });
+
+  it('holds what was stored last until today', () => {
+    const chart = drawChart(growth, null, 600, 200, '2026-11-20')!;
+    expect(chart.last).toBe('2026-11-20');
+    expect(chart.lastX).toBe(600);
+    expect(daysToLimit(growth, 10 * GB, Date.parse('2026-11-20'))).toBeGreaterThan(daysToLimit(growth, 10 * GB)!);
+  });
+
+  it('says the share of the limit, never as nothing', () => {
+    expect(shareWords(2.3e6, 10 * GB)).toBe('under 0.1%');
+    expect(shareWords(0, 10 * GB)).toBe('0%');
+    expect(shareWords(0.43 * GB, 10 * GB)).toBe('4.3%');
+    expect(shareWords(6.2 * GB, 10 * GB)).toBe('62%');
+    expect(shareWords(9.999 * GB, 10 * GB)).toBe('99.9%');
   });
 });

@@ -10,11 +10,15 @@ export interface Chart {
   layers: Layer[];
   /** Height of the quota in the picture; null without one. */
   limit: number | null;
+  /** The limit stands above a break in the axis, not to scale. */
+  broken: boolean;
   /** Where the dashed forecast goes; null when growth does not lead to the quota. */
   forecast: { from: [number, number]; to: [number, number]; day: string } | null;
   ticks: { y: number; bytes: number }[];
   first: string;
   last: string;
+  /** Where the last day ends. */
+  lastX: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -55,10 +59,10 @@ function niceCeil(n: number): number {
 }
 
 /** Days until the quota at the pace of the last weeks; null when it is not getting there. */
-export function daysToLimit(growth: GrowthPoint[], quota: number): number | null {
+export function daysToLimit(growth: GrowthPoint[], quota: number, now = 0): number | null {
   const last = growth[growth.length - 1];
   if (!last || growth.length < 3) return null;
-  const end = Date.parse(last.day);
+  const end = Math.max(now, Date.parse(last.day));
   const since = growth.find((p) => Date.parse(p.day) >= end - 60 * DAY_MS) ?? growth[0];
   if (!since || since === last) return null;
   const days = (end - Date.parse(since.day)) / DAY_MS;
@@ -68,20 +72,30 @@ export function daysToLimit(growth: GrowthPoint[], quota: number): number | null
   return left <= HORIZON_DAYS ? left : null;
 }
 
-export function drawChart(growth: GrowthPoint[], quota: number | null, width: number, height: number): Chart | null {
+/** Fewer days than this would swell one day into a slab. */
+const LEAST_DAYS = 14;
+/** Above everything stored, for a limit that is not to scale. */
+const BREAK_PX = 30;
+
+/** `today` is a plain day such as `2026-11-22`: what was stored last holds until then. */
+export function drawChart(growth: GrowthPoint[], quota: number | null, width: number, height: number, today?: string): Chart | null {
   const first = growth[0];
   const last = growth[growth.length - 1];
   if (!first || !last) return null;
   const series = seriesOf(growth);
   const peak = Math.max(...growth.map(total), 1);
-  // The limit is drawn when what is stored is a visible part of it; else it would flatten the picture to nothing.
-  const showLimit = quota !== null && peak > quota * 0.02;
-  const top = showLimit ? Math.max(quota * 1.04, peak * 1.04) : niceCeil(peak * 1.05);
-  const y = (bytes: number) => height - (bytes / top) * height;
+  // To scale, a limit far above what is stored would flatten the picture to nothing: it then stands over a break in the axis.
+  const toScale = quota !== null && peak > quota * 0.02;
+  const broken = quota !== null && !toScale;
+  const top = toScale ? Math.max(quota * 1.04, peak * 1.04) : niceCeil(peak * 1.05);
+  const room = broken ? height - BREAK_PX : height;
+  const y = (bytes: number) => height - (bytes / top) * room;
 
-  const start = Date.parse(first.day);
-  const end = Math.max(Date.parse(last.day), start + DAY_MS);
-  const days = quota !== null && showLimit ? daysToLimit(growth, quota) : null;
+  const now = Math.max(Date.parse(last.day), today ? Date.parse(today) : 0);
+  // Each day has a slot of its own, so the picture ends when the last day does.
+  const end = now + DAY_MS;
+  const start = Math.min(Date.parse(first.day), end - LEAST_DAYS * DAY_MS);
+  const days = quota !== null && toScale ? daysToLimit(growth, quota, now) : null;
   const span = end - start;
   // The forecast takes at most half of the width; drawn to scale, cut at the edge.
   const drawn = days === null ? 0 : Math.min(days * DAY_MS, span);
@@ -96,36 +110,48 @@ export function drawChart(growth: GrowthPoint[], quota: number | null, width: nu
     const upper: string[] = [];
     const lower: string[] = [];
     growth.forEach((p, i) => {
-      const px = x(growth.length === 1 ? end : Date.parse(p.day));
+      const next = growth[i + 1];
       const [low, high] = stacks[i]![k]!;
-      if (growth.length === 1) {
-        upper.push(`0,${y(high).toFixed(1)}`);
-        lower.push(`0,${y(low).toFixed(1)}`);
+      for (const t of [Date.parse(p.day), next ? Date.parse(next.day) : end]) {
+        upper.push(`${x(t).toFixed(1)},${y(high).toFixed(1)}`);
+        lower.push(`${x(t).toFixed(1)},${y(low).toFixed(1)}`);
       }
-      upper.push(`${px.toFixed(1)},${y(high).toFixed(1)}`);
-      lower.push(`${px.toFixed(1)},${y(low).toFixed(1)}`);
     });
     return { type, path: `M${upper.join('L')}L${lower.reverse().join('L')}Z` };
   });
 
   const step = niceCeil(top / 4) > top / 2 ? niceCeil(top / 8) : niceCeil(top / 4);
   const ticks = [];
-  for (let b = step; b < top * 0.98; b += step) if (!showLimit || Math.abs(b - quota) > top * 0.1) ticks.push({ y: y(b), bytes: b });
+  for (let b = step; b < top * 1.001; b += step) if (!toScale || Math.abs(b - quota) > top * 0.1) ticks.push({ y: y(b), bytes: b });
 
   const reach = days === null ? 0 : drawn / (days * DAY_MS);
   return {
     layers,
-    limit: showLimit ? y(quota) : null,
+    limit: toScale ? y(quota) : broken ? 6 : null,
+    broken,
     forecast:
       days !== null && quota !== null
         ? {
             from: [x(end), y(total(last))],
             to: [width, y(total(last) + (quota - total(last)) * reach)],
-            day: new Date(end + days * DAY_MS).toISOString().slice(0, 10),
+            day: isoDay(now + days * DAY_MS),
           }
         : null,
     ticks,
-    first: first.day,
-    last: last.day,
+    first: isoDay(start),
+    last: isoDay(now),
+    lastX: x(end),
   };
+}
+
+function isoDay(t: number): string {
+  return new Date(t).toISOString().slice(0, 10);
+}
+
+/** "under 0.1%", "7%", "98.2%": exact where it nears the whole. */
+export function shareWords(part: number, whole: number): string {
+  const percent = (part / whole) * 100;
+  if (part === 0) return '0%';
+  if (percent < 0.1) return 'under 0.1%';
+  return `${percent < 10 || (percent > 95 && percent < 100) ? Math.floor(percent * 10) / 10 : Math.floor(percent)}%`;
 }
