@@ -164,6 +164,15 @@ Examples:
         after_long_help = "Examples:\n  redline trash\n  redline trash list\n  redline trash empty --yes"
     )]
     Trash(Trash),
+    /// Delete this key's whole store from this machine
+    #[command(after_long_help = "\
+Files, trash, history and catalog go at once, and so do the key and the secrets that
+this machine keeps for the profile. A backup in a bucket stays where it is.
+
+Examples:
+  redline delete-all
+  redline delete-all --yes")]
+    DeleteAll(Confirm),
     /// Check stored files against their SHA-256
     #[command(after_long_help = "\
 Without an ID every file. A file that another program edited in place is kept as a

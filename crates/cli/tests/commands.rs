@@ -266,10 +266,17 @@ fn stats_jobs_and_doctor_answer() {
     assert!(stats["total_size_mb"].is_number());
     assert_eq!(stats["by_type"][0]["file_type"], "csv");
 
-    assert_eq!(home.json(&["jobs"])["jobs"], json!([]), "nothing runs and nothing was cut off");
+    assert_eq!(
+        home.json(&["jobs"])["jobs"],
+        json!([]),
+        "nothing runs and nothing was cut off"
+    );
     let all = home.json(&["jobs", "list", "--all"])["jobs"].clone();
     assert_eq!(all.as_array().unwrap().len(), 2);
-    assert_eq!((&all[0]["kind"], &all[0]["state"]), (&json!("import"), &json!("done")));
+    assert_eq!(
+        (&all[0]["kind"], &all[0]["state"]),
+        (&json!("import"), &json!("done"))
+    );
     let ran = home.run(&["--json", "jobs", "cancel", "01ARZ3NDEKTSV4RRFFQ69G5FAV"]);
     assert_eq!(
         (ran.status, ran.error()["code"].as_str()),
@@ -553,4 +560,17 @@ fn completions_and_manual_need_no_store() {
         "{pages:?}"
     );
     assert!(!home.path().join("data").exists() && !home.path().join("config").exists());
+}
+
+#[test]
+fn the_whole_store_goes_only_when_it_is_meant() {
+    let home = Home::new();
+    home.import("a.csv", "a\n1\n");
+    // Not on a terminal, so nobody can be asked.
+    assert_ne!(home.run(&["delete-all"]).status, 0);
+    assert_eq!(home.json(&["files"])["total"], 1);
+    let gone = home.json(&["delete-all", "--yes"]);
+    assert_eq!(gone["deleted"]["files"], 1);
+    assert_eq!(home.stored_bytes(), Vec::<Vec<u8>>::new());
+    assert_eq!(home.json(&["files"])["total"], 0);
 }

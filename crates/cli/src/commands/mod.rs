@@ -54,6 +54,7 @@ fn dispatch(app: &App, command: Command) -> Outcome {
         Command::Delete(a) => trash::delete(app, &a.ids),
         Command::Undelete(a) => trash::undelete(app, &a.ids),
         Command::Trash(a) => trash::trash(app, a),
+        Command::DeleteAll(a) => trash::delete_all(app, &a),
         Command::Verify(a) => verify::verify(app, a),
         Command::Jobs(a) => machine::jobs(app, a),
         Command::Stats => machine::stats(app),

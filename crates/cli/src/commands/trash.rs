@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::files;
 use super::json as to_json;
 use crate::app::App;
-use crate::args::{Trash, TrashAction};
+use crate::args::{Confirm, Trash, TrashAction};
 use crate::failure::{Failure, Outcome, status};
 use crate::words;
 
@@ -115,4 +115,39 @@ pub fn trash(app: &App, a: Trash) -> Outcome {
             Ok(status::DONE)
         }
     }
+}
+
+pub fn delete_all(app: &App, confirm: &Confirm) -> Outcome {
+    let session = app.session()?;
+    let stats = session.stats()?;
+    if !confirm.yes && !app.out.can_ask() {
+        // Emptying a trash from a script is one thing; this is another.
+        return Err(Failure::usage(
+            "Deleting a whole store needs a person's yes, and nobody can be asked here.",
+            "Run it again with --yes if you mean it.",
+        ));
+    }
+    let question = format!(
+        "Delete the whole store of {}, {} ({}), from this machine for good?",
+        session.masked_key(),
+        words::count(stats.total_files, "file", "files"),
+        words::size(stats.total_size_bytes)
+    );
+    if !app.confirm(confirm.yes, &question)? {
+        return Ok(status::FAILED);
+    }
+    app.redline.delete_account(session)?;
+    if app.out.json {
+        app.out.object([(
+            "deleted",
+            json!({ "files": stats.total_files, "bytes": stats.total_size_bytes }),
+        )])?;
+    } else {
+        app.out.summary(format!(
+            "Deleted the store: {} and {}.",
+            words::count(stats.total_files, "file", "files"),
+            words::count(stats.trash_files, "file in the trash", "files in the trash")
+        ))?;
+    }
+    Ok(status::DONE)
 }
