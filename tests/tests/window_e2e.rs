@@ -298,22 +298,21 @@ async fn another_key_sees_nothing_and_ids_of_the_first_are_not_found() -> Result
             ("file_details", json!({ "id": id })),
             ("delete_files", json!({ "ids": [id] })),
             ("restore_from_trash", json!({ "ids": [id] })),
-            ("verify_files", json!({ "ids": [id] })),
             ("plan_conversion", json!({ "id": id, "to": "parquet" })),
         ] {
             let code = refused_with(&window, command, arguments).await?;
             assert_eq!(code, "not_found", "{command} of {id}");
         }
-        // Started as a job, it may only fail there.
-        if let Ok(job) = invoke(
-            &window,
-            "convert_file",
-            json!({ "id": id, "to": "parquet" }),
-        )
-        .await?
-        {
-            let error = ended_with(&window, job.as_str().unwrap_or_default()).await?;
-            assert_eq!(error["code"], "not_found", "{error}");
+        // As jobs, they may be taken and then fail.
+        for (command, arguments) in [
+            ("convert_file", json!({ "id": id, "to": "parquet" })),
+            ("verify_files", json!({ "ids": [id] })),
+        ] {
+            let error = match invoke(&window, command, arguments).await? {
+                Ok(job) => ended_with(&window, job.as_str().unwrap_or_default()).await?,
+                Err(error) => error,
+            };
+            assert_eq!(error["code"], "not_found", "{command} of {id}: {error}");
         }
     }
     let page = window
