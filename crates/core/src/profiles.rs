@@ -325,6 +325,20 @@ impl Redline {
         Ok(self.app_state())
     }
 
+    /// Deletes the session's whole store from this machine, and its key and
+    /// secrets with it: at once, completely, without a way back but a backup.
+    pub fn delete_account(&self, session: Session) -> Result<AppState, CoreError> {
+        session.0.store.clone().delete_account()?;
+        match session.owner().profile_name() {
+            Some(name) => self.forget_profile(name),
+            None => {
+                self.0.set_current(None);
+                self.0.drop_session(session.store_name());
+                Ok(self.app_state())
+            }
+        }
+    }
+
     pub fn rename_profile(&self, name: &str, label: &str) -> Result<AppState, CoreError> {
         let label = label.trim();
         if label.is_empty() || label.chars().count() > 80 || label.chars().any(char::is_control) {

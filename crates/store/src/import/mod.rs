@@ -98,7 +98,8 @@ pub struct FailedSource {
     pub error: StoreError,
 }
 
-/// Hears of each file once its fate is durable, in no fixed order.
+/// Hears of each file once its fate is durable; ids follow the order in which
+/// the files were found, as far as one batch reaches.
 pub trait ImportSink {
     fn imported(&mut self, record: FileRecord);
     fn skipped(&mut self, skipped: SkippedSource);
@@ -144,6 +145,8 @@ pub(crate) struct Origin {
     pub original: String,
     /// Whether a link may be followed: only what a person named.
     pub follow: bool,
+    /// Place in the order the sources were found in, which ids follow within a batch.
+    pub place: u64,
 }
 
 enum Arrived {
@@ -306,6 +309,7 @@ fn gather(
         }
         if !batch.is_empty() && (flush || !more || since.elapsed() >= BATCH_AGE) {
             let files = batch.len() as u64;
+            batch.sort_by_key(|staged| staged.origin.place);
             for outcome in committer.commit(std::mem::take(&mut batch))? {
                 match outcome {
                     Outcome::Stored(record) => {

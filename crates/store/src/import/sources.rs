@@ -64,6 +64,7 @@ pub(super) struct Sources {
     waiting: VecDeque<ImportSource>,
     home: PathBuf,
     current: Option<Walk>,
+    found: u64,
 }
 
 struct Walk {
@@ -79,10 +80,22 @@ impl Sources {
             waiting: sources.into(),
             home: home.to_owned(),
             current: None,
+            found: 0,
         }
     }
 
     pub fn next(&mut self) -> Option<Found> {
+        let mut found = self.find()?;
+        match &mut found {
+            Found::File(origin) | Found::Link(origin) | Found::Unreadable(origin, _) => {
+                origin.place = self.found;
+            }
+        }
+        self.found += 1;
+        Some(found)
+    }
+
+    fn find(&mut self) -> Option<Found> {
         loop {
             if let Some(walk) = &mut self.current {
                 match walk.next() {
@@ -99,6 +112,7 @@ impl Sources {
                 path: source.path,
                 token: source.token,
                 follow: true,
+                place: 0,
             };
             match fs::metadata(&origin.path) {
                 Ok(meta) if meta.is_dir() => {
@@ -174,6 +188,7 @@ impl Walk {
             path: path.to_owned(),
             token: self.token.clone(),
             follow: false,
+            place: 0,
         }
     }
 }

@@ -78,6 +78,7 @@ impl Stager {
                     wanted,
                     original: name.to_owned(),
                     follow: false,
+                    place: 0,
                 },
                 partial,
                 copied,
@@ -101,6 +102,7 @@ impl Stager {
             shown: wanted.to_owned(),
             original: names::filename_of(wanted).to_owned(),
             follow: false,
+            place: 0,
         };
         self.finished(origin, partial, copied)
     }
