@@ -258,7 +258,10 @@ async fn odd_names_stay_apart_and_come_back_as_they_were() {
     }
     let outcome = store.back_up(&bucket).await.unwrap();
     assert!(outcome.skipped.is_empty(), "{:?}", outcome.skipped);
-    assert_eq!(outcome.without_plain_copy, std::slice::from_ref(&too_long_for_a_key));
+    assert_eq!(
+        outcome.without_plain_copy,
+        std::slice::from_ref(&too_long_for_a_key)
+    );
     for (n, name) in names
         .iter()
         .enumerate()
