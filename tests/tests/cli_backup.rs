@@ -27,7 +27,10 @@ impl Machine {
             ("S3_ENDPOINT_URL", &s3.endpoint()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self { dir: tempfile::tempdir().expect("a temporary folder"), variables: variables.into() }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            variables: variables.into(),
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -54,7 +57,10 @@ impl Machine {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {stderr}");
         let stdout = String::from_utf8_lossy(&output.stdout);
-        assert!(!stdout.contains(SECRET_KEY) && !stderr.contains(SECRET_KEY), "{arguments:?} tells a secret");
+        assert!(
+            !stdout.contains(SECRET_KEY) && !stderr.contains(SECRET_KEY),
+            "{arguments:?} tells a secret"
+        );
         serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout}"))
     }
 }
@@ -62,8 +68,16 @@ impl Machine {
 /// The program as built beside this test.
 fn redline() -> PathBuf {
     let test = std::env::current_exe().expect("this test");
-    let path = test.ancestors().nth(2).unwrap_or(Path::new("")).join("redline");
-    assert!(path.exists(), "{} is not built; `cargo build --workspace --all-targets` does that", path.display());
+    let path = test
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new(""))
+        .join("redline");
+    assert!(
+        path.exists(),
+        "{} is not built; `cargo build --workspace --all-targets` does that",
+        path.display()
+    );
     path
 }
 
@@ -77,14 +91,36 @@ fn a_store_goes_to_the_bucket_and_comes_back_on_an_empty_machine() {
     first.json(&["import", "from"]);
 
     let bucket = first.json(&["backup", "setup"])["bucket"].clone();
-    assert_eq!((&bucket["bucket"], &bucket["has_secrets"]), (&json!(s3.bucket()), &json!(true)));
-    assert!(bucket["checks"].as_array().unwrap().iter().all(|c| c["ok"] == true || c["required"] == false), "{bucket}");
+    assert_eq!(
+        (&bucket["bucket"], &bucket["has_secrets"]),
+        (&json!(s3.bucket()), &json!(true))
+    );
+    assert!(
+        bucket["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|c| c["ok"] == true || c["required"] == false),
+        "{bucket}"
+    );
     let plan = first.json(&["backup", "plan"])["plan"].clone();
-    assert_eq!((&plan["upload_files"], &plan["upload_bytes"]), (&json!(2), &json!(300_006)));
+    assert_eq!(
+        (&plan["upload_files"], &plan["upload_bytes"]),
+        (&json!(2), &json!(300_006))
+    );
     let backup = first.json(&["backup", "run"])["backup"].clone();
-    assert_eq!((&backup["uploaded_files"], &backup["left_out"]), (&json!(2), &json!([])));
-    assert!(backup["manifest"].as_str().unwrap().len() > 10 && backup["requests"].as_u64().unwrap() > 2);
-    assert_eq!(first.json(&["backup", "run"])["backup"]["uploaded_files"], 0, "nothing changed");
+    assert_eq!(
+        (&backup["uploaded_files"], &backup["left_out"]),
+        (&json!(2), &json!([]))
+    );
+    assert!(
+        backup["manifest"].as_str().unwrap().len() > 10 && backup["requests"].as_u64().unwrap() > 2
+    );
+    assert_eq!(
+        first.json(&["backup", "run"])["backup"]["uploaded_files"],
+        0,
+        "nothing changed"
+    );
     let points = first.json(&["backup", "list"])["restore_points"].clone();
     assert!(!points.as_array().unwrap().is_empty());
     assert_eq!(points[0]["authentic"], true);
@@ -92,55 +128,106 @@ fn a_store_goes_to_the_bucket_and_comes_back_on_an_empty_machine() {
     let second = Machine::new(&s3);
     second.json(&["backup", "setup"]);
     let plan = second.json(&["restore", "plan"])["plan"].clone();
-    assert_eq!((&plan["new_files"], &plan["differing_files"]), (&json!(2), &json!(0)));
+    assert_eq!(
+        (&plan["new_files"], &plan["differing_files"]),
+        (&json!(2), &json!(0))
+    );
     let restored = second.json(&["restore", "run"])["restore"].clone();
-    assert_eq!((&restored["restored_files"], &restored["failed"]), (&json!(2), &json!([])));
-    let (here, there) = (first.json(&["files", "--sort", "name"]), second.json(&["files", "--sort", "name"]));
+    assert_eq!(
+        (&restored["restored_files"], &restored["failed"]),
+        (&json!(2), &json!([]))
+    );
+    let (here, there) = (
+        first.json(&["files", "--sort", "name"]),
+        second.json(&["files", "--sort", "name"]),
+    );
     let essence = |list: &Value| -> Vec<Value> {
-        list["files"].as_array().unwrap().iter().map(|f| json!([f["uid"], f["relative_path"], f["sha256"], f["size_bytes"]])).collect()
+        list["files"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| json!([f["uid"], f["relative_path"], f["sha256"], f["size_bytes"]]))
+            .collect()
     };
     assert_eq!(essence(&here), essence(&there));
     assert_eq!(second.json(&["verify"])["verify"]["ok"], 2);
-    assert_eq!(second.json(&["restore", "run"])["restore"]["restored_files"], 0, "once is enough");
+    assert_eq!(
+        second.json(&["restore", "run"])["restore"]["restored_files"],
+        0,
+        "once is enough"
+    );
 }
 
 #[test]
 fn a_settings_file_is_read_once_and_wrong_secrets_are_said() {
     let s3 = TestS3::start(Options::default()).expect("a server");
     let mut machine = Machine::new(&s3);
-    let text: String = machine.variables.drain(..).map(|(name, value)| format!("{name}={value}\n")).collect();
+    let text: String = machine
+        .variables
+        .drain(..)
+        .map(|(name, value)| format!("{name}={value}\n"))
+        .collect();
     let file = machine.dir.path().join("s3.env");
     std::fs::write(&file, text.replace(SECRET_KEY, "wrong-secret-of-no-use")).unwrap();
     let output = machine.run(&["backup", "setup", "--env", "s3.env"]);
     assert_eq!(output.status.code(), Some(1));
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(!said.contains("wrong-secret-of-no-use"), "{said}");
-    assert_eq!(machine.json(&["backup", "status"])["backup_status"]["bucket"], Value::Null);
+    assert_eq!(
+        machine.json(&["backup", "status"])["backup_status"]["bucket"],
+        Value::Null
+    );
 
     std::fs::write(&file, text).unwrap();
     let output = machine.run(&["backup", "setup", "--env", "s3.env"]);
     assert_eq!(output.status.code(), Some(0));
     // The key of the environment is not kept, so neither are the secrets: that is said.
-    assert!(String::from_utf8_lossy(&output.stderr).contains("were not kept"), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("were not kept"),
+        "{output:?}"
+    );
     assert!(!String::from_utf8_lossy(&output.stdout).contains(SECRET_KEY));
 
     // A profile keeps them, behind its passphrase, for the commands that follow.
     let profile = |arguments: &[&str]| {
         let mut command = machine.command(arguments);
-        command.env_remove("REDLINE_LICENSE_KEY").env("REDLINE_PASSPHRASE", "correct horse battery staple");
+        command
+            .env_remove("REDLINE_LICENSE_KEY")
+            .env("REDLINE_PASSPHRASE", "correct horse battery staple");
         command
     };
-    let mut login = profile(&["login", "--keep", "file"]).stdin(Stdio::piped()).spawn().unwrap();
-    login.stdin.take().unwrap().write_all(KEY.as_bytes()).unwrap();
+    let mut login = profile(&["login", "--keep", "file"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    login
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(KEY.as_bytes())
+        .unwrap();
     assert!(login.wait().unwrap().success());
-    let output = profile(&["backup", "setup", "--env", "s3.env"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stderr).contains("Delete \"s3.env\""), "{output:?}");
+    let output = profile(&["backup", "setup", "--env", "s3.env"])
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("Delete \"s3.env\""),
+        "{output:?}"
+    );
     std::fs::remove_file(&file).unwrap();
     let output = profile(&["--json", "backup", "run"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     for path in walk(&machine.dir.path().join("config")) {
         let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
-        assert!(!text.contains(SECRET_KEY) && !text.contains(KEY), "{} has a secret in the clear", path.display());
+        assert!(
+            !text.contains(SECRET_KEY) && !text.contains(KEY),
+            "{} has a secret in the clear",
+            path.display()
+        );
     }
 }
 
