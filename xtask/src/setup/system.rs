@@ -35,6 +35,7 @@ const DRIVE: &[&str] = &[
     "dbus-x11",
     "gnome-keyring",
     "strace",
+    "python3-requests",
     // A peer in the benches.
     "openssl",
 ];
