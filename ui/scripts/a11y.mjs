@@ -39,6 +39,10 @@ const SCREENS = [
     await p.waitForSelector('[data-testid=toast-undo]');
   }],
   ['import results', '?files=1284&jobs=some', async (p) => p.click('[data-testid=job-results]')],
+  ['jobs ended', '?files=30', async (p) => {
+    await p.click('[data-testid=files-verify]');
+    await p.waitForSelector('[data-testid=job][data-state=done]');
+  }],
   ['trash', '?files=1284#/files/trash', async (p) => p.click('[data-testid=files-row]')],
   ['trash, emptying', '?files=1284#/files/trash', async (p) => {
     await p.click('[data-testid=trash-empty]');
@@ -56,8 +60,10 @@ const SCREENS = [
   }],
   ['convert, refused', '?files=1284#/convert/1277', async (p) => p.waitForSelector('[data-testid=convert-error]')],
   ['history', '?files=30#/history/36'],
+  ['history, without a certificate', '?files=30#/history/1', async (p) => p.waitForSelector('[data-testid=certificate][data-verdict=unknown]')],
   ['history, none', '?files=30&empty=1#/history'],
   ['dashboard', '?files=1284#/dashboard'],
+  ['dashboard, one day', '?files=3#/dashboard'],
   ['dashboard, table', '?files=1284#/dashboard', async (p) => p.keyboard.press('t')],
   ['dashboard, none', '?files=0#/dashboard'],
   ['backup', '?files=30#/backup', async (p) => p.click('[data-testid=backup-checks]')],

@@ -36,6 +36,11 @@ export const JOB_KINDS: Record<JobKind, string> = {
   restore: 'Restoring',
 };
 
+/** Rows taken over from an earlier program may have outlived what they were made of. */
+export function sourceName(name: string): string {
+  return name || 'a file no longer stored';
+}
+
 /** A certificate's verdict, in a word and a colour. Green is for proven alone; red for what was found to differ. */
 export function verdictWords(verdict: string, losses: number): { word: string; look: 'ok' | 'warn' | 'danger' | 'muted' } {
   if (verdict === 'proved') return { word: 'proved', look: 'ok' };

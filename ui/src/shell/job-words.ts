@@ -1,7 +1,7 @@
 /** A job in words: its numbers while it runs, its outcome when it has ended. */
 import type { JobView } from '../lib/contract/JobView';
 import { typeName, formatBytes, formatBytesOf, formatCount, formatDuration, formatRate, formatTimeLeft, plural } from '../lib/format';
-import { verdictWords } from '../lib/words';
+import { sourceName, verdictWords } from '../lib/words';
 
 /** "1.9 of 3.1 GB · 640 MB/s · about 2 s" */
 export function progressWords(job: JobView): string {
@@ -61,7 +61,7 @@ export function titleWords(job: JobView): string {
       return n === 1 && job.result.value.failed.length === 0 ? `Saved${rest}` : n > 0 ? `Saved ${plural(n, 'copy', 'copies')}` : 'Saved no copy';
     }
     case 'convert':
-      return `Converted ${job.result.value.source_name} to ${typeName(job.result.value.to)}`;
+      return `Converted ${sourceName(job.result.value.source_name)} to ${typeName(job.result.value.to)}`;
     default:
       return `${verb.past}${rest}`;
   }
@@ -112,7 +112,8 @@ function resultWords(job: JobView): { text: string; look: Look } {
     case 'convert': {
       const r = result.value;
       const { word, look } = verdictWords(r.certificate.verdict, r.certificate.losses.length);
-      return { text: `${r.output_name}: ${word}, ${plural(r.rows_out, 'row')} in ${formatDuration(r.duration_ms)}`, look: look === 'muted' ? 'plain' : look };
+      // The verdict first: in a narrow window the name gives way.
+      return { text: `${word}, ${plural(r.rows_out, 'row')} in ${formatDuration(r.duration_ms)} · ${r.output_name}`, look: look === 'muted' ? 'plain' : look };
     }
     case 'backup': {
       const r = result.value;

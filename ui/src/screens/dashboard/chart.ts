@@ -58,6 +58,12 @@ function niceCeil(n: number): number {
   return 10 * unit;
 }
 
+/** The top of the picture: finer than a step between ticks, so that little of it stays empty. */
+function topFor(n: number): number {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(n, 1)));
+  return ([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((step) => n <= step * unit) ?? 10) * unit;
+}
+
 /** Days until the quota at the pace of the last weeks; null when it is not getting there. */
 export function daysToLimit(growth: GrowthPoint[], quota: number, now = 0): number | null {
   const last = growth[growth.length - 1];
@@ -75,7 +81,7 @@ export function daysToLimit(growth: GrowthPoint[], quota: number, now = 0): numb
 /** Fewer days than this would swell one day into a slab. */
 const LEAST_DAYS = 14;
 /** Above everything stored, for a limit that is not to scale. */
-const BREAK_PX = 30;
+const BREAK_PX = 36;
 
 /** `today` is a plain day such as `2026-11-22`: what was stored last holds until then. */
 export function drawChart(growth: GrowthPoint[], quota: number | null, width: number, height: number, today?: string): Chart | null {
@@ -87,7 +93,7 @@ export function drawChart(growth: GrowthPoint[], quota: number | null, width: nu
   // To scale, a limit far above what is stored would flatten the picture to nothing: it then stands over a break in the axis.
   const toScale = quota !== null && peak > quota * 0.02;
   const broken = quota !== null && !toScale;
-  const top = toScale ? Math.max(quota * 1.04, peak * 1.04) : niceCeil(peak * 1.05);
+  const top = toScale ? Math.max(quota * 1.04, peak * 1.04) : topFor(peak * 1.05);
   const room = broken ? height - BREAK_PX : height;
   const y = (bytes: number) => height - (bytes / top) * room;
 

@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { sourceName, verdictWords } from './words';
+
+describe('a verdict', () => {
+  it('is green for proved alone and red for what was found to differ', () => {
+    expect(verdictWords('proved', 0)).toEqual({ word: 'proved', look: 'ok' });
+    expect(verdictWords('lossy', 1)).toEqual({ word: '1 loss, accepted', look: 'warn' });
+    expect(verdictWords('failed', 0)).toEqual({ word: 'not proved', look: 'danger' });
+  });
+
+  it('claims nothing of a conversion without a certificate, or with one it does not know', () => {
+    for (const verdict of ['unknown', 'notarised', '']) expect(verdictWords(verdict, 0)).toEqual({ word: 'not checked', look: 'muted' });
+    expect(sourceName('')).toBe('a file no longer stored');
+  });
+});
