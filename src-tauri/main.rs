@@ -66,10 +66,8 @@ fn main() -> ExitCode {
 
 /// Runs until the last window is closed; the process's exit code.
 fn run(handed_over: Vec<std::path::PathBuf>) -> anyhow::Result<i32> {
-    let mut single_instance = tauri_plugin_single_instance::Builder::new().callback(
-        // Another launch of the same app over the same store: its files are ours.
-        |app, arguments, folder| drops::second_launch(app, arguments, folder),
-    );
+    let mut single_instance =
+        tauri_plugin_single_instance::Builder::new().callback(drops::second_launch);
     if let Some(name) = arguments::instance_name() {
         single_instance = single_instance.dbus_id(name);
     }
