@@ -459,6 +459,10 @@ pub struct ExportReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", content = "value", rename_all = "snake_case")]
 #[ts(export)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every event is a job's; a box would cost each of them an allocation"
+)]
 pub enum Event {
     /// At most ten a second for each job.
     Job(JobView),

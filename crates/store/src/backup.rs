@@ -212,7 +212,7 @@ impl Store {
                 ))
                 .map_err(failed)?;
             statement
-                .query_map([], |r| file_from_row(r))
+                .query_map([], file_from_row)
                 .and_then(|rows| rows.collect::<duckdb::Result<Vec<FileRecord>>>())
                 .map_err(failed)?
         };

@@ -214,7 +214,7 @@ fn stored_before(
         );
         let mut statement = conn.prepare(&sql)?;
         let mut found = HashMap::new();
-        for record in statement.query_map([], |r| file_from_row(r))? {
+        for record in statement.query_map([], file_from_row)? {
             let record = record?;
             // Descending ids: the oldest copy is the one that stays.
             found.insert(record.sha256.clone(), record);
