@@ -69,7 +69,8 @@ fn running(session: &Session) -> Vec<JobView> {
 }
 
 fn question(jobs: &[JobView]) -> String {
-    const AFTER: &str = "What is stored already stays stored. A backup goes on where it stopped.";
+    const AFTER: &str =
+        "What is stored already stays stored. The next backup sends only what is missing.";
     match jobs {
         [only] => format!("“{}” is running. Quit and stop it?\n\n{AFTER}", only.title),
         many => format!(
