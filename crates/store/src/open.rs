@@ -149,12 +149,25 @@ impl Store {
         Ok((store, report))
     }
 
-    /// Recovery, cheapest first: journals, orphaned partials, then the files.
+    /// Recovery; and once more with a new catalog, if the old one opened but
+    /// could not be read.
     fn come_in(&self) -> Result<OpenReport> {
+        match self.recover() {
+            Err(e) if crate::catalog::is_damage(&e) => {
+                tracing::error!(error = %e, "the catalog could not be read");
+                self.inner.catalog.set_aside()?;
+                self.recover()
+            }
+            other => other,
+        }
+    }
+
+    /// Cheapest first: journals, orphaned partials, then the files.
+    fn recover(&self) -> Result<OpenReport> {
         let Inner {
             layout, catalog, ..
         } = &*self.inner;
-        let rows = catalog.read(|conn| crate::list::count_rows(conn))?;
+        let rows = catalog.read(crate::list::count_rows)?;
         let replayed = journal::replay(layout, catalog)?;
         if replayed.journals > 0 {
             // Folds the log in, so that these journals can go. A process that
@@ -172,7 +185,7 @@ impl Store {
             ..
         } = catalog.take_repair();
         let mut report = OpenReport {
-            created: created && !wal_set_aside,
+            created: created && !wal_set_aside && !catalog_set_aside,
             migrated: migrated.map(|m| (m.files, m.conversions, m.tables)),
             rows_recovered,
             partials_swept,

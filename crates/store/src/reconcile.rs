@@ -7,6 +7,7 @@
 
 use crate::catalog::{append_files, catalog_error};
 use crate::import::{fill_temp, hash_stored};
+use crate::layout::Layout;
 use crate::list::rows_of;
 use crate::open::Store;
 use crate::record::{FileId, FileRecord, Status};
@@ -152,27 +153,30 @@ impl Store {
             .filter(|e| e.path().extension().is_some_and(|x| x == "json"))
             .filter_map(|e| serde_json::from_slice(&fs::read(e.path()).ok()?).ok())
             .collect();
-        if sidecars.is_empty() {
+        let strays = self.inner.catalog.read(|conn| in_place_yet_trashed(layout, conn))?;
+        if sidecars.is_empty() && strays.is_empty() {
             return Ok(0);
         }
         self.inner.catalog.write(|conn| {
-            let states = states_by_uid(conn)?;
             let mut lost = Vec::new();
             let mut recovered = 0;
+            // Brought back, but the row did not follow, or was lost with the log.
+            for id in strays {
+                conn.execute(
+                    "UPDATE user_files SET status = 'stored', metadata = \
+                     json_merge_patch(coalesce(metadata, '{}'), '{\"deleted_at\":null}') WHERE id = ?",
+                    [id],
+                )
+                .map_err(|e| catalog_error("update a file", &e))?;
+                recovered += 1;
+            }
+            let states = states_by_uid(conn)?;
             for mut record in sidecars {
                 let in_trash = layout.trash().join(&record.uid).exists();
-                let in_place = layout
-                    .file(&record.relative_path)
-                    .is_ok_and(|p| p.is_file());
                 match states.get(&record.uid) {
                     // Moved, but the row did not follow.
                     Some((id, Status::Stored | Status::Missing)) if in_trash => {
                         set_status(conn, *id, Status::Trashed)?;
-                        recovered += 1;
-                    }
-                    // Brought back, but the row did not follow.
-                    Some((id, Status::Trashed)) if !in_trash && in_place => {
-                        set_status(conn, *id, Status::Stored)?;
                         recovered += 1;
                     }
                     Some(_) => {}
@@ -354,6 +358,35 @@ fn known_rows(conn: &Connection) -> Result<HashMap<u128, Known>> {
         }
     };
     run().map_err(|e| catalog_error("read the catalog", &e))
+}
+
+/// Rows of the trash whose bytes are not there but under their own name, which no
+/// other row has.
+fn in_place_yet_trashed(layout: &Layout, conn: &Connection) -> Result<Vec<i64>> {
+    let run = || -> duckdb::Result<Vec<(i64, String, String, i64)>> {
+        conn.prepare(
+            "SELECT id, uid, relative_path, coalesce(size_bytes, 0) FROM user_files t WHERE status = 'trashed' \
+             AND NOT EXISTS (SELECT 1 FROM user_files o WHERE o.status <> 'trashed' AND o.name_key = t.name_key)",
+        )?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
+        .collect()
+    };
+    let rows = run().map_err(|e| catalog_error("read the trash", &e))?;
+    let mut claimed = HashSet::new();
+    Ok(rows
+        .into_iter()
+        .filter(|(_, uid, path, size)| {
+            fs::symlink_metadata(layout.trash().join(uid)).is_err()
+                && layout
+                    .file(path)
+                    .ok()
+                    .and_then(|p| fs::symlink_metadata(p).ok())
+                    .is_some_and(|m| m.is_file() && m.len() == *size as u64)
+        })
+        // Two of one name were deleted: the bytes are one's.
+        .filter(|(_, _, path, _)| claimed.insert(names::name_key(path)))
+        .map(|(id, ..)| id)
+        .collect())
 }
 
 fn states_by_uid(conn: &Connection) -> Result<HashMap<String, (i64, Status)>> {

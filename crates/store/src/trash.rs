@@ -28,7 +28,8 @@ impl Store {
     /// [`StoreError::NotFound`] if any id is unknown or in the trash already.
     pub fn trash(&self, ids: &[FileId]) -> Result<Vec<FileRecord>> {
         let layout = &self.inner.layout;
-        self.inner.catalog.write(|conn| {
+        let mut moved = Vec::new();
+        let result = self.inner.catalog.write(|conn| {
             let mut records = all_of(conn, ids, |s| s != Status::Trashed)?;
             let mut sidecars = Vec::new();
             for record in &mut records {
@@ -41,9 +42,11 @@ impl Store {
             let mut touched = BTreeSet::from([layout.trash()]);
             for record in &records {
                 let from = layout.file(&record.relative_path)?;
-                match durable::rename_no_replace(&from, &layout.trash().join(&record.uid)) {
+                let to = layout.trash().join(&record.uid);
+                match durable::rename_no_replace(&from, &to) {
                     Ok(()) => {
                         touched.extend(from.parent().map(PathBuf::from));
+                        moved.push((from, to));
                     }
                     // A missing file's row can be deleted too.
                     Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -63,7 +66,17 @@ impl Store {
             )
             .map_err(|e| catalog_error("move to the trash", &e))?;
             rows_of(conn, &raw_ids(&records))
-        })
+        });
+        if result.is_err() {
+            // What is said to have failed must not have happened: left there,
+            // the next open would take the files for deleted.
+            for (from, to) in moved {
+                if durable::rename_no_replace(&to, &from).is_ok() {
+                    let _ = fs::remove_file(to.with_extension("json"));
+                }
+            }
+        }
+        result
     }
 
     /// Brings files back from the trash, under a free name if theirs is taken.
@@ -72,6 +85,7 @@ impl Store {
     /// [`StoreError::NotFound`] if any id is not in this store's trash.
     pub fn untrash(&self, ids: &[FileId]) -> Result<Vec<FileRecord>> {
         let layout = &self.inner.layout;
+        let mut moved = Vec::new();
         let back = self.inner.catalog.write(|conn| {
             let mut records = all_of(conn, ids, |s| s == Status::Trashed)?;
             crate::import::choose_names(conn, &mut records)?;
@@ -86,6 +100,7 @@ impl Store {
                     match durable::rename_no_replace(&from, &to) {
                         Ok(()) => {
                             touched.extend(to.parent().map(PathBuf::from));
+                            moved.push((from.clone(), to));
                             break Status::Stored;
                         }
                         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -113,7 +128,13 @@ impl Store {
             }
             sync_all(touched)?;
             rows_of(conn, &raw_ids(&records))
-        })?;
+        });
+        if back.is_err() {
+            for (from, to) in moved {
+                let _ = durable::rename_no_replace(&to, &from);
+            }
+        }
+        let back = back?;
         for record in &back {
             let _ = fs::remove_file(layout.trash().join(format!("{}.json", record.uid)));
         }

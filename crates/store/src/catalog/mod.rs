@@ -9,7 +9,7 @@ mod repair;
 mod rows;
 mod schema;
 
-pub(crate) use repair::Repair;
+pub(crate) use repair::{Repair, is_damage};
 pub(crate) use rows::{FILE_COLUMNS, append_files, file_from_row, json_text, micros_value};
 pub(crate) use schema::create as create_tables;
 
@@ -166,6 +166,20 @@ impl Catalog {
             self.drained.wait(&mut state);
         }
         self.shut(&mut state);
+    }
+
+    /// Puts the catalog and its log into quarantine; the next operation makes a
+    /// new one. For damage that shows only when the rows are read.
+    pub fn set_aside(&self) -> Result<()> {
+        self.close();
+        let _lease = self.lease.acquire(self.options.busy_wait)?;
+        for (path, kind) in [(self.layout.catalog_wal(), "wal"), (self.layout.catalog(), "duckdb")] {
+            if path.exists() {
+                repair::set_aside(&self.layout, &path, kind)?;
+            }
+        }
+        self.state.lock().repair.catalog_set_aside = true;
+        Ok(())
     }
 
     fn enter(&self) -> Result<Connection> {

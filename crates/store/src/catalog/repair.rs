@@ -49,6 +49,9 @@ pub(super) fn open_and_mend(
     }
     // At most: as it is, without its log, without the file itself.
     for _ in 0..3 {
+        if !layout.catalog().exists() {
+            make_new(layout, owner_hex, options)?;
+        }
         match try_open(layout, owner_hex, options, &mut repair) {
             Ok(conn) => return Ok((conn, repair)),
             Err(Failure::Final(e)) => return Err(e),
@@ -68,6 +71,35 @@ pub(super) fn open_and_mend(
         what: "the catalog".into(),
         detail: "it could not be opened or made anew".into(),
     })
+}
+
+/// Makes a new catalog under another name first: cut short at any point, it is
+/// no catalog, and nothing that looks like a damaged one.
+fn make_new(layout: &Layout, owner_hex: &str, options: &StoreOptions) -> Result<()> {
+    let catalog = layout.catalog();
+    let temp = catalog.with_extension("duckdb.new");
+    for left in [&temp, &catalog.with_extension("duckdb.new.wal")] {
+        match std::fs::remove_file(left) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::io("the store's folder", e));
+            }
+            _ => {}
+        }
+    }
+    let conn = connect(&temp, options).map_err(|e| catalog_error("make the catalog", &e))?;
+    schema::create(&conn, owner_hex)?;
+    // Closing folds the log in.
+    conn.close()
+        .map_err(|(_, e)| catalog_error("make the catalog", &e))?;
+    std::fs::File::options()
+        .write(true)
+        .open(&temp)
+        .and_then(|f| f.sync_all())
+        .and_then(|()| durable::rename_no_replace(&temp, &catalog))
+        .and_then(|()| durable::sync_dir(&layout.home))
+        .map_err(|e| StoreError::writing("the catalog", 0, durable::free_space(&layout.home), e))?;
+    keep_private(layout);
+    Ok(())
 }
 
 enum Failure {
@@ -147,6 +179,17 @@ fn classify(e: &duckdb::Error) -> Failure {
         return Failure::Final(catalog_error("open", e));
     }
     Failure::Unreadable(text)
+}
+
+/// Whether a failure of a catalog that did open says that its bytes are damaged.
+pub(crate) fn is_damage(e: &StoreError) -> bool {
+    const WORDS: [&str; 4] = [
+        "Could not read enough bytes",
+        "Corrupt database file",
+        "Serialization Error",
+        "Failed to load metadata pointer",
+    ];
+    matches!(e, StoreError::Catalog { detail, .. } if WORDS.iter().any(|w| detail.contains(w)))
 }
 
 /// The process in DuckDB's words: `Conflicting lock is held in … (PID 1234)`.
