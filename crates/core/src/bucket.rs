@@ -8,7 +8,7 @@ use std::sync::Arc;
 use redline_backup::{Bucket, BucketConfig, ProbeReport, SecretText};
 use redline_license::{Secret, SecretName};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::contract::{BucketSetup, BucketView, Event, ProbeCheckView};
 use crate::env_file::{S3Settings, read_env_file, s3_from_environment};
@@ -61,17 +61,16 @@ impl Session {
     /// are not given are the ones already held. A check that failed is in the answer,
     /// not an error.
     pub fn set_bucket(&self, mut setup: BucketSetup) -> Result<BucketView, CoreError> {
+        // What was handed in is wiped here; the one copy that stays wipes itself.
         let given = |secret: &mut Option<String>| {
-            secret
-                .take()
-                .map(|text| text.trim().to_owned())
-                .filter(|text| !text.is_empty())
+            let text = Zeroizing::new(secret.take()?);
+            Some(Secret::from(text.trim())).filter(|secret| !secret.is_empty())
         };
         let (access_key, secret_key) = (given(&mut setup.access_key), given(&mut setup.secret_key));
         let secrets = match (access_key, secret_key) {
             (Some(access_key), Some(secret_key)) => BucketSecrets {
-                access_key: access_key.into(),
-                secret_key: secret_key.into(),
+                access_key,
+                secret_key,
             },
             (access_key, secret_key) => {
                 let held = self.bucket_secrets()?.ok_or_else(|| {
@@ -81,8 +80,8 @@ impl Session {
                     )
                 })?;
                 BucketSecrets {
-                    access_key: access_key.map_or(held.access_key, Secret::from),
-                    secret_key: secret_key.map_or(held.secret_key, Secret::from),
+                    access_key: access_key.unwrap_or(held.access_key),
+                    secret_key: secret_key.unwrap_or(held.secret_key),
                 }
             }
         };

@@ -7,6 +7,8 @@
 //! RFC 3339 in UTC, sizes are bytes, and whole numbers stay below 2^53; a value
 //! of the user's data that might not is text.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -85,7 +87,7 @@ pub struct ProfileView {
 }
 
 /// How a key is handed in. The key itself goes one way only: in.
-#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[derive(Clone, Deserialize, TS)]
 #[ts(export)]
 pub struct SignInRequest {
     /// The pasted key; null makes a new free one.
@@ -94,6 +96,22 @@ pub struct SignInRequest {
     pub keep: KeptIn,
     /// For `passphrase_file` only.
     pub passphrase: Option<String>,
+}
+
+impl fmt::Debug for SignInRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignInRequest")
+            .field("key", &masked(&self.key))
+            .field("label", &self.label)
+            .field("keep", &self.keep)
+            .field("passphrase", &masked(&self.passphrase))
+            .finish()
+    }
+}
+
+/// Whether a secret is given, and nothing else of it.
+fn masked(secret: &Option<String>) -> Option<&'static str> {
+    secret.as_ref().map(|_| "••••")
 }
 
 /// What opening a store found and mended; shown once, never silent.
@@ -582,7 +600,7 @@ pub struct ConversionView {
 // --- backup -----------------------------------------------------------------------
 
 /// Where to back up to. Secrets are `null` to keep the ones already held; they only ever travel in.
-#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[derive(Clone, Deserialize, TS)]
 #[ts(export)]
 pub struct BucketSetup {
     pub bucket: String,
@@ -590,6 +608,18 @@ pub struct BucketSetup {
     pub endpoint_url: Option<String>,
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
+}
+
+impl fmt::Debug for BucketSetup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BucketSetup")
+            .field("bucket", &self.bucket)
+            .field("region", &self.region)
+            .field("endpoint_url", &self.endpoint_url)
+            .field("access_key", &masked(&self.access_key))
+            .field("secret_key", &masked(&self.secret_key))
+            .finish()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -727,4 +757,29 @@ pub struct ServerStatus {
     pub running: bool,
     /// `http://127.0.0.1:8080`
     pub address: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_in_is_not_printed() {
+        let request = SignInRequest {
+            key: Some("RL-HUNTER22-HUNTER22-HUNTER22".into()),
+            label: Some("desk".into()),
+            keep: KeptIn::PassphraseFile,
+            passphrase: Some("hunter2".into()),
+        };
+        let setup = BucketSetup {
+            bucket: "desk".into(),
+            region: String::new(),
+            endpoint_url: None,
+            access_key: Some("hunter2".into()),
+            secret_key: Some("hunter2".into()),
+        };
+        let said = format!("{request:?} {setup:#?}");
+        assert!(!said.to_lowercase().contains("hunter2"), "{said}");
+        assert!(said.contains("••••") && said.contains("desk"), "{said}");
+    }
 }

@@ -49,9 +49,10 @@ pub(crate) fn read_env_file(path: &Path) -> Result<S3Settings, CoreError> {
 
 fn settings(place: &str, value: impl Fn(&str) -> Option<String>) -> Result<S3Settings, CoreError> {
     let value = |name: &str| {
-        value(name)
-            .map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
+        // Some of these are secrets: the untrimmed text is wiped.
+        let text = Zeroizing::new(value(name)?);
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
     };
     if let Some(switch) = value("USE_S3_STORAGE")
         && !matches!(
