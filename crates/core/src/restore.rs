@@ -15,7 +15,7 @@ use crate::bucket::SharedProgress;
 use crate::contract::{
     Event, FailedFile, JobKind, JobResult, RestorePlanView, RestorePointView, RestoreReport,
 };
-use crate::error::{Code, CoreError, Doing, store_error};
+use crate::error::{Code, CoreError, Doing, FREE_SPACE, store_error};
 use crate::jobs::{Finish, Job};
 use crate::progress::Transferring;
 use crate::session::{JobId, Session};
@@ -98,16 +98,17 @@ impl Session {
     fn run_restore(&self, bucket: &Bucket, at: Option<&str>, job: &Arc<Job>) -> Finish {
         job.phase("comparing");
         match self.bring_back(bucket, at, job) {
-            Ok((report, proven)) => {
-                if proven {
+            Ok((report, unread)) => {
+                if unread == 0 {
                     let noted = self.0.store.meta_set(LAST_PROVEN, &text::now());
                     if let Err(error) = noted {
                         tracing::warn!(%error, "the time of this proof could not be kept");
                     }
                 }
-                self.0
-                    .store
-                    .audit("restore", serde_json::json!({ "point": report.point }));
+                self.0.store.audit(
+                    "restore",
+                    serde_json::json!({ "point": report.point, "unread": unread }),
+                );
                 self.tell_restored();
                 let whole = report.failed.is_empty();
                 let result = JobResult::Restore(report);
@@ -131,13 +132,14 @@ impl Session {
         self.tell(Event::Backup);
     }
 
-    /// Also answers whether this proved that the backup can be restored.
+    /// Also answers how much of the restore point was not read from the bucket: with
+    /// nothing left out, this proved that the point can be restored.
     fn bring_back(
         &self,
         bucket: &Bucket,
         at: Option<&str>,
         job: &Arc<Job>,
-    ) -> Result<(RestoreReport, bool), CoreError> {
+    ) -> Result<(RestoreReport, u64), CoreError> {
         let plan = self.plan_of(bucket, at)?;
         let free = self.0.store.free_space();
         if plan.bytes > free {
@@ -148,7 +150,7 @@ impl Session {
                     text::bytes(plan.bytes),
                     text::bytes(free)
                 ),
-                "Free some space or move the store in Settings.",
+                FREE_SPACE,
             ));
         }
         let sink = Arc::new(Sink {
@@ -179,7 +181,7 @@ impl Session {
             token: None,
         });
         let failed: Vec<FailedFile> = refused.chain(failed).take(LISTED).collect();
-        let proven = failed.is_empty() && outcome.catalog;
+        let unread = unread(plan.point.files, outcome.restored, outcome.catalog);
         let same_here = sink.same.load(Ordering::Relaxed);
         let report = RestoreReport {
             point: plan.point.id.clone(),
@@ -188,8 +190,15 @@ impl Session {
             same_files: plan.same + same_here,
             failed,
         };
-        Ok((report, proven))
+        Ok((report, unread))
     }
+}
+
+/// What of a point's files and its catalog this run did not fetch and verify: what
+/// failed, what was refused, and what counts as the same because the catalog here
+/// says so. `fetched` are the files that came through.
+fn unread(files: u64, fetched: u64, catalog: bool) -> u64 {
+    files.saturating_sub(fetched) + u64::from(!catalog)
 }
 
 /// Puts verified bytes into the store: the catalog's rows first, then file by file.
@@ -271,5 +280,19 @@ fn point_view(point: RestorePoint) -> RestorePointView {
         new_files: point.new_files,
         changed_files: point.changed_files,
         authentic: point.authentic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_point_that_was_read_whole_is_proven() {
+        assert_eq!(unread(4, 4, true), 0);
+        assert_eq!(unread(0, 0, true), 0, "a store without files");
+        assert_eq!(unread(4, 0, true), 4, "all of them the same here");
+        assert_eq!(unread(4, 3, true), 1);
+        assert_eq!(unread(4, 4, false), 1, "not without the catalog");
     }
 }

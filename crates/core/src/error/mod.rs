@@ -24,6 +24,10 @@ pub use scrub::scrub;
 use crate::contract::ErrorReport;
 use crate::text;
 
+/// What to do about a full disk below the data folder.
+pub(crate) const FREE_SPACE: &str =
+    "Free some space, or move the data folder and point REDLINE_DATA_DIR at it.";
+
 /// An error on its way to a front end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoreError(Box<ErrorReport>);
