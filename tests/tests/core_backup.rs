@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use redline_core::{
-    BucketSetup, Code, FileQuery, FrontEnd, ImportReport, JobKind, JobResult, JobState, KeptIn, Options, Redline, Session,
-    SignInRequest,
+    BucketSetup, Code, FileQuery, FrontEnd, ImportReport, JobKind, JobResult, JobState, KeptIn,
+    Options, Redline, Session, SignInRequest,
 };
 use redline_tests::s3::{ACCESS_KEY, Options as Server, REGION, SECRET_KEY, TestS3};
 
@@ -20,8 +20,12 @@ fn machine(home: &Path, key: &str) -> (Redline, Session) {
         env_key: None,
     })
     .unwrap();
-    let request =
-        SignInRequest { key: Some(key.into()), label: Some("Desk".into()), keep: KeptIn::SessionOnly, passphrase: None };
+    let request = SignInRequest {
+        key: Some(key.into()),
+        label: Some("Desk".into()),
+        keep: KeptIn::SessionOnly,
+        passphrase: None,
+    };
     let session = redline.sign_in(request).unwrap();
     (redline, session)
 }
@@ -52,17 +56,35 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
     let server = TestS3::start(Server::default()).unwrap();
     let here = tempfile::tempdir().unwrap();
     let (redline, session) = machine(here.path(), KEY);
-    let report = import(&session, here.path(), &[("q3.csv", b"a,b\n1,2\n3,4\n"), ("notes.txt", b"remember\n")]);
-    let csv = report.imported.iter().find(|file| file.filename == "q3.csv").unwrap();
+    let report = import(
+        &session,
+        here.path(),
+        &[("q3.csv", b"a,b\n1,2\n3,4\n"), ("notes.txt", b"remember\n")],
+    );
+    let csv = report
+        .imported
+        .iter()
+        .find(|file| file.filename == "q3.csv")
+        .unwrap();
     session.convert_now(csv.id, "parquet").unwrap();
 
     let bucket = session.set_bucket(setup(&server)).unwrap();
-    assert!(bucket.has_secrets && bucket.checks.iter().all(|check| check.ok || !check.required), "{bucket:?}");
+    assert!(
+        bucket.has_secrets
+            && bucket
+                .checks
+                .iter()
+                .all(|check| check.ok || !check.required),
+        "{bucket:?}"
+    );
     assert_eq!(session.backup_status().unwrap().waiting_files, 3);
     let plan = session.plan_backup().unwrap();
     assert_eq!((plan.upload_files, plan.unchanged_files), (3, 0));
     let done = session.backup_now().unwrap();
-    assert_eq!((done.generation, done.uploaded_files, done.left_out.len()), (1, 3, 0));
+    assert_eq!(
+        (done.generation, done.uploaded_files, done.left_out.len()),
+        (1, 3, 0)
+    );
     let status = session.backup_status().unwrap();
     assert_eq!((status.waiting_files, status.waiting_bytes), (0, 0));
     assert!(status.last_backup_at.is_some() && status.last_proven_at.is_none());
@@ -74,12 +96,24 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
     server.forget_requests();
     let id = session.backup().unwrap();
     let job = session.wait(&id);
-    assert_eq!((job.kind, job.state), (JobKind::Backup, JobState::Done), "{job:?}");
-    let Some(JobResult::Backup(second)) = job.result else { panic!("no report") };
+    assert_eq!(
+        (job.kind, job.state),
+        (JobKind::Backup, JobState::Done),
+        "{job:?}"
+    );
+    let Some(JobResult::Backup(second)) = job.result else {
+        panic!("no report")
+    };
     assert_eq!((second.generation, second.uploaded_files), (2, 1));
     assert_eq!(second.uploaded_bytes, 9);
     let points = session.restore_points().unwrap();
-    assert_eq!(points.iter().map(|point| (point.generation, point.authentic)).collect::<Vec<_>>(), [(2, true), (1, true)]);
+    assert_eq!(
+        points
+            .iter()
+            .map(|point| (point.generation, point.authentic))
+            .collect::<Vec<_>>(),
+        [(2, true), (1, true)]
+    );
     let history = session.history(10, 0).unwrap();
     let mut listed = files(&session);
 
@@ -87,10 +121,22 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
     let (_fresh_machine, fresh) = machine(there.path(), KEY);
     fresh.set_bucket(setup(&server)).unwrap();
     let plan = fresh.plan_restore(None).unwrap();
-    assert_eq!((plan.new_files, plan.same_files, plan.differing_files, plan.kept_files), (4, 0, 0, 0));
+    assert_eq!(
+        (
+            plan.new_files,
+            plan.same_files,
+            plan.differing_files,
+            plan.kept_files
+        ),
+        (4, 0, 0, 0)
+    );
     assert!(plan.free_bytes > plan.bytes);
     let restored = fresh.restore_now(None).unwrap();
-    assert_eq!((restored.restored_files, restored.failed.len()), (4, 0), "{restored:?}");
+    assert_eq!(
+        (restored.restored_files, restored.failed.len()),
+        (4, 0),
+        "{restored:?}"
+    );
     let mut came = files(&fresh);
     listed.sort();
     came.sort();
@@ -98,7 +144,10 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
     let verified = fresh.verify_now(None).unwrap();
     assert_eq!((verified.ok, verified.missing.len()), (4, 0));
     let back = fresh.history(10, 0).unwrap();
-    assert_eq!((back[0].source_name.clone(), &back[0].certificate), (history[0].source_name.clone(), &history[0].certificate));
+    assert_eq!(
+        (back[0].source_name.clone(), &back[0].certificate),
+        (history[0].source_name.clone(), &history[0].certificate)
+    );
     assert!(fresh.backup_status().unwrap().last_proven_at.is_some());
     // Again: nothing left to do.
     let again = fresh.restore_now(None).unwrap();
@@ -106,13 +155,19 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
 
     // An older point beside newer files: nothing is replaced.
     let kept = fresh.plan_restore(Some(&points[1].id)).unwrap();
-    assert_eq!((kept.new_files, kept.same_files, kept.kept_files), (0, 3, 1));
+    assert_eq!(
+        (kept.new_files, kept.same_files, kept.kept_files),
+        (0, 3, 1)
+    );
     drop(redline);
 }
 
 fn files(session: &Session) -> Vec<(i64, String, String, String)> {
     let page = session.list(&FileQuery::default()).unwrap();
-    page.files.into_iter().map(|file| (file.id, file.uid, file.relative_path, file.sha256)).collect()
+    page.files
+        .into_iter()
+        .map(|file| (file.id, file.uid, file.relative_path, file.sha256))
+        .collect()
 }
 
 #[test]
@@ -120,15 +175,38 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
     let server = TestS3::start(Server::default()).unwrap();
     let home = tempfile::tempdir().unwrap();
     let (_redline, session) = machine(home.path(), KEY);
-    let wrong = BucketSetup { secret_key: Some("not-the-secret".into()), ..setup(&server) };
+    let wrong = BucketSetup {
+        secret_key: Some("not-the-secret".into()),
+        ..setup(&server)
+    };
     let view = session.set_bucket(wrong).unwrap();
-    assert!(view.checks.iter().any(|check| !check.ok && check.required), "{view:?}");
-    assert!(!serde_json::to_string(&view).unwrap().contains("not-the-secret"));
+    assert!(
+        view.checks.iter().any(|check| !check.ok && check.required),
+        "{view:?}"
+    );
+    assert!(
+        !serde_json::to_string(&view)
+            .unwrap()
+            .contains("not-the-secret")
+    );
     assert_eq!(session.backup().unwrap_err().code(), Code::BucketMissing);
-    let none = BucketSetup { access_key: None, secret_key: None, ..setup(&server) };
-    assert_eq!(session.set_bucket(none).unwrap_err().code(), Code::BadRequest);
-    let bad = BucketSetup { bucket: "a b".into(), ..setup(&server) };
-    assert_eq!(session.set_bucket(bad).unwrap_err().code(), Code::BadRequest);
+    let none = BucketSetup {
+        access_key: None,
+        secret_key: None,
+        ..setup(&server)
+    };
+    assert_eq!(
+        session.set_bucket(none).unwrap_err().code(),
+        Code::BadRequest
+    );
+    let bad = BucketSetup {
+        bucket: "a b".into(),
+        ..setup(&server)
+    };
+    assert_eq!(
+        session.set_bucket(bad).unwrap_err().code(),
+        Code::BadRequest
+    );
 
     let env = home.path().join("s3.env");
     fs::write(
@@ -140,14 +218,29 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
         ),
     )
     .unwrap();
-    assert!(session.set_bucket_from_env_file(Some(&env)).unwrap().has_secrets);
-    assert_eq!(session.restore_now(None).unwrap_err().code(), Code::NotFound, "nothing was backed up yet");
+    assert!(
+        session
+            .set_bucket_from_env_file(Some(&env))
+            .unwrap()
+            .has_secrets
+    );
+    assert_eq!(
+        session.restore_now(None).unwrap_err().code(),
+        Code::NotFound,
+        "nothing was backed up yet"
+    );
     import(&session, home.path(), &[("a.csv", b"a\n1\n")]);
     session.backup_now().unwrap();
     for entry in walk(home.path()) {
         if entry != env {
             let bytes = fs::read(&entry).unwrap();
-            assert!(!bytes.windows(SECRET_KEY.len()).any(|w| w == SECRET_KEY.as_bytes()), "a secret lies in {}", entry.display());
+            assert!(
+                !bytes
+                    .windows(SECRET_KEY.len())
+                    .any(|w| w == SECRET_KEY.as_bytes()),
+                "a secret lies in {}",
+                entry.display()
+            );
         }
     }
     // Another key in the same bucket sees none of it.
@@ -159,7 +252,12 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
     let endpoint = server.endpoint();
     drop(server);
     let error = session.backup_now().unwrap_err();
-    assert_eq!(error.code(), Code::Network, "{:?} at {endpoint}", error.report());
+    assert_eq!(
+        error.code(),
+        Code::Network,
+        "{:?} at {endpoint}",
+        error.report()
+    );
     assert!(error.report().retryable);
     session.clear_bucket().unwrap();
     assert_eq!(session.backup_status().unwrap().bucket, None);
@@ -183,7 +281,11 @@ fn a_key_from_the_environment_keeps_its_bucket_in_memory() {
     for entry in walk(home.path()) {
         let bytes = fs::read(&entry).unwrap();
         for secret in [SECRET_KEY, KEY] {
-            assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "a secret lies in {}", entry.display());
+            assert!(
+                !bytes.windows(secret.len()).any(|w| w == secret.as_bytes()),
+                "a secret lies in {}",
+                entry.display()
+            );
         }
     }
 }

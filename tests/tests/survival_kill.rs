@@ -18,13 +18,19 @@ const STEPS: &str = "openat,write,pwrite64,fsync,fdatasync,syncfs,rename,renamea
 /// More than 8 files, so that they are synced together; a folder; an empty file; one
 /// big enough to be synced by itself; two that differ in case alone.
 fn mixed(machine: &Machine) -> std::path::PathBuf {
-    let mut files: Vec<(String, Vec<u8>)> =
-        (0..9).map(|i| (format!("small-{i}.csv"), noise(i, 700 * i as usize + 1))).collect();
+    let mut files: Vec<(String, Vec<u8>)> = (0..9)
+        .map(|i| (format!("small-{i}.csv"), noise(i, 700 * i as usize + 1)))
+        .collect();
     files.push(("deep/er/empty.bin".into(), Vec::new()));
     files.push(("deep/Data.txt".into(), noise(50, 5000)));
     files.push(("deep/date.txt".into(), noise(51, 5000)));
     files.push(("deep/big.bin".into(), noise(99, 17 * MIB)));
-    machine.sources("mixed", files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())))
+    machine.sources(
+        "mixed",
+        files
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.clone())),
+    )
 }
 
 /// strace counts each thread's calls by themselves, so the numbers of interest are
@@ -53,8 +59,19 @@ fn steps() -> Vec<(String, usize)> {
             numbers.entry(call.name).or_default().insert(*n);
         }
     }
-    for needed in ["openat", "write", "fsync", "fdatasync", "syncfs", "renameat2", "mkdir"] {
-        assert!(numbers.contains_key(needed), "an import without {needed}: {numbers:?}");
+    for needed in [
+        "openat",
+        "write",
+        "fsync",
+        "fdatasync",
+        "syncfs",
+        "renameat2",
+        "mkdir",
+    ] {
+        assert!(
+            numbers.contains_key(needed),
+            "an import without {needed}: {numbers:?}"
+        );
     }
     let mut steps = Vec::new();
     for (name, numbers) in numbers {
@@ -85,7 +102,12 @@ fn killed_at_every_step_of_an_import_nothing_told_is_lost_and_nothing_is_partial
         let machine = Machine::new();
         let said = trace::run(
             &machine,
-            &["-e", &format!("trace={name}"), "-e", &format!("inject={name}:signal=SIGKILL:when={n}")],
+            &[
+                "-e",
+                &format!("trace={name}"),
+                "-e",
+                &format!("inject={name}:signal=SIGKILL:when={n}"),
+            ],
             "/dev/null".as_ref(),
             &["import", folder.to_str().unwrap()],
         );
@@ -96,7 +118,11 @@ fn killed_at_every_step_of_an_import_nothing_told_is_lost_and_nothing_is_partial
         }
         let told = acknowledged(&said.stdout);
         let listed = nothing_was_lost(&machine, &told, &sources, &when);
-        assert_eq!(machine.quarantined(), 0, "{when}: a plain kill damages nothing");
+        assert_eq!(
+            machine.quarantined(),
+            0,
+            "{when}: a plain kill damages nothing"
+        );
         if n % 3 == 1 {
             verify_is_clean(&machine, listed.len(), &when);
         }
@@ -105,8 +131,20 @@ fn killed_at_every_step_of_an_import_nothing_told_is_lost_and_nothing_is_partial
     });
     let killed = killed.into_inner().unwrap();
     println!("killed at {killed:?}");
-    for name in ["openat", "write", "fsync", "fdatasync", "syncfs", "renameat2", "mkdir", "unlinkat"] {
-        assert!(killed.contains_key(name), "never killed at {name}: {killed:?}");
+    for name in [
+        "openat",
+        "write",
+        "fsync",
+        "fdatasync",
+        "syncfs",
+        "renameat2",
+        "mkdir",
+        "unlinkat",
+    ] {
+        assert!(
+            killed.contains_key(name),
+            "never killed at {name}: {killed:?}"
+        );
     }
 }
 
@@ -123,12 +161,19 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
 
     let round_files = |machine: &Machine, round: u64| {
         let mut files: Vec<(String, Vec<u8>)> = (0..200)
-            .map(|i| (format!("{i:03}.csv"), noise(round * 1000 + i, (i * 37 % 4000) as usize + 8)))
+            .map(|i| {
+                (
+                    format!("{i:03}.csv"),
+                    noise(round * 1000 + i, (i * 37 % 4000) as usize + 8),
+                )
+            })
             .collect();
         files.push(("big.bin".into(), noise(round * 1000 + 999, 8 * MIB)));
         machine.sources(
             &format!("round-{round}"),
-            files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())),
+            files
+                .iter()
+                .map(|(name, bytes)| (name.as_str(), bytes.clone())),
         )
     };
     let shared = Machine::new();
@@ -190,27 +235,47 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
             // The store opens each time; every fifth time it is looked at in full.
             if round % 5 == 4 {
                 let listed = nothing_was_lost(&machine, &told, &sources, &when);
-                assert_eq!(machine.quarantined(), 0, "{when}: a plain kill damages nothing");
+                assert_eq!(
+                    machine.quarantined(),
+                    0,
+                    "{when}: a plain kill damages nothing"
+                );
                 tally.lock().unwrap().2 += listed.len();
             } else {
-                let listed: BTreeSet<String> =
-                    machine.files().iter().map(|f| f["uid"].as_str().unwrap().to_owned()).collect();
+                let listed: BTreeSet<String> = machine
+                    .files()
+                    .iter()
+                    .map(|f| f["uid"].as_str().unwrap().to_owned())
+                    .collect();
                 for file in &told {
-                    assert!(listed.contains(file["uid"].as_str().unwrap()), "{when}: lost {file}");
+                    assert!(
+                        listed.contains(file["uid"].as_str().unwrap()),
+                        "{when}: lost {file}"
+                    );
                 }
                 nothing_is_left_over(&machine, &when);
             }
         }
         let rows = machine.files().len();
-        verify_is_clean(&machine, rows, &format!("REDLINE_TEST_SEED={seed}, life {life}"));
+        verify_is_clean(
+            &machine,
+            rows,
+            &format!("REDLINE_TEST_SEED={seed}, life {life}"),
+        );
         let journals = std::fs::read_dir(machine.private().join("journal"))
             .unwrap()
             .flatten()
             .filter(|e| e.path().extension().is_some_and(|x| x == "jsonl"))
             .count();
-        assert!(journals <= 1, "life {life}: {journals} journals were never cleared away");
+        assert!(
+            journals <= 1,
+            "life {life}: {journals} journals were never cleared away"
+        );
     });
     let (killed, told, looked_at) = tally.into_inner().unwrap();
     println!("{killed} of {ROUNDS} were killed; {told} files told, {looked_at} looked at");
-    assert!(killed >= ROUNDS / 2, "only {killed} of {ROUNDS} were killed in time");
+    assert!(
+        killed >= ROUNDS / 2,
+        "only {killed} of {ROUNDS} were killed in time"
+    );
 }

@@ -27,7 +27,10 @@ fn parent(path: &str) -> &str {
 }
 
 fn is_write(call: &Call) -> bool {
-    matches!(&*call.name, "write" | "writev" | "pwrite64" | "pwritev" | "ftruncate")
+    matches!(
+        &*call.name,
+        "write" | "writev" | "pwrite64" | "pwritev" | "ftruncate"
+    )
 }
 
 /// The end of the first sync that covers all that was written to `path` before line
@@ -99,7 +102,10 @@ fn renames(calls: &[Call]) -> Vec<(usize, String, String)> {
 fn new_folders_are_durable(calls: &[Call], below: &Path) {
     let told = told(calls);
     let mut unsynced = Vec::new();
-    for call in calls.iter().filter(|c| c.name.starts_with("mkdir") && c.ok()) {
+    for call in calls
+        .iter()
+        .filter(|c| c.name.starts_with("mkdir") && c.ok())
+    {
         let path = call.quoted()[0];
         if !path.starts_with(below.to_str().unwrap()) || path.contains("/partial/") {
             continue;
@@ -111,7 +117,10 @@ fn new_folders_are_durable(calls: &[Call], below: &Path) {
             unsynced.push(path.to_owned());
         }
     }
-    assert!(unsynced.is_empty(), "folders whose entries were not synced before the answer: {unsynced:?}");
+    assert!(
+        unsynced.is_empty(),
+        "folders whose entries were not synced before the answer: {unsynced:?}"
+    );
 }
 
 fn import_keeps_its_order(machine: &Machine, folder: &Path, files: usize) {
@@ -137,7 +146,8 @@ fn import_keeps_its_order(machine: &Machine, folder: &Path, files: usize) {
             .filter(|c| is_write(c) && parent(c.fd_path()) == journal_folder)
             .filter(|c| c.fd_path().ends_with(".jsonl") && c.start > data && c.end < at)
             .find(|c| synced(&calls, c.fd_path(), at).is_some_and(|end| end > c.end));
-        let journal = journal.unwrap_or_else(|| panic!("{to}: no journal line synced before the rename"));
+        let journal =
+            journal.unwrap_or_else(|| panic!("{to}: no journal line synced before the rename"));
         let made = calls
             .iter()
             .find(|c| c.name == "openat" && c.quoted() == [journal.fd_path()])
@@ -149,7 +159,10 @@ fn import_keeps_its_order(machine: &Machine, folder: &Path, files: usize) {
         let folder = folder_synced(&calls, parent(&to), at);
         let folder = folder.unwrap_or_else(|| panic!("{to}: its folder was never synced"));
         let (rows, durable) = committed(&calls, &catalog, at);
-        assert!(folder < rows, "{to}: the row was written before its folder was synced");
+        assert!(
+            folder < rows,
+            "{to}: the row was written before its folder was synced"
+        );
         assert!(durable < told, "{to}: told before its row was durable");
     }
     assert_eq!(renamed, files);
@@ -167,8 +180,9 @@ fn import_keeps_its_order(machine: &Machine, folder: &Path, files: usize) {
 #[test]
 fn many_files_are_synced_together_before_their_names_and_rows() {
     let machine = Machine::new();
-    let mut files: Vec<(String, Vec<u8>)> =
-        (0..12).map(|i| (format!("{}/{i}.csv", i % 3), noise(i, 999 * i as usize))).collect();
+    let mut files: Vec<(String, Vec<u8>)> = (0..12)
+        .map(|i| (format!("{}/{i}.csv", i % 3), noise(i, 999 * i as usize)))
+        .collect();
     files.push(("big.bin".into(), noise(77, 17 * MIB)));
     let folder = machine.sources("many", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
     import_keeps_its_order(&machine, &folder, 13);
@@ -182,7 +196,14 @@ fn a_few_files_are_synced_one_by_one_before_their_names_and_rows() {
     import_keeps_its_order(&machine, &folder, 1);
     let machine = Machine::new();
     machine.import(&machine.sources("first", [("x", noise(1, 10))]));
-    let folder = machine.sources("few", [("a", noise(2, 3 * MIB)), ("b/c", vec![]), ("b/d", noise(3, 5))]);
+    let folder = machine.sources(
+        "few",
+        [
+            ("a", noise(2, 3 * MIB)),
+            ("b/c", vec![]),
+            ("b/d", noise(3, 5)),
+        ],
+    );
     import_keeps_its_order(&machine, &folder, 3);
 }
 
@@ -190,7 +211,13 @@ fn a_few_files_are_synced_one_by_one_before_their_names_and_rows() {
 fn folders_beyond_a_few_are_durable_before_their_rows_too() {
     let machine = Machine::new();
     let names: Vec<String> = (0..40).map(|i| format!("d{i}/e{i}/f.csv")).collect();
-    let folder = machine.sources("wide", names.iter().zip(1..).map(|(n, i)| (n.as_str(), noise(i, 100))));
+    let folder = machine.sources(
+        "wide",
+        names
+            .iter()
+            .zip(1..)
+            .map(|(n, i)| (n.as_str(), noise(i, 100))),
+    );
     import_keeps_its_order(&machine, &folder, 40);
 }
 
@@ -206,36 +233,65 @@ fn deleting_writes_the_sidecar_then_moves_then_marks_the_row() {
     let sidecar = format!("{trash}/{}.json", file["uid"].as_str().unwrap());
     let catalog = home.join("user_data.duckdb").to_str().unwrap().to_owned();
 
-    let moves: Vec<_> = renames(&calls).into_iter().filter(|(_, _, to)| to.starts_with(&trash)).collect();
-    let [(at, from, _)] = &moves[..] else { panic!("{moves:?}") };
+    let moves: Vec<_> = renames(&calls)
+        .into_iter()
+        .filter(|(_, _, to)| to.starts_with(&trash))
+        .collect();
+    let [(at, from, _)] = &moves[..] else {
+        panic!("{moves:?}")
+    };
     assert!(from.ends_with("files/first/y/z"), "{from}");
-    assert!(calls.iter().any(|c| is_write(c) && c.fd_path() == sidecar), "no sidecar was written");
+    assert!(
+        calls.iter().any(|c| is_write(c) && c.fd_path() == sidecar),
+        "no sidecar was written"
+    );
     let beside = synced(&calls, &sidecar, *at).expect("the sidecar is synced before the move");
-    let made = calls.iter().find(|c| c.name == "openat" && c.quoted() == [&sidecar]).unwrap();
+    let made = calls
+        .iter()
+        .find(|c| c.name == "openat" && c.quoted() == [&sidecar])
+        .unwrap();
     assert!(
         folder_synced(&calls, &trash, made.end).is_some_and(|end| end < *at),
         "the sidecar's name is not durable before the move (its bytes at line {beside})"
     );
     let (rows, durable) = committed(&calls, &catalog, *at);
     for folder in [trash.as_str(), parent(from)] {
-        let synced = folder_synced(&calls, folder, *at).unwrap_or_else(|| panic!("{folder} not synced"));
-        assert!(synced < rows, "the row was marked before {folder} was synced");
+        let synced =
+            folder_synced(&calls, folder, *at).unwrap_or_else(|| panic!("{folder} not synced"));
+        assert!(
+            synced < rows,
+            "the row was marked before {folder} was synced"
+        );
     }
     assert!(durable < told(&calls), "told before the row was durable");
 
     // And back again: moved, both folders durable, then the row.
     let calls = traced(&machine, &["undelete", &file["id"].to_string()]);
-    let moves: Vec<_> = renames(&calls).into_iter().filter(|(_, from, _)| from.starts_with(&trash)).collect();
-    let [(at, _, to)] = &moves[..] else { panic!("{moves:?}") };
+    let moves: Vec<_> = renames(&calls)
+        .into_iter()
+        .filter(|(_, from, _)| from.starts_with(&trash))
+        .collect();
+    let [(at, _, to)] = &moves[..] else {
+        panic!("{moves:?}")
+    };
     let (rows, durable) = committed(&calls, &catalog, *at);
     for folder in [trash.as_str(), parent(to)] {
-        let synced = folder_synced(&calls, folder, *at).unwrap_or_else(|| panic!("{folder} not synced"));
-        assert!(synced < rows, "the row was marked before {folder} was synced");
+        let synced =
+            folder_synced(&calls, folder, *at).unwrap_or_else(|| panic!("{folder} not synced"));
+        assert!(
+            synced < rows,
+            "the row was marked before {folder} was synced"
+        );
     }
     assert!(durable < told(&calls), "told before the row was durable");
-    let unlinked = calls.iter().filter(|c| c.name.starts_with("unlink") && c.ok());
+    let unlinked = calls
+        .iter()
+        .filter(|c| c.name.starts_with("unlink") && c.ok());
     for gone in unlinked.filter(|c| c.text.contains(&sidecar)) {
-        assert!(gone.start > durable, "the sidecar went before the row was durable");
+        assert!(
+            gone.start > durable,
+            "the sidecar went before the row was durable"
+        );
     }
 }
 
@@ -249,13 +305,24 @@ fn a_saved_copy_is_durable_under_its_name_before_it_is_told() {
     let target = out.join("x.bin");
     assert_eq!(sha256_of(&target), sha256(&noise(1, 5 * MIB)));
     let target = target.to_str().unwrap();
-    let moves: Vec<_> = renames(&calls).into_iter().filter(|(_, _, to)| to == target).collect();
-    let [(at, from, _)] = &moves[..] else { panic!("{moves:?}") };
-    assert!(synced(&calls, from, *at).is_some(), "renamed before its data was synced");
+    let moves: Vec<_> = renames(&calls)
+        .into_iter()
+        .filter(|(_, _, to)| to == target)
+        .collect();
+    let [(at, from, _)] = &moves[..] else {
+        panic!("{moves:?}")
+    };
+    assert!(
+        synced(&calls, from, *at).is_some(),
+        "renamed before its data was synced"
+    );
     let folder = folder_synced(&calls, parent(target), *at).expect("the folder is synced");
     assert!(folder < told(&calls), "told before the folder was synced");
     assert!(
-        calls.iter().filter(|c| c.name == "renameat2").any(|c| c.text.contains("RENAME_NOREPLACE")),
+        calls
+            .iter()
+            .filter(|c| c.name == "renameat2")
+            .any(|c| c.text.contains("RENAME_NOREPLACE")),
         "a copy could replace something"
     );
 }

@@ -14,8 +14,9 @@ use serde_json::Value;
 use survival_support::*;
 
 fn folder(machine: &Machine, name: &str, seed: u64, files: u64) -> std::path::PathBuf {
-    let files: Vec<(String, Vec<u8>)> =
-        (0..files).map(|i| (format!("{}/{i}.csv", i % 7), noise(seed + i, 3000))).collect();
+    let files: Vec<(String, Vec<u8>)> = (0..files)
+        .map(|i| (format!("{}/{i}.csv", i % 7), noise(seed + i, 3000)))
+        .collect();
     machine.sources(name, files.iter().map(|(n, b)| (n.as_str(), b.clone())))
 }
 
@@ -37,15 +38,28 @@ fn listing_all_the_while(machine: &Machine, stop: &AtomicBool) -> usize {
         assert_eq!(said.code(), 0, "listing {listings}: {}", said.stderr);
         let files = list(&said.json()["files"]);
         let uids: BTreeSet<String> = files.iter().map(|f| f["uid"].to_string()).collect();
-        let paths: BTreeSet<String> = files.iter().map(|f| f["relative_path"].to_string()).collect();
+        let paths: BTreeSet<String> = files
+            .iter()
+            .map(|f| f["relative_path"].to_string())
+            .collect();
         assert_eq!(uids.len(), files.len(), "listing {listings}: a file twice");
         assert_eq!(paths.len(), files.len(), "listing {listings}: a path twice");
-        assert!(before.is_subset(&uids), "listing {listings}: a file that was listed is gone");
+        assert!(
+            before.is_subset(&uids),
+            "listing {listings}: a file that was listed is gone"
+        );
         for file in &files {
             assert_eq!(file["status"], "stored", "listing {listings}: {file}");
-            let path = machine.home().join("files").join(file["relative_path"].as_str().unwrap());
+            let path = machine
+                .home()
+                .join("files")
+                .join(file["relative_path"].as_str().unwrap());
             let len = path.metadata().map(|m| m.len()).ok();
-            assert_eq!(len, file["size_bytes"].as_u64(), "listing {listings}: {file}");
+            assert_eq!(
+                len,
+                file["size_bytes"].as_u64(),
+                "listing {listings}: {file}"
+            );
         }
         before = uids;
         listings += 1;
@@ -67,7 +81,10 @@ fn while_listing<T>(machine: &Machine, work: impl FnOnce() -> T) -> T {
 #[test]
 fn two_imports_at_once_both_succeed_while_a_third_lists() {
     let machine = Machine::new();
-    let (a, b) = (folder(&machine, "a", 1000, 300), folder(&machine, "b", 5000, 300));
+    let (a, b) = (
+        folder(&machine, "a", 1000, 300),
+        folder(&machine, "b", 5000, 300),
+    );
     let told = while_listing(&machine, || {
         let (one, two) = (start(&machine, &a), start(&machine, &b));
         let mut told: Vec<Value> = Vec::new();
@@ -97,7 +114,11 @@ fn two_imports_of_the_same_folder_store_each_file_once() {
             counts.0 += list(&said.json()["imported"]).len();
             counts.1 += list(&said.json()["skipped"]).len();
         }
-        assert_eq!(counts, (300, 300), "each file once, and the other time as known");
+        assert_eq!(
+            counts,
+            (300, 300),
+            "each file once, and the other time as known"
+        );
     });
     importing_again_completes(&machine, &a, &hashes(&a), "the same folder");
     verify_is_clean(&machine, 300, "the same folder");
@@ -108,10 +129,16 @@ fn of_two_imports_one_is_killed_and_the_other_and_the_lists_go_on() {
     for round in 0..8u64 {
         let when = format!("round {round}");
         let machine = Machine::new();
-        let (a, b) = (folder(&machine, "a", 1000, 300), folder(&machine, "b", 5000, 300));
+        let (a, b) = (
+            folder(&machine, "a", 1000, 300),
+            folder(&machine, "b", 5000, 300),
+        );
         let same = round % 2 == 1;
         let told = while_listing(&machine, || {
-            let (victim, other) = (start(&machine, &a), start(&machine, if same { &a } else { &b }));
+            let (victim, other) = (
+                start(&machine, &a),
+                start(&machine, if same { &a } else { &b }),
+            );
             let pid = victim.id();
             std::thread::sleep(Duration::from_millis(60 + round * 60));
             kill(pid);
@@ -138,7 +165,9 @@ fn a_program_that_holds_the_catalog_is_named_and_does_no_harm() {
     if let Some(catalog) = std::env::var_os(HOLD) {
         // Another program with the catalog open, until its stdin ends.
         let connection = duckdb::Connection::open(catalog).expect("the catalog opens");
-        let rows: i64 = connection.query_row("SELECT count(*) FROM user_files", [], |r| r.get(0)).unwrap();
+        let rows: i64 = connection
+            .query_row("SELECT count(*) FROM user_files", [], |r| r.get(0))
+            .unwrap();
         println!("\nheld {rows}");
         std::io::stdin().lines().for_each(drop);
         return;
@@ -147,14 +176,21 @@ fn a_program_that_holds_the_catalog_is_named_and_does_no_harm() {
     machine.import(&folder(&machine, "a", 1000, 20));
     let before = machine.files();
     let mut holder = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_program_that_holds_the_catalog_is_named_and_does_no_harm", "--nocapture"])
+        .args([
+            "--exact",
+            "a_program_that_holds_the_catalog_is_named_and_does_no_harm",
+            "--nocapture",
+        ])
         .env(HOLD, machine.home().join("user_data.duckdb"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-    assert!(lines.any(|l| l.unwrap().contains("held 20")), "the holder sees the rows");
+    assert!(
+        lines.any(|l| l.unwrap().contains("held 20")),
+        "the holder sees the rows"
+    );
 
     let b = folder(&machine, "b", 5000, 20);
     let commands: [&[&str]; 2] = [&["files"], &["import", b.to_str().unwrap()]];
@@ -165,7 +201,10 @@ fn a_program_that_holds_the_catalog_is_named_and_does_no_harm() {
         assert_eq!(error["code"], "store_busy", "{error}");
         assert_eq!(error["retryable"], true, "{error}");
         let words = format!("{} {}", error["message"], error["hint"]);
-        assert!(words.contains(&holder.id().to_string()), "it does not say who: {words}");
+        assert!(
+            words.contains(&holder.id().to_string()),
+            "it does not say who: {words}"
+        );
         assert!(acknowledged(&said.stdout).is_empty());
     }
     assert_eq!(machine.quarantined(), 0, "a held catalog is no damaged one");
@@ -187,7 +226,9 @@ fn a_window_that_stays_open_lets_the_command_line_in() {
         let busy = s.spawn(|| {
             let mut n = 0;
             while !stop.load(Ordering::Relaxed) {
-                store.meta_set("beat", &n.to_string()).unwrap_or_else(|e| panic!("beat {n}: {e}"));
+                store
+                    .meta_set("beat", &n.to_string())
+                    .unwrap_or_else(|e| panic!("beat {n}: {e}"));
                 n += 1;
                 std::thread::sleep(Duration::from_millis(5));
             }

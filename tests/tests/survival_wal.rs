@@ -27,11 +27,20 @@ fn wreck() -> Wreck {
     }
     let wal = machine.home().join("user_data.duckdb.wal");
     assert!(!wal.exists(), "a release folds the log in");
-    let files: Vec<(String, Vec<u8>)> =
-        (0..12).map(|i| (format!("{}/{i}.csv", i % 3), noise(100 + i, 300 * i as usize))).collect();
+    let files: Vec<(String, Vec<u8>)> = (0..12)
+        .map(|i| {
+            (
+                format!("{}/{i}.csv", i % 3),
+                noise(100 + i, 300 * i as usize),
+            )
+        })
+        .collect();
     let one = machine.sources("one", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
     assert_eq!(machine.import(&one).code(), 0);
-    let two = machine.sources("two", [("a.csv", noise(200, 5000)), ("b.csv", noise(201, 1))]);
+    let two = machine.sources(
+        "two",
+        [("a.csv", noise(200, 5000)), ("b.csv", noise(201, 1))],
+    );
     assert_eq!(machine.import(&two).code(), 0);
     let id = |name: &str| {
         let file = machine.files().into_iter().find(|f| f["filename"] == name);
@@ -45,22 +54,38 @@ fn wreck() -> Wreck {
     let three = machine.sources("three", [("c.csv", noise(300, 9000))]);
     let said = trace::run(
         &machine,
-        &["-e", "trace=unlinkat", "-e", "inject=unlinkat:signal=SIGKILL:when=1"],
+        &[
+            "-e",
+            "trace=unlinkat",
+            "-e",
+            "inject=unlinkat:signal=SIGKILL:when=1",
+        ],
         "/dev/null".as_ref(),
         &["import", three.to_str().unwrap()],
     );
     assert!(said.was_killed(), "{:?} {}", said.status, said.stderr);
     let told = machine_files_without_opening(&machine);
-    assert!(wal.metadata().unwrap().len() > 1000, "the rows are in the log");
+    assert!(
+        wal.metadata().unwrap().len() > 1000,
+        "the rows are in the log"
+    );
     let trashed = sha256(&noise(201, 1));
-    Wreck { machine, told, trashed }
+    Wreck {
+        machine,
+        told,
+        trashed,
+    }
 }
 
 /// What a copy of the wreck lists: the wreck itself is not to be mended.
 fn machine_files_without_opening(machine: &Machine) -> Vec<serde_json::Value> {
     let twin = copy_of(machine);
     let files = twin.files();
-    assert_eq!(files.len(), 15, "14 were stored and listed, one died before it was told");
+    assert_eq!(
+        files.len(),
+        15,
+        "14 were stored and listed, one died before it was told"
+    );
     files
 }
 
@@ -72,8 +97,17 @@ fn copy_of(machine: &Machine) -> Machine {
 
 /// As `cp -a`: the journal believes a file by its time.
 fn copy_tree(from: &Path, to: &PathBuf) {
-    let output = std::process::Command::new("cp").arg("-a").arg(from).arg(to).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(to)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[derive(Clone, Debug)]
@@ -123,12 +157,19 @@ fn survives(wreck: &Wreck, damaged: &str, damage: &Damage, heard: &Mutex<BTreeSe
         let twin = twin.unwrap_or_else(|| panic!("{when}: {path} is not listed; {notice}"));
         assert_eq!(twin["status"], "stored", "{when}: {path}");
         assert_eq!(twin["sha256"], file["sha256"], "{when}: {path}");
-        assert_eq!(disk[path], file["sha256"].as_str().unwrap(), "{when}: {path}");
+        assert_eq!(
+            disk[path],
+            file["sha256"].as_str().unwrap(),
+            "{when}: {path}"
+        );
     }
     let ids: BTreeSet<String> = listed.iter().map(|f| f["id"].to_string()).collect();
     assert_eq!(ids.len(), listed.len(), "{when}: two files with one id");
     if machine.quarantined() > 0 {
-        assert!(notice.contains("set aside"), "{when}: set aside without a word: {notice}");
+        assert!(
+            notice.contains("set aside"),
+            "{when}: set aside without a word: {notice}"
+        );
         heard.lock().unwrap().insert("set aside");
     } else {
         heard.lock().unwrap().insert("replayed");
@@ -143,16 +184,24 @@ fn survives(wreck: &Wreck, damaged: &str, damage: &Damage, heard: &Mutex<BTreeSe
     // What was mended can be worked with, and is mended for good.
     let more = machine.sources("more", [("new.csv", noise(400, 40))]);
     let again = machine.json(&["import", more.to_str().unwrap()]);
-    assert!(again["notice"].is_null(), "{when}: said twice: {}", again["notice"]);
+    assert!(
+        again["notice"].is_null(),
+        "{when}: said twice: {}",
+        again["notice"]
+    );
     assert_eq!(list(&again["imported"]).len(), 1, "{when}");
 }
 
 #[test]
 fn a_log_cut_short_at_any_length_loses_no_file() {
     let wreck = wreck();
-    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal")).unwrap().len();
+    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal"))
+        .unwrap()
+        .len();
     let step = (len / 16).max(1);
-    let cuts = [0, 1, 7, 8, 9, len - 1, len - 4].into_iter().chain((1..16).map(|i| i * step));
+    let cuts = [0, 1, 7, 8, 9, len - 1, len - 4]
+        .into_iter()
+        .chain((1..16).map(|i| i * step));
     let heard = Mutex::default();
     on_two_cores(cuts.map(Damage::Cut).collect(), |damage| {
         survives(&wreck, "user_data.duckdb.wal", &damage, &heard);
@@ -165,7 +214,9 @@ fn a_log_cut_short_at_any_length_loses_no_file() {
 #[test]
 fn a_log_with_flipped_bits_loses_no_file_and_is_set_aside_aloud() {
     let wreck = wreck();
-    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal")).unwrap().len();
+    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb.wal"))
+        .unwrap()
+        .len();
     let mut damages: Vec<Damage> = (0..24).map(|at| Damage::Flip(at, (at % 8) as u8)).collect();
     // The lengths of entries are where a reader is led astray the most.
     let step = (len / 20).max(1);
@@ -180,7 +231,9 @@ fn a_log_with_flipped_bits_loses_no_file_and_is_set_aside_aloud() {
         Damage::Garbage,
     ]);
     let heard = Mutex::default();
-    on_two_cores(damages, |damage| survives(&wreck, "user_data.duckdb.wal", &damage, &heard));
+    on_two_cores(damages, |damage| {
+        survives(&wreck, "user_data.duckdb.wal", &damage, &heard)
+    });
     let heard = heard.into_inner().unwrap();
     println!("{heard:?}");
     assert!(heard.contains("set aside"), "{heard:?}");
@@ -189,7 +242,9 @@ fn a_log_with_flipped_bits_loses_no_file_and_is_set_aside_aloud() {
 #[test]
 fn a_damaged_catalog_loses_no_file_and_is_set_aside_aloud() {
     let wreck = wreck();
-    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb")).unwrap().len();
+    let len = std::fs::read(wreck.machine.home().join("user_data.duckdb"))
+        .unwrap()
+        .len();
     let damages = [
         Damage::Cut(0),
         Damage::Cut(1),

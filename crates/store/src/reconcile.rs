@@ -153,7 +153,10 @@ impl Store {
             .filter(|e| e.path().extension().is_some_and(|x| x == "json"))
             .filter_map(|e| serde_json::from_slice(&fs::read(e.path()).ok()?).ok())
             .collect();
-        let strays = self.inner.catalog.read(|conn| in_place_yet_trashed(layout, conn))?;
+        let strays = self
+            .inner
+            .catalog
+            .read(|conn| in_place_yet_trashed(layout, conn))?;
         if sidecars.is_empty() && strays.is_empty() {
             return Ok(0);
         }

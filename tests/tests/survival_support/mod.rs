@@ -37,7 +37,9 @@ pub struct Said {
 
 impl Said {
     pub fn code(&self) -> i32 {
-        self.status.code().unwrap_or_else(|| panic!("{:?}: {}", self.status, self.stderr))
+        self.status
+            .code()
+            .unwrap_or_else(|| panic!("{:?}: {}", self.status, self.stderr))
     }
 
     pub fn was_killed(&self) -> bool {
@@ -47,7 +49,11 @@ impl Said {
     /// The one JSON object of stdout.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|e| {
-            panic!("{e}: {} {}", String::from_utf8_lossy(&self.stdout), self.stderr)
+            panic!(
+                "{e}: {} {}",
+                String::from_utf8_lossy(&self.stdout),
+                self.stderr
+            )
         })
     }
 
@@ -73,12 +79,18 @@ impl From<Output> for Said {
 impl Machine {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Self { data: dir.path().join("data"), dir }
+        Self {
+            data: dir.path().join("data"),
+            dir,
+        }
     }
 
     /// With its data in a folder that exists already, a mount say.
     pub fn with_data(data: &Path) -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary folder"), data: data.to_owned() }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            data: data.to_owned(),
+        }
     }
 
     /// The environment and arguments of `redline`, for whichever program starts it.
@@ -102,19 +114,31 @@ impl Machine {
     }
 
     pub fn run(&self, arguments: &[&str]) -> Said {
-        self.command(arguments).output().expect("redline runs").into()
+        self.command(arguments)
+            .output()
+            .expect("redline runs")
+            .into()
     }
 
     /// As text, for people.
     pub fn text(&self, arguments: &[&str]) -> Said {
         let mut command = Command::new(redline());
         self.dress(&mut command);
-        command.args(arguments).output().expect("redline runs").into()
+        command
+            .args(arguments)
+            .output()
+            .expect("redline runs")
+            .into()
     }
 
     pub fn json(&self, arguments: &[&str]) -> Value {
         let said = self.run(arguments);
-        assert!(said.status.success(), "{arguments:?}: {:?} {}", said.status, said.stderr);
+        assert!(
+            said.status.success(),
+            "{arguments:?}: {:?} {}",
+            said.status,
+            said.stderr
+        );
         said.json()
     }
 
@@ -127,7 +151,9 @@ impl Machine {
     }
 
     pub fn home(&self) -> PathBuf {
-        self.data.join("users").join(Identity::of_key(KEY).folder_name())
+        self.data
+            .join("users")
+            .join(Identity::of_key(KEY).folder_name())
     }
 
     pub fn private(&self) -> PathBuf {
@@ -145,7 +171,10 @@ impl Machine {
 
     /// In this process, past the command line.
     pub fn store(&self) -> (Store, OpenReport) {
-        let options = StoreOptions { holder: "the test".into(), ..StoreOptions::default() };
+        let options = StoreOptions {
+            holder: "the test".into(),
+            ..StoreOptions::default()
+        };
         Store::create_or_open(&self.data, &Identity::of_key(KEY), options).expect("the store opens")
     }
 
@@ -167,13 +196,20 @@ impl Machine {
 }
 
 pub fn list(value: &Value) -> Vec<Value> {
-    value.as_array().unwrap_or_else(|| panic!("not a list: {value}")).clone()
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("not a list: {value}"))
+        .clone()
 }
 
 /// The program as built beside this test.
 pub fn redline() -> PathBuf {
     let test = std::env::current_exe().expect("this test");
-    let path = test.ancestors().nth(2).unwrap_or(Path::new("")).join("redline");
+    let path = test
+        .ancestors()
+        .nth(2)
+        .unwrap_or(Path::new(""))
+        .join("redline");
     assert!(
         path.exists(),
         "{} is not built; `cargo build --workspace --all-targets` does that",
@@ -208,7 +244,11 @@ pub fn hashes(folder: &Path) -> Hashes {
             if entry.file_type().is_ok_and(|t| t.is_dir()) {
                 folders.push(path);
             } else {
-                let relative = path.strip_prefix(folder).expect("below it").to_str().expect("text");
+                let relative = path
+                    .strip_prefix(folder)
+                    .expect("below it")
+                    .to_str()
+                    .expect("text");
                 found.insert(relative.to_owned(), sha256_of(&path));
             }
         }
@@ -239,7 +279,11 @@ pub fn noise(number: u64, len: usize) -> Vec<u8> {
 /// What a process that may have died in the middle of its answer had told as imported.
 pub fn acknowledged(stdout: &[u8]) -> Vec<Value> {
     let Some(mut rest) = stdout.strip_prefix(b"{\"imported\":[") else {
-        assert!(stdout.len() < 13, "an unknown answer: {}", String::from_utf8_lossy(stdout));
+        assert!(
+            stdout.len() < 13,
+            "an unknown answer: {}",
+            String::from_utf8_lossy(stdout)
+        );
         return Vec::new();
     };
     let mut told = Vec::new();
@@ -258,7 +302,12 @@ pub fn acknowledged(stdout: &[u8]) -> Vec<Value> {
 /// What must hold after anything: the store opens, lists all that was told with equal
 /// bytes, holds nothing that is not one of the sources as a whole, and no leftovers.
 /// Returns what `files` listed.
-pub fn nothing_was_lost(machine: &Machine, told: &[Value], sources: &Hashes, when: &str) -> Vec<Value> {
+pub fn nothing_was_lost(
+    machine: &Machine,
+    told: &[Value],
+    sources: &Hashes,
+    when: &str,
+) -> Vec<Value> {
     let listed = machine.files();
     let disk = machine.on_disk();
     for file in told {
@@ -279,9 +328,16 @@ pub fn nothing_was_lost(machine: &Machine, told: &[Value], sources: &Hashes, whe
     }
     let whole: std::collections::HashSet<&String> = sources.values().collect();
     for (path, hash) in &disk {
-        assert!(whole.contains(hash), "{when}: {path} is none of the sources as a whole");
+        assert!(
+            whole.contains(hash),
+            "{when}: {path} is none of the sources as a whole"
+        );
     }
-    assert_eq!(listed.len(), disk.len(), "{when}: a file without a row, or two rows for one");
+    assert_eq!(
+        listed.len(),
+        disk.len(),
+        "{when}: a file without a row, or two rows for one"
+    );
     nothing_is_left_over(machine, when);
     listed
 }
@@ -309,12 +365,29 @@ pub fn verify_is_clean(machine: &Machine, files: usize, when: &str) {
 pub fn importing_again_completes(machine: &Machine, folder: &Path, sources: &Hashes, when: &str) {
     let said = machine.import(folder);
     assert_eq!(said.code(), 0, "{when}: {}", said.stderr);
-    assert!(list(&said.json()["failed"]).is_empty(), "{when}: {}", said.json());
-    let name = folder.file_name().and_then(|n| n.to_str()).expect("a name of ours");
-    let expected: Hashes =
-        sources.iter().map(|(path, hash)| (format!("{name}/{path}"), hash.clone())).collect();
-    assert_eq!(machine.on_disk(), expected, "{when}: after the second import");
-    assert_eq!(machine.files().len(), expected.len(), "{when}: rows after the second import");
+    assert!(
+        list(&said.json()["failed"]).is_empty(),
+        "{when}: {}",
+        said.json()
+    );
+    let name = folder
+        .file_name()
+        .and_then(|n| n.to_str())
+        .expect("a name of ours");
+    let expected: Hashes = sources
+        .iter()
+        .map(|(path, hash)| (format!("{name}/{path}"), hash.clone()))
+        .collect();
+    assert_eq!(
+        machine.on_disk(),
+        expected,
+        "{when}: after the second import"
+    );
+    assert_eq!(
+        machine.files().len(),
+        expected.len(),
+        "{when}: rows after the second import"
+    );
 }
 
 /// Waits for a child with its answers, and kills it if it takes too long to be alive.
@@ -329,7 +402,11 @@ pub fn finish(child: Child, when: &str) -> Said {
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    watch.join().expect("the waiting thread").expect("the answers").into()
+    watch
+        .join()
+        .expect("the waiting thread")
+        .expect("the answers")
+        .into()
 }
 
 pub fn kill(pid: u32) {
@@ -374,12 +451,29 @@ impl Mount {
     pub fn tmpfs(bytes: usize) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().to_owned();
-        run("mount", &["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs", path.to_str().expect("text")]);
+        run(
+            "mount",
+            &[
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={bytes}"),
+                "tmpfs",
+                path.to_str().expect("text"),
+            ],
+        );
         Self { path, _dir: dir }
     }
 
     pub fn remount(&self, options: &str) {
-        run("mount", &["-o", &format!("remount,{options}"), self.path.to_str().expect("text")]);
+        run(
+            "mount",
+            &[
+                "-o",
+                &format!("remount,{options}"),
+                self.path.to_str().expect("text"),
+            ],
+        );
     }
 
     pub fn free(&self) -> u64 {
@@ -420,7 +514,10 @@ pub fn where_mounting_is_allowed(test: &str, body: impl FnOnce()) {
         return body();
     }
     let why = String::from_utf8_lossy(&mounted.stderr).into_owned();
-    assert!(std::env::var_os(INSIDE).is_none(), "nothing can be mounted even in a name space: {why}");
+    assert!(
+        std::env::var_os(INSIDE).is_none(),
+        "nothing can be mounted even in a name space: {why}"
+    );
     let output = Command::new("unshare")
         .arg("-rm")
         .arg(std::env::current_exe().expect("this test"))

@@ -20,7 +20,9 @@ pub struct Call {
 impl Call {
     /// The path behind the descriptor that is the first argument.
     pub fn fd_path(&self) -> &str {
-        let Some((fd, rest)) = self.text.split_once('<') else { return "" };
+        let Some((fd, rest)) = self.text.split_once('<') else {
+            return "";
+        };
         if fd.is_empty() || !fd.bytes().all(|b| b.is_ascii_digit()) {
             return "";
         }
@@ -37,7 +39,9 @@ impl Call {
     }
 
     pub fn ok(&self) -> bool {
-        self.text.rsplit_once(" = ").is_some_and(|(_, r)| !r.starts_with('-'))
+        self.text
+            .rsplit_once(" = ")
+            .is_some_and(|(_, r)| !r.starts_with('-'))
     }
 
     pub fn is_sync_of(&self, path: &str) -> bool {
@@ -49,7 +53,12 @@ impl Call {
 pub fn command(machine: &Machine, options: &[&str], log: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("strace");
     machine.dress(&mut command);
-    command.args(["-f", "-qq", "-y", "-o"]).arg(log).args(options).arg(redline()).arg("--json");
+    command
+        .args(["-f", "-qq", "-y", "-o"])
+        .arg(log)
+        .args(options)
+        .arg(redline())
+        .arg("--json");
     command.args(arguments);
     command
 }
@@ -67,16 +76,32 @@ pub fn read(log: &Path) -> Vec<Call> {
     let mut begun: HashMap<(u32, String), (usize, String)> = HashMap::new();
     let mut calls = Vec::new();
     for (line_number, line) in text.lines().enumerate() {
-        let Some((pid, rest)) = line.split_once(' ') else { continue };
-        let Ok(pid) = pid.parse::<u32>() else { continue };
+        let Some((pid, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        let Ok(pid) = pid.parse::<u32>() else {
+            continue;
+        };
         let rest = rest.trim_start();
         if let Some(resumed) = rest.strip_prefix("<... ") {
-            let Some((name, tail)) = resumed.split_once(" resumed>") else { continue };
-            let Some((start, head)) = begun.remove(&(pid, name.to_owned())) else { continue };
-            calls.push(Call { pid, name: name.into(), text: head + tail, start, end: line_number });
+            let Some((name, tail)) = resumed.split_once(" resumed>") else {
+                continue;
+            };
+            let Some((start, head)) = begun.remove(&(pid, name.to_owned())) else {
+                continue;
+            };
+            calls.push(Call {
+                pid,
+                name: name.into(),
+                text: head + tail,
+                start,
+                end: line_number,
+            });
             continue;
         }
-        let Some((name, tail)) = rest.split_once('(') else { continue };
+        let Some((name, tail)) = rest.split_once('(') else {
+            continue;
+        };
         if let Some(head) = tail.strip_suffix(" <unfinished ...>") {
             begun.insert((pid, name.to_owned()), (line_number, head.to_owned()));
         } else {

@@ -173,7 +173,10 @@ impl Catalog {
     pub fn set_aside(&self) -> Result<()> {
         self.close();
         let _lease = self.lease.acquire(self.options.busy_wait)?;
-        for (path, kind) in [(self.layout.catalog_wal(), "wal"), (self.layout.catalog(), "duckdb")] {
+        for (path, kind) in [
+            (self.layout.catalog_wal(), "wal"),
+            (self.layout.catalog(), "duckdb"),
+        ] {
             if path.exists() {
                 repair::set_aside(&self.layout, &path, kind)?;
             }
