@@ -101,10 +101,17 @@ impl App {
         Ok(passphrase)
     }
 
-    /// Whether to go on with what cannot be taken back. Only a person is asked.
+    /// Whether to go on with what cannot be taken back. Where nobody can be asked,
+    /// only `--yes` is a yes.
     pub fn confirm(&self, yes: bool, question: &str) -> Result<bool, Failure> {
-        if yes || !self.out.can_ask() {
+        if yes {
             return Ok(true);
+        }
+        if !self.out.can_ask() {
+            return Err(Failure::usage(
+                "This cannot be taken back, and nobody can be asked here.",
+                "Run it again with --yes if you mean it.",
+            ));
         }
         let mut stderr = io::stderr();
         write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;
@@ -127,6 +134,8 @@ pub fn with_ways_out(error: redline_core::CoreError) -> Failure {
         Code::KeyringLocked => {
             failure.with_hint("Unlock the keyring and run the command again, or set REDLINE_LICENSE_KEY.")
         }
+        // No store is open yet: what was not found is the profile.
+        Code::NotFound => failure.with_hint("List the profiles with `redline profiles`."),
         Code::NotSignedIn => failure.with_hint("Run `redline login`, or set REDLINE_LICENSE_KEY."),
         _ => failure,
     }

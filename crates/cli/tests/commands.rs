@@ -80,7 +80,14 @@ fn a_file_goes_in_is_found_comes_out_and_goes_away() {
     assert_eq!(home.json(&["files"])["files"][0]["sha256"], file["sha256"]);
 
     home.json(&["delete", &id]);
-    let emptied = home.json(&["trash", "empty"]);
+    // Not on a terminal, so nobody can be asked; in JSON no more than in text.
+    for arguments in [&["trash", "empty"][..], &["--json", "trash", "empty"]] {
+        let ran = home.run(arguments);
+        assert_eq!(ran.status, 2, "{}", ran.stderr);
+        assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
+        assert_eq!(home.json(&["trash"])["total"], 1, "nothing was deleted");
+    }
+    let emptied = home.json(&["trash", "empty", "--yes"]);
     assert_eq!(
         emptied["emptied"],
         json!({ "files": 1, "bytes": bytes.len() })
@@ -567,7 +574,7 @@ fn the_whole_store_goes_only_when_it_is_meant() {
     let home = Home::new();
     home.import("a.csv", "a\n1\n");
     // Not on a terminal, so nobody can be asked.
-    assert_ne!(home.run(&["delete-all"]).status, 0);
+    assert_eq!(home.run(&["delete-all"]).status, 2);
     assert_eq!(home.json(&["files"])["total"], 1);
     let gone = home.json(&["delete-all", "--yes"]);
     assert_eq!(gone["deleted"]["files"], 1);

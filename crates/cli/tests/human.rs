@@ -52,6 +52,7 @@ fn a_first_hour() {
         "verify",
         "delete 1",
         "trash",
+        "trash empty",
         "undelete 1",
         "trash empty",
         "whoami",

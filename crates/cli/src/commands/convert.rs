@@ -1,7 +1,7 @@
 //! convert and history: another format, and the proof of it.
 
 use redline_core::{
-    CertificateView, ConversionPlanView, ConversionView, CoreError, LossView, Session,
+    CertificateView, Code, ConversionPlanView, ConversionView, CoreError, LossView, Session,
 };
 use serde_json::{Value, json};
 
@@ -64,7 +64,18 @@ pub fn convert(app: &App, a: &Convert) -> Outcome {
     } else {
         tell_failed(app, &failed)?;
     }
-    if interrupt.pressed() && done.len() + failed.len() < ids.len() {
+    // The one that was under way, and those behind it.
+    let mut rest: Vec<String> = failed
+        .iter()
+        .filter(|(_, error)| error.code() == Code::Cancelled)
+        .map(|(id, _)| id.to_string())
+        .collect();
+    rest.extend(
+        ids.iter()
+            .skip(done.len() + failed.len())
+            .map(ToString::to_string),
+    );
+    if interrupt.pressed() && !rest.is_empty() {
         return Err(Failure::new(
             status::FAILED,
             "cancelled",
@@ -72,7 +83,11 @@ pub fn convert(app: &App, a: &Convert) -> Outcome {
                 "Cancelled. {} done before stay.",
                 words::count(done.len() as u64, "conversion", "conversions")
             ),
-            "",
+            format!(
+                "Convert the rest with: redline convert {} --to {}",
+                rest.join(" "),
+                words::name(&a.to)
+            ),
         ));
     }
     Ok(if failed.is_empty() {

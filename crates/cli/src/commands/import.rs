@@ -4,6 +4,7 @@
 //! what was skipped or failed waits in a spool that moves to disk.
 
 use std::io::{self, Seek, Write};
+use std::path::PathBuf;
 
 use redline_core::{Code, FailedFile, FileView, ImportEvents, OnDuplicate, SkippedFile};
 use serde_json::{Value, json};
@@ -26,13 +27,17 @@ pub fn import(app: &App, a: Import) -> Outcome {
     let session = app.session()?;
     let interrupt = Interrupt::arm(&session)?;
     let mut bar = Bar::follow(&app.out, &session);
-    let mut told = Told::new(&app.out, &bar);
+    let mut told = Told::new(&app.out, &bar, a.paths.clone());
     let on_duplicate = a.on_duplicate.map(|d| match d {
         Duplicate::Skip => OnDuplicate::Skip,
         Duplicate::Keep => OnDuplicate::Keep,
     });
     let result = session.import_now(a.paths, on_duplicate, &mut told);
     interrupt.end();
+    let alone = result.is_ok() && told.counts.failed == 1 && !told.counts.stored_any();
+    if !alone {
+        told.release();
+    }
     let Told {
         counts,
         skipped,
@@ -159,21 +164,34 @@ struct Told<'a> {
     counts: Counts,
     skipped: SpooledTempFile,
     failed: SpooledTempFile,
+    /// As given on the command line: what is wrong with one is said of it so.
+    typed: Vec<PathBuf>,
+    /// The line of a first failure that is not out yet: if it stays the only outcome,
+    /// the command's own error says it.
+    held: Option<String>,
     /// The reader of stdout went away: the import goes on without it.
     alone: bool,
     broken: Option<io::Error>,
 }
 
 impl<'a> Told<'a> {
-    fn new(out: &'a Out, bar: &'a Bar) -> Self {
+    fn new(out: &'a Out, bar: &'a Bar, typed: Vec<PathBuf>) -> Self {
         Self {
             out,
             bar,
             counts: Counts::default(),
             skipped: SpooledTempFile::new(SPOOL),
             failed: SpooledTempFile::new(SPOOL),
+            typed,
+            held: None,
             alone: false,
             broken: None,
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(line) = self.held.take() {
+            self.say(|out| out.line(line));
         }
     }
 
@@ -217,6 +235,7 @@ impl<'a> Told<'a> {
 
 impl ImportEvents for Told<'_> {
     fn imported(&mut self, file: FileView) {
+        self.release();
         let n = self.counts.imported;
         self.say(|out| {
             if out.json {
@@ -240,6 +259,7 @@ impl ImportEvents for Told<'_> {
     }
 
     fn skipped(&mut self, file: SkippedFile) {
+        self.release();
         if self.out.json {
             let entry =
                 json!({ "path": file.path, "already": file.already, "reason": file.reason });
@@ -257,19 +277,42 @@ impl ImportEvents for Told<'_> {
         self.counts.skipped += 1;
     }
 
-    fn failed(&mut self, file: FailedFile) {
+    fn failed(&mut self, mut file: FailedFile) {
+        self.release();
         if self.out.json {
             let entry = json!({ "path": file.path, "error": file.error });
             self.spool(&entry, true);
         } else {
+            if let Some(typed) = as_typed(&self.typed, &file.path) {
+                let (core, whole) = (format!("\"{}\"", file.path), format!("\"{typed}\""));
+                file.error.message = file.error.message.replacen(&core, &whole, 1);
+                file.path = typed;
+            }
             let path = words::name(&file.path);
             let message = words::name(&file.error.message);
-            self.say(|out| out.line(format!("{}  {path}  {message}", out.red("failed"))));
+            let line = format!("{}  {path}  {message}", self.out.red("failed"));
+            if self.counts.any() {
+                self.say(|out| out.line(line));
+            } else {
+                self.held = Some(line);
+            }
         }
         if self.counts.first.is_none() {
             self.counts.first = Some(file.error);
         }
         self.counts.failed += 1;
+    }
+}
+
+/// The path as it was given, where core names only its last part and no other path
+/// has the same.
+fn as_typed(typed: &[PathBuf], shown: &str) -> Option<String> {
+    let mut same = typed
+        .iter()
+        .filter(|path| path.file_name().is_some_and(|name| name == shown));
+    match (same.next(), same.next()) {
+        (Some(path), None) => Some(path.to_string_lossy().into_owned()),
+        _ => None,
     }
 }
 
@@ -321,6 +364,14 @@ mod tests {
             counts.sentence(),
             "Stored 10,000 files (97.7 MB). Left out 1 file. Failed: 2 files."
         );
+    }
+
+    #[test]
+    fn a_path_is_named_as_it_was_typed() {
+        let typed = ["not/there.csv", "a/q3.csv", "b/q3.csv"].map(PathBuf::from);
+        assert_eq!(as_typed(&typed, "there.csv").unwrap(), "not/there.csv");
+        assert_eq!(as_typed(&typed, "q3.csv"), None, "which of the two?");
+        assert_eq!(as_typed(&typed, "not/there.csv"), None);
     }
 
     #[test]

@@ -120,13 +120,6 @@ pub fn trash(app: &App, a: Trash) -> Outcome {
 pub fn delete_all(app: &App, confirm: &Confirm) -> Outcome {
     let session = app.session()?;
     let stats = session.stats()?;
-    if !confirm.yes && !app.out.can_ask() {
-        // Emptying a trash from a script is one thing; this is another.
-        return Err(Failure::usage(
-            "Deleting a whole store needs a person's yes, and nobody can be asked here.",
-            "Run it again with --yes if you mean it.",
-        ));
-    }
     let question = format!(
         "Delete the whole store of {}, {} ({}), from this machine for good?",
         session.masked_key(),
