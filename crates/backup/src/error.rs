@@ -25,7 +25,7 @@ pub enum BackupError {
     #[error("Could not reach {endpoint}: {detail}.")]
     Unreachable { endpoint: String, detail: String },
     /// Seconds that this machine's clock is ahead of the server's; negative when behind.
-    #[error("This machine's clock differs from the server's{}.", .seconds.map(|s| format!(" by {} min", s.abs() / 60)).unwrap_or_default())]
+    #[error("This machine's clock {}.", off_by(*.seconds))]
     ClockSkew { seconds: Option<i64> },
     #[error("The bucket kept asking to slow down ({operation}).")]
     Throttled { operation: String },
@@ -61,6 +61,21 @@ pub enum BackupError {
     },
 }
 
+/// `seconds` ahead of the server, in the words after "This machine's clock".
+fn off_by(seconds: Option<i64>) -> String {
+    let Some(seconds) = seconds.filter(|s| *s != 0) else {
+        return "differs from the server's".to_owned();
+    };
+    let by = match seconds.unsigned_abs() {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..7200 => format!("{} min", s / 60),
+        s @ 7200..172_800 => format!("{} h", s / 3600),
+        s => format!("{} days", s / 86_400),
+    };
+    let side = if seconds > 0 { "ahead of" } else { "behind" };
+    format!("is {by} {side} the server's")
+}
+
 impl BackupError {
     pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self::Io {
@@ -91,13 +106,15 @@ impl BackupError {
             Self::NotFound { .. } => {
                 "choose another restore point, or check that this is the right bucket and license key."
             }
-            Self::Damaged { .. } => "choose an earlier restore point, and run a deep verify.",
+            Self::Damaged { .. } => "choose an earlier restore point.",
             Self::Forged { .. } => {
                 "choose a restore point that is marked authentic, and find out who can write to this bucket."
             }
             Self::TooNew { .. } => "update Redline on this machine.",
             Self::SourceChanged { .. } => "run the backup again once the file is at rest.",
-            Self::BadName { .. } => "rename the file and run the backup again.",
+            Self::BadName { .. } => {
+                "the other files can be restored; rename this one where it was backed up, then back up there again."
+            }
             Self::BadConfig { .. } => "correct it under Backup.",
             Self::Unsupported { .. } => "`redline backup probe` shows what this server can do.",
             Self::Service { .. } => "try again; if it stays, look at the server's own log.",

@@ -56,6 +56,4 @@ pub enum SkipReason {
     Missing,
     /// It could not be read.
     Unreadable { detail: String },
-    /// Its name cannot be stored.
-    Name { detail: String },
 }

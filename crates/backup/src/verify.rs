@@ -165,9 +165,10 @@ async fn check_deep(
     target: &Target,
     progress: &Arc<dyn Progress>,
 ) -> Result<Option<bool>> {
+    let what = format!("\"{}\"", target.names[0]);
     let wanted = Wanted {
         keys: vec![target.key.clone()],
-        what: &target.names[0],
+        what: &what,
         size: target.size,
         sha256: &target.sha256,
     };

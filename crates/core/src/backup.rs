@@ -325,14 +325,6 @@ fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreErr
             ),
             "Check the disk, then run the backup again.",
         ),
-        SkipReason::Name { detail } => CoreError::new(
-            Code::BadName,
-            format!(
-                "{could_not} under its name: {}.{kept}",
-                detail.trim_end_matches('.')
-            ),
-            "Rename the file and run the backup again.",
-        ),
         _ => CoreError::new(
             Code::Unreadable,
             format!("{could_not}.{kept}"),

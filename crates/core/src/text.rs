@@ -11,17 +11,17 @@ pub(crate) fn now() -> String {
     instant(Timestamp::now())
 }
 
-/// `1.2 GB`, `300 MB`, `12 bytes`: decimal, as disks are sold; at most two digits
+/// `1.2 GB`, `300 MB`, `12 B`: decimal, as disks are sold; at most two digits
 /// that matter after the first.
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if count < 1000 {
-        return counted(count, "byte");
+        return format!("{count} B");
     }
     let mut value = count as f64 / 1000.0;
     let mut unit = 0;
-    // 999.95 would print as 1000.0.
-    while value >= 999.95 && unit + 1 < UNITS.len() {
+    // 999.5 would print as 1000.
+    while value >= 999.5 && unit + 1 < UNITS.len() {
         value /= 1000.0;
         unit += 1;
     }
@@ -51,7 +51,27 @@ pub(crate) fn grouped(count: u64) -> String {
     out
 }
 
+/// The system's words without its number: `Permission denied`, no `(os error 13)`.
+pub(crate) fn plain(text: &str) -> String {
+    const OPEN: &str = " (os error ";
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(OPEN) {
+        let (before, after) = (&rest[..at], &rest[at + OPEN.len()..]);
+        out.push_str(before);
+        match after.split_once(')') {
+            Some((number, after)) if number.parse::<i32>().is_ok() => rest = after,
+            _ => {
+                out.push_str(OPEN);
+                rest = after;
+            }
+        }
+    }
+    out + rest
+}
+
 /// The first letter large: the crates below write their hints for the end of a line.
+/// Never for what may begin with a name.
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {
@@ -67,9 +87,11 @@ mod tests {
     #[test]
     fn sizes_read_well() {
         for (count, shown) in [
-            (0, "0 bytes"),
-            (1, "1 byte"),
-            (999, "999 bytes"),
+            (0, "0 B"),
+            (1, "1 B"),
+            (999, "999 B"),
+            (999_499, "999 kB"),
+            (999_500, "1 MB"),
             (1_000, "1 kB"),
             (1_234, "1.2 kB"),
             (300_000_000, "300 MB"),
@@ -89,5 +111,16 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(sentence("free some space."), "Free some space.");
         assert_eq!(sentence(""), "");
+    }
+
+    #[test]
+    fn the_systems_numbers_go() {
+        assert_eq!(
+            plain("Permission denied (os error 13)"),
+            "Permission denied"
+        );
+        assert_eq!(plain("a (os error 2), b (os error -5)."), "a, b.");
+        assert_eq!(plain("why (os error x) and"), "why (os error x) and");
+        assert_eq!(plain("why (os error "), "why (os error ");
     }
 }

@@ -12,7 +12,7 @@ const TRIES: usize = 16;
 pub enum ServeError {
     #[error("Port {port} is taken by another program.")]
     PortTaken { port: u16 },
-    #[error("Port {port} is not for programs of ordinary users.")]
+    #[error("Port {port} needs an administrator.")]
     PortRefused { port: u16 },
     #[error("Could not listen on this machine: {detail}.")]
     Io { detail: String },
@@ -26,7 +26,9 @@ impl ServeError {
                 "Stop the other program, or choose another port: `redline serve --port 8081`, or `--port 0` for any free one. The window has the port in Settings."
             }
             Self::PortRefused { .. } => "Choose a port from 1024 up.",
-            Self::Io { .. } => "",
+            Self::Io { .. } => {
+                "Check that this machine's loopback network (127.0.0.1) is up, or choose another port."
+            }
         }
     }
 

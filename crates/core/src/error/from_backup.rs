@@ -30,6 +30,7 @@ impl From<BackupError> for CoreError {
             _ => Code::Internal,
         };
         let retryable = error.retryable();
-        Self::new(code, text::sentence(&error.to_string()), error.hint()).with_retryable(retryable)
+        // Its sentences begin as they are to be shown, some with a name.
+        Self::new(code, text::plain(&error.to_string()), error.hint()).with_retryable(retryable)
     }
 }

@@ -1,6 +1,6 @@
 //! What a conversion could not do, in words.
 
-use redline_convert::ConvertError;
+use redline_convert::{ConvertError, Format, can_convert};
 
 use super::from_store::bare;
 use super::{Code, CoreError};
@@ -18,7 +18,7 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
         ConvertError::Unsupported { from, to } => CoreError::new(
             Code::Unsupported,
             format!("There is no conversion from {from} to {to} in this version."),
-            "The details of the file list the formats it can be converted to.",
+            targets(&from),
         ),
         ConvertError::Malformed {
             line,
@@ -41,7 +41,7 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
         ConvertError::DiskFull { needed: 0 } => CoreError::new(
             Code::DiskFull,
             could_not("the disk is full".to_owned()),
-            "Free some space or move the store in Settings.",
+            super::FREE_SPACE,
         ),
         ConvertError::DiskFull { needed } => CoreError::new(
             Code::DiskFull,
@@ -49,7 +49,7 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
                 "the disk is full (needs about {})",
                 text::bytes(needed)
             )),
-            "Free some space or move the store in Settings.",
+            super::FREE_SPACE,
         ),
         ConvertError::SourceChanged => CoreError::new(
             Code::SourceChanged,
@@ -68,7 +68,7 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
                 text::bytes(limit),
                 bare(&detail)
             )),
-            "Close other programs and try again; very long rows need the most.",
+            "Split the file; very long rows need the most.",
         ),
         ConvertError::NotProved { certificate } => {
             let columns: Vec<String> = certificate
@@ -110,5 +110,18 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             could_not(bare(&other.to_string())),
             "Try again.",
         ),
+    }
+}
+
+/// What a file of the format `from` can become.
+fn targets(from: &str) -> String {
+    let targets: Vec<&str> = Format::ALL
+        .into_iter()
+        .filter(|to| Format::from_id(from).is_some_and(|from| can_convert(from, *to)))
+        .map(Format::id)
+        .collect();
+    match targets.as_slice() {
+        [] => format!("Files of the format {from} can be kept, but not converted."),
+        some => format!("Use one of: {}.", some.join(", ")),
     }
 }

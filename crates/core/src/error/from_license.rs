@@ -3,6 +3,7 @@
 use redline_license::{KeyError, ProfileError, SecretError};
 
 use super::{Code, CoreError};
+use crate::text;
 
 impl From<KeyError> for CoreError {
     fn from(error: KeyError) -> Self {
@@ -22,7 +23,13 @@ impl From<SecretError> for CoreError {
             SecretError::Absent { .. } => Self::new(Code::KeyringAbsent, error.to_string(), hint),
             SecretError::Denied { .. } => Self::new(Code::KeyringDenied, error.to_string(), hint),
             // No answer is what a keyring gives that waits for its password elsewhere.
-            SecretError::TimedOut { .. } => Self::new(Code::KeyringLocked, error.to_string(), hint),
+            SecretError::TimedOut { detail } => Self::new(
+                Code::KeyringLocked,
+                format!("{}.", text::sentence(&super::scrub(&detail))),
+                hint,
+            ),
+            // The key is out of reach, as without a keyring.
+            SecretError::NoFile { .. } => Self::new(Code::KeyringAbsent, error.to_string(), hint),
             SecretError::WrongPassphrase { .. } => Self::new(
                 Code::WrongPassphrase,
                 "The passphrase does not open this profile.",

@@ -16,11 +16,18 @@ pub(crate) enum Doing {
 
 impl Doing {
     fn to(self, name: &str) -> String {
+        let what = if is_phrase(name) {
+            name.to_owned()
+        } else {
+            format!("\"{name}\"")
+        };
         match self {
-            Self::Storing => format!("Could not store \"{name}\""),
-            Self::Copying => format!("Could not save a copy of \"{name}\""),
-            Self::Checking => format!("Could not check \"{name}\""),
-            Self::Restoring => format!("Could not restore \"{name}\""),
+            // The store's own things are not what is stored.
+            Self::Storing if is_phrase(name) => format!("Could not write {what}"),
+            Self::Storing => format!("Could not store {what}"),
+            Self::Copying => format!("Could not save a copy of {what}"),
+            Self::Checking => format!("Could not check {what}"),
+            Self::Restoring => format!("Could not restore {what}"),
         }
     }
 }
@@ -63,29 +70,40 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
             "There is no such file in this store.",
             "It may have been deleted; the list shows what there is.",
         ),
-        StoreError::DiskFull {
-            name, needed: 0, ..
-        } => CoreError::new(
-            Code::DiskFull,
-            format!("The disk is full (writing {name})."),
-            "Free some space or move the store in Settings.",
-        ),
         StoreError::DiskFull { name, needed, free } => {
             let hint = match doing {
                 Doing::Copying => "Free some space there, or choose another folder.",
-                _ => "Free some space or move the store in Settings.",
+                _ => super::FREE_SPACE,
             };
-            let amounts = format!("needs {}, {} free", text::bytes(needed), text::bytes(free));
+            let amounts = match needed {
+                // Not known where the disk filled up under the work.
+                0 => String::new(),
+                _ => format!(
+                    " (needs {}, {} free)",
+                    text::bytes(needed),
+                    text::bytes(free)
+                ),
+            };
+            let what = if name.starts_with(COULD_NOT) {
+                text::sentence(&name)
+            } else {
+                doing.to(&name)
+            };
             CoreError::new(
                 Code::DiskFull,
-                format!("{}: the disk is full ({amounts}).", doing.to(&name)),
+                format!("{what}: the disk is full{amounts}."),
                 hint,
             )
         }
         StoreError::ReadOnly { what } => CoreError::new(
             Code::ReadOnly,
-            format!("{} cannot be written to.", text::sentence(&what)),
+            format!("{} cannot be written to.", subject(&what)),
             "Check the permissions of the folder and of its disk.",
+        ),
+        StoreError::SourceVanished { name } if doing == Doing::Storing => CoreError::new(
+            Code::SourceVanished,
+            format!("{}: there is nothing at this path.", doing.to(&name)),
+            "Check the path; if it was moved, add it from its new place.",
         ),
         StoreError::SourceVanished { name } => CoreError::new(
             Code::SourceVanished,
@@ -123,7 +141,7 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
         ),
         StoreError::Damaged { what, detail } => CoreError::new(
             Code::Damaged,
-            format!("{} is damaged: {}.", text::sentence(&what), bare(&detail)),
+            format!("{} is damaged: {}.", subject(&what), bare(&detail)),
             "Nothing was deleted. Run `redline verify`, and restore from the backup what it names.",
         ),
         StoreError::LinkInStore { name } => CoreError::new(
@@ -141,7 +159,15 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
         ),
         StoreError::Io { what, source } => CoreError::new(
             super::from_license::io_code(&source),
-            format!("{}: {}.", text::sentence(&what), bare(&source.to_string())),
+            format!(
+                "{}: {}.",
+                if what.starts_with(COULD_NOT) {
+                    text::sentence(&what)
+                } else {
+                    format!("{} could not be used", subject(&what))
+                },
+                bare(&source.to_string())
+            ),
             "Check the disk and the permissions of the data folder, then try again.",
         ),
         StoreError::Catalog { what, detail } => CoreError::new(
@@ -165,6 +191,24 @@ pub(crate) fn cancelled() -> CoreError {
 
 /// A detail in the middle of a sentence: one line, no full stop of its own.
 pub(super) fn bare(detail: &str) -> String {
-    let line = detail.lines().next().unwrap_or_default().trim();
-    line.trim_end_matches('.').to_owned()
+    let line = text::plain(detail.lines().next().unwrap_or_default());
+    line.trim().trim_end_matches('.').to_owned()
+}
+
+const COULD_NOT: &str = "could not ";
+
+/// Whether the store wrote this itself (`the catalog`), or it is a file's name.
+fn is_phrase(what: &str) -> bool {
+    let own = ["the ", "a "].iter().any(|lead| what.starts_with(lead));
+    // A name inside such a phrase is quoted; `the sums.csv` is a name.
+    own && (what.contains('"') || !what.contains('.'))
+}
+
+/// At the beginning of a sentence. A name stays as it is, in quotes.
+fn subject(what: &str) -> String {
+    if is_phrase(what) {
+        text::sentence(what)
+    } else {
+        format!("\"{what}\"")
+    }
 }

@@ -63,6 +63,20 @@ fn store_errors(text: &str) -> Vec<StoreError> {
             what: format!("could not write {}", text()),
             source: io::Error::other(text()),
         },
+        StoreError::Io {
+            what: text(),
+            source: io::Error::from_raw_os_error(5),
+        },
+        StoreError::ReadOnly { what: text() },
+        StoreError::Damaged {
+            what: text(),
+            detail: "its bytes are not the ones that were stored".into(),
+        },
+        StoreError::DiskFull {
+            name: "the catalog".into(),
+            needed: 0,
+            free: 0,
+        },
         StoreError::Catalog {
             what: "list the files",
             detail: text(),
@@ -101,6 +115,10 @@ fn convert_errors(text: &str) -> Vec<ConvertError> {
         ConvertError::Unsupported {
             from: "xlsx".into(),
             to: "npz".into(),
+        },
+        ConvertError::Unsupported {
+            from: "parquet".into(),
+            to: "xlsx".into(),
         },
         ConvertError::Malformed {
             line: 1_204_331,
@@ -148,14 +166,20 @@ fn backup_errors(text: &str) -> Vec<BackupError> {
         BackupError::ClockSkew {
             seconds: Some(-1200),
         },
+        BackupError::ClockSkew { seconds: Some(42) },
+        BackupError::ClockSkew { seconds: None },
         BackupError::Throttled {
             operation: "PutObject".into(),
         },
         BackupError::NotFound {
             what: "A restore point of this store".into(),
         },
-        BackupError::Damaged { what: text() },
-        BackupError::Forged { what: text() },
+        BackupError::Damaged {
+            what: format!("\"{}\"", text()),
+        },
+        BackupError::Forged {
+            what: format!("\"{}\"", text()),
+        },
         BackupError::TooNew {
             what: "The restore point".into(),
             version: 9,
@@ -200,6 +224,10 @@ fn license_errors(text: &str) -> Vec<CoreError> {
         }
         .into(),
         SecretError::TimedOut { detail: detail() }.into(),
+        SecretError::NoFile {
+            name: "desk.age".into(),
+        }
+        .into(),
         SecretError::Other { detail: detail() }.into(),
         ProfileError::NotFound {
             name: "desk".into(),
@@ -326,7 +354,7 @@ fn the_example_of_the_style_guide_is_what_is_said() {
     );
     assert_eq!(
         report.hint,
-        "Free some space or move the store in Settings."
+        "Free some space, or move the data folder and point REDLINE_DATA_DIR at it."
     );
 }
 

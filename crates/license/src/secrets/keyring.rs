@@ -134,7 +134,7 @@ impl OsKeyring {
             })
         } else {
             Err(SecretError::TimedOut {
-                detail: format!("the system keyring was silent for {seconds:.0} s"),
+                detail: format!("the system keyring did not answer within {seconds:.0} s"),
             })
         }
     }
@@ -265,7 +265,7 @@ impl SecretStore for OsKeyring {
             None => KeyringStatus::new(
                 KeyringState::Locked,
                 format!(
-                    "the system keyring was silent for {:.0} s",
+                    "the system keyring did not answer within {:.0} s",
                     limit.as_secs_f32()
                 ),
             ),

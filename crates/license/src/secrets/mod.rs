@@ -136,12 +136,15 @@ impl KeyringStatus {
 pub enum SecretError {
     #[error("The system keyring is locked: {detail}.")]
     Locked { detail: String },
-    #[error("The secrets are out of reach: {detail}.")]
+    #[error("There is no keyring: {detail}.")]
     Absent { detail: String },
     #[error("The system keyring refused: {detail}.")]
     Denied { detail: String },
     #[error("The passphrase does not open \"{}\".", path.display())]
     WrongPassphrase { path: PathBuf },
+    /// The passphrase file of a profile was taken away. `name` is the file's own.
+    #[error("The file of secrets \"{name}\" is not there.")]
+    NoFile { name: String },
     #[error("The secrets cannot be read: {detail}.")]
     Damaged { detail: String },
     #[error("Could not {action} \"{}\": {source}.", path.display())]
@@ -172,6 +175,9 @@ impl SecretError {
             }
             Self::WrongPassphrase { .. } => {
                 "type the passphrase again; upper and lower case differ."
+            }
+            Self::NoFile { .. } => {
+                "put it back from a copy, or sign in again with the license key."
             }
             Self::Damaged { .. } => {
                 "the file was left as it is; restore it from a copy, or sign in again with the license key."

@@ -73,7 +73,7 @@ impl PassphraseFile {
         })
     }
 
-    /// Errors: [`WrongPassphrase`](SecretError::WrongPassphrase), [`Absent`](SecretError::Absent)
+    /// Errors: [`WrongPassphrase`](SecretError::WrongPassphrase), [`NoFile`](SecretError::NoFile)
     /// without a file, [`Damaged`](SecretError::Damaged). A flipped bit within the few bytes that the
     /// passphrase itself opens cannot be told from a wrong passphrase.
     pub fn open(path: impl AsRef<Path>, passphrase: &Secret) -> Result<Self, SecretError> {
@@ -173,8 +173,8 @@ impl Sealed {
         let size = match fs::metadata(path) {
             Ok(found) => found.len(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(SecretError::Absent {
-                    detail: missing(path),
+                return Err(SecretError::NoFile {
+                    name: name_of(path).to_string(),
                 });
             }
             Err(error) => return Err(failed("read", path)(error)),

@@ -183,9 +183,9 @@ fn a_file_taken_away_is_absent() {
     assert_eq!(store.status().state, KeyringState::Ready);
     fs::remove_file(&path).unwrap();
     assert_eq!(store.status().state, KeyringState::Absent);
-    assert!(matches!(store.get(&id()), Err(SecretError::Absent { .. })));
+    assert!(matches!(store.get(&id()), Err(SecretError::NoFile { .. })));
     assert!(matches!(
         store.set(&id(), &"x".into()),
-        Err(SecretError::Absent { .. })
+        Err(SecretError::NoFile { .. })
     ));
 }
