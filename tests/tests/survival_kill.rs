@@ -181,18 +181,18 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
         .map(|round| round_files(&shared, round))
         .map(|folder| (folder.clone(), hashes(&folder)))
         .collect();
-    // Two at once slow each other down: measured the same way as they will run.
-    let longest = Mutex::new(Duration::ZERO);
+    // Two at once slow each other down: measured the same way as they will run, and
+    // again whenever one gets through, since a machine has other things to do too.
+    let takes = Mutex::new(Duration::from_secs(3600));
     on_two_cores(vec![0, 1, 2, 3], |n| {
         let machine = Machine::new();
         let (folder, _) = &folders[n];
         let began = Instant::now();
         assert_eq!(machine.import(folder).code(), 0);
-        let mut longest = longest.lock().unwrap();
-        *longest = (*longest).max(began.elapsed());
+        let mut takes = takes.lock().unwrap();
+        *takes = (*takes).min(began.elapsed());
     });
-    let longest = longest.into_inner().unwrap();
-    println!("an import takes up to {longest:?}");
+    println!("an import takes {:?}", takes.lock().unwrap());
 
     let tally = Mutex::new((0, 0, 0));
     on_two_cores((0..ROUNDS / LIVES).collect(), |life| {
@@ -206,7 +206,8 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
             for (path, hash) in its {
                 sources.insert(format!("{name}/{path}"), hash.clone());
             }
-            let wait = longest.mul_f64(random.random_range(0.0..1.1));
+            let wait = takes.lock().unwrap().mul_f64(random.random_range(0.0..1.1));
+            let began = Instant::now();
             let child = machine
                 .command(&["import", folder.to_str().unwrap()])
                 .stdout(Stdio::piped())
@@ -216,7 +217,9 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
             let pid = child.id();
             let said = std::thread::scope(|s| {
                 let reader = s.spawn(|| finish(child, &when));
-                std::thread::sleep(wait);
+                while began.elapsed() < wait && !reader.is_finished() {
+                    std::thread::sleep(Duration::from_micros(500));
+                }
                 if !reader.is_finished() {
                     kill(pid);
                 }
@@ -224,6 +227,8 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
             });
             if !said.was_killed() {
                 assert_eq!(said.code(), 0, "{when}: {}", said.stderr);
+                let mut takes = takes.lock().unwrap();
+                *takes = (*takes * 3 + began.elapsed()) / 4;
             }
             let now = acknowledged(&said.stdout);
             {
@@ -273,6 +278,10 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
         );
     });
     let (killed, told, looked_at) = tally.into_inner().unwrap();
+    println!(
+        "an import takes {:?} in the end",
+        takes.into_inner().unwrap()
+    );
     println!("{killed} of {ROUNDS} were killed; {told} files told, {looked_at} looked at");
     assert!(
         killed >= ROUNDS / 2,
