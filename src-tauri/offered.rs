@@ -157,7 +157,9 @@ mod tests {
         assert_eq!((whole.is_folder, whole.size_bytes), (true, None));
         let told = serde_json::to_string(&[&file, &whole]).unwrap();
         assert!(!told.contains(&*folder.path().parent().unwrap().to_string_lossy()));
-        let sources = offered.redeem(std::slice::from_ref(&file.token), nothing).unwrap();
+        let sources = offered
+            .redeem(std::slice::from_ref(&file.token), nothing)
+            .unwrap();
         assert_eq!(sources[0].path, path);
         assert_eq!(sources[0].token.as_ref(), Some(&file.token));
         let again = offered.redeem(&["again-1".to_owned()], |token| {

@@ -80,14 +80,7 @@ fn a_file_goes_in_is_found_comes_out_and_goes_away() {
     assert_eq!(home.json(&["files"])["files"][0]["sha256"], file["sha256"]);
 
     home.json(&["delete", &id]);
-    // Not on a terminal, so nobody can be asked; in JSON no more than in text.
-    for arguments in [&["trash", "empty"][..], &["--json", "trash", "empty"]] {
-        let ran = home.run(arguments);
-        assert_eq!(ran.status, 2, "{}", ran.stderr);
-        assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
-        assert_eq!(home.json(&["trash"])["total"], 1, "nothing was deleted");
-    }
-    let emptied = home.json(&["trash", "empty", "--yes"]);
+    let emptied = home.json(&["trash", "empty"]);
     assert_eq!(
         emptied["emptied"],
         json!({ "files": 1, "bytes": bytes.len() })

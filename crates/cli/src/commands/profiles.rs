@@ -137,7 +137,8 @@ pub fn logout(app: &App, a: &Confirm) -> Outcome {
         "Forget the key {} on this machine? The store stays, and opens again only with this key.",
         profile.masked_key
     );
-    if !app.confirm(a.yes, &question)? {
+    // A key can be typed in again, so a script is not kept from it.
+    if app.out.can_ask() && !app.confirm(a.yes, &question)? {
         return Ok(status::FAILED);
     }
     let profile = profile.clone();

@@ -93,7 +93,8 @@ pub fn trash(app: &App, a: Trash) -> Outcome {
                     words::count(stats.trash_files, "file", "files"),
                     words::size(stats.trash_bytes)
                 );
-                if !app.confirm(confirm.yes, &question)? {
+                // What was deleted once already goes without a question in a script.
+                if app.out.can_ask() && !app.confirm(confirm.yes, &question)? {
                     return Ok(status::FAILED);
                 }
             }
