@@ -2,9 +2,11 @@
 
 use crate::catalog::{Catalog, Repair};
 use crate::layout::Layout;
-use crate::{Classified, Identity, ReconcileReport, Result, StoreError, durable, journal, partial};
+use crate::{
+    Classified, FileId, Identity, ReconcileReport, Result, StoreError, durable, journal, partial,
+};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
@@ -74,6 +76,9 @@ pub(crate) struct Inner {
     pub catalog: Arc<Catalog>,
     pub options: StoreOptions,
     pub lists: crate::list::ListCache,
+    /// Edits in place that a look through the files recorded, until a
+    /// verification has told of them.
+    pub edits_seen: Mutex<HashSet<FileId>>,
     pub audit: crate::audit::AuditLog,
 }
 
@@ -141,6 +146,7 @@ impl Store {
             catalog,
             options,
             lists: Default::default(),
+            edits_seen: Mutex::default(),
         });
         let store = Store { inner };
         let report = store.come_in()?;

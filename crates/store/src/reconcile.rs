@@ -240,7 +240,10 @@ impl Store {
         match self.look_at(&record, progress) {
             Ok(Look::Same) if record.status == Status::Missing => report.returned += 1,
             Ok(Look::Same) => {}
-            Ok(Look::Changed(_)) => report.edited += 1,
+            Ok(Look::Changed(_)) => {
+                report.edited += 1;
+                self.inner.edits_seen.lock().insert(id);
+            }
             Ok(Look::Missing(_)) => report.missing += 1,
             Err(e @ (StoreError::Cancelled | StoreError::Busy { .. })) => return Err(e),
             Err(_) => report.unreadable += 1,

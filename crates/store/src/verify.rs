@@ -73,6 +73,11 @@ impl Store {
             return Ok(());
         }
         match self.look_at(&record, progress) {
+            // Opening may have come first and recorded the edit; it is told here
+            // all the same, once.
+            Ok(Look::Same) if self.inner.edits_seen.lock().remove(&record.id) => {
+                outcome.changed.push(record);
+            }
             Ok(Look::Same) => outcome.ok += 1,
             Ok(Look::Changed(now)) => outcome.changed.push(*now),
             Ok(Look::Missing(now)) => outcome.missing.push(*now),

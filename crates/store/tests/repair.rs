@@ -73,6 +73,14 @@ fn an_edit_in_place_is_a_new_revision_not_damage() {
             .len(),
         2
     );
+    // An edit that the next opening notices first is told by verifying, once.
+    drop(store);
+    fs::write(fx.home().join("files/a.csv"), "once more").unwrap();
+    let (store, report) = reopen(&fx);
+    assert_eq!(report.reconciled.unwrap().edited, 1);
+    let outcome = store.verify(None, &()).unwrap();
+    assert_eq!((outcome.ok, outcome.changed[0].id), (1, a.id));
+    assert_eq!(store.verify(None, &()).unwrap().ok, 2);
     fs::remove_file(fx.home().join("files/a.csv")).unwrap();
     let outcome = store.verify(None, &()).unwrap();
     assert_eq!(outcome.missing[0].id, a.id);
