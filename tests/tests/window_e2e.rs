@@ -479,7 +479,7 @@ async fn closing_while_work_runs_asks_first() -> Result<()> {
     sign_in(&window, &new_key()?, "Busy").await?;
     // Large, so that the work lasts; sparse, so that making it costs nothing.
     let large = home.join("large.bin");
-    fs::File::create(&large)?.set_len(3 << 30)?;
+    fs::File::create(&large)?.set_len(16 << 30)?;
     window.drag_files(&[large]).await?;
     window.find_within("job-cancel", WORK).await?;
     ask_to_close(&desktop, window.pid()?)?;
