@@ -14,10 +14,12 @@ impl Tally {
     /// Takes in one line of a runner's output, with or without colours.
     pub fn read(&mut self, line: &str) {
         let line = without_colours(line);
-        let line = line.trim();
+        // Flush left: nextest shows a failed test's own output indented, closing line and all.
         if let Some(rest) = line.strip_prefix("test result:") {
             self.add(rest.split(['.', ';']));
-        } else if line.starts_with("Summary [")
+        }
+        let line = line.trim();
+        if line.starts_with("Summary [")
             && let Some((head, counts)) = line.split_once(" run: ")
             && head.ends_with(['t', 's'])
         {
@@ -98,6 +100,14 @@ mod tests {
              test result: FAILED. 4 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s",
         );
         assert_eq!((tally.passed, tally.failed, tally.reports), (16, 2, 2));
+    }
+
+    #[test]
+    fn a_failed_tests_own_output_is_not_counted_again() {
+        let tally = read(
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 10 filtered out\n     Summary [   1.0s] 2 tests run: 1 passed, 1 failed, 0 skipped",
+        );
+        assert_eq!((tally.passed, tally.failed, tally.reports), (1, 1, 1));
     }
 
     #[test]
