@@ -60,8 +60,8 @@ struct OpenCatalog {
     _lease: Lease,
 }
 
-// SAFETY of sharing: `Connection` is `Send` but not `Sync`; it is only touched
-// under the mutex of `state`, to clone it.
+// `Connection` is `Send` but not `Sync`: it is only touched under the mutex of
+// `state`, to be cloned, and each operation has a clone of its own.
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
