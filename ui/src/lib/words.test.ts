@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sourceName, verdictWords } from './words';
+import { sentence, sourceName, verdictWords } from './words';
 
 describe('a verdict', () => {
   it('is green for proved alone and red for what was found to differ', () => {
@@ -11,5 +11,11 @@ describe('a verdict', () => {
   it('claims nothing of a conversion without a certificate, or with one it does not know', () => {
     for (const verdict of ['unknown', 'notarised', '']) expect(verdictWords(verdict, 0)).toEqual({ word: 'not checked', look: 'muted' });
     expect(sourceName('')).toBe('a file no longer stored');
+  });
+});
+
+describe('a sentence of core’s', () => {
+  it('ends as one', () => {
+    expect(['The system keyring is locked', 'It is well.', 'Why?', ''].map(sentence)).toEqual(['The system keyring is locked.', 'It is well.', 'Why?', '']);
   });
 });

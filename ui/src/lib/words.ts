@@ -1,4 +1,5 @@
 /** Words that more than one screen says. */
+import type { FileStatus } from './contract/FileStatus';
 import type { JobKind } from './contract/JobKind';
 import type { JobState } from './contract/JobState';
 import type { KeptIn } from './contract/KeptIn';
@@ -11,12 +12,29 @@ export const TIERS: Record<Tier, string> = {
   enterprise: 'Enterprise',
 };
 
+/** Where the key is, as the end of a sentence. */
 export const KEPT: Record<KeptIn, string> = {
-  keyring: 'Key in the keyring',
-  passphrase_file: 'Key in a file, behind a passphrase',
-  session_only: 'Key not kept on this machine',
-  environment: 'Key from REDLINE_LICENSE_KEY',
+  keyring: 'in the keyring',
+  passphrase_file: 'in a file, behind a passphrase',
+  session_only: 'not kept on this machine',
+  environment: 'from REDLINE_LICENSE_KEY',
 };
+
+export const STATUS: Record<FileStatus, { word: string; text: string }> = {
+  stored: { word: 'stored', text: 'The file is here, whole.' },
+  missing: {
+    word: 'missing',
+    text: 'The file is listed, but its contents are gone from the disk. Bring it back from a backup, add it again, or delete it from the list.',
+  },
+  trashed: { word: 'in the trash', text: 'It can be put back until the trash is emptied.' },
+  cloud_only: { word: 'in the cloud only', text: 'Its contents are in the bucket; restore it to have them here.' },
+};
+
+/** What core says in one sentence, with the full stop that some of them lack. */
+export function sentence(text: string): string {
+  const said = text.trim();
+  return said === '' || /[.!?…:]$/.test(said) ? said : `${said}.`;
+}
 
 export const JOB_STATES: Record<Exclude<JobState, 'running'>, string> = {
   done: 'done',
