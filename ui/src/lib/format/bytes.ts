@@ -1,5 +1,5 @@
-/** Sizes in decimal units, as a disk's label counts them: 1 kB here is "KB", 1,000 bytes. */
-const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const;
+/** Sizes in decimal units, as a disk's label counts them and as core writes them in its messages. */
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const;
 
 function split(bytes: number): { value: number; unit: number } {
   let value = bytes;

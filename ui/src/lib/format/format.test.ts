@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatBytesOf, formatCount, formatDay, formatDuration, formatMoment, formatTag, formatTimeLeft, formatWhen, plural, readKey, shortHash } from '.';
+import { columnType, evidenceWords, formatBytes, formatBytesOf, formatCount, formatDay, formatDuration, formatMoment, formatTag, formatTimeLeft, formatWhen, plural, readKey, shortHash } from '.';
 
 describe('bytes, in decimal units', () => {
   it.each([
     [0, '0 B'],
     [999, '999 B'],
-    [1000, '1 KB'],
-    [612_304, '612 KB'],
-    [999_499, '999 KB'],
+    [1000, '1 kB'],
+    [612_304, '612 kB'],
+    [999_499, '999 kB'],
     [999_600, '1 MB'],
     [6_104_882, '6.1 MB'],
     [88_412_906, '88.4 MB'],
@@ -115,5 +115,19 @@ describe('names', () => {
     expect(formatTag({ format: 'csv', filename: 'a.csv' })).toBe('CSV');
     expect(formatTag({ format: 'other', filename: 'a.tar.zst' })).toBe('ZST');
     expect(formatTag({ format: 'other', filename: 'Makefile' })).toBe('FILE');
+  });
+});
+
+describe('a column', () => {
+  it('has a type that a person would say', () => {
+    const said = ['BIGINT', 'DECIMAL(6,2)', 'DECIMAL(6,1)', 'DECIMAL(12,0)', 'VARCHAR', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'BOOLEAN', 'STRUCT(a INTEGER)'].map(columnType);
+    expect(said).toEqual(['integer', 'decimal, 2 places', 'decimal, 1 place', 'integer', 'text', 'date and time', 'date and time, with zone', 'true or false', 'STRUCT(a INTEGER)']);
+  });
+
+  it('gives its evidence in the same words', () => {
+    expect(evidenceWords('as TIMESTAMP, 5 of 5 values would be altered')).toBe('as date and time, 5 of 5 values would be altered');
+    expect(evidenceWords('as DECIMAL(6,2), 5 of 5 values would be altered')).toBe('as decimal, 2 places, 5 of 5 values would be altered');
+    expect(evidenceWords('4,286 values begin with 0')).toBe('4,286 values begin with 0');
+    expect(evidenceWords('text')).toBe('text throughout');
   });
 });

@@ -9,6 +9,7 @@ const TYPES: Record<string, string> = {
   json: 'JSON',
   ndjson: 'NDJSON',
   text: 'Text',
+  txt: 'Text',
   duckdb: 'DuckDB',
   sqlite: 'SQLite',
   image: 'Image',
@@ -20,6 +21,11 @@ const TYPES: Record<string, string> = {
 
 export function typeName(type: string): string {
   return TYPES[type] ?? (type.length <= 4 ? type.toUpperCase() : type.charAt(0).toUpperCase() + type.slice(1));
+}
+
+/** "just now" at the head of a sentence. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** What the tag shows: the format, or the extension where there is none. */
