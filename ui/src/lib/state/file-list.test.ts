@@ -135,7 +135,7 @@ describe('the selection', () => {
     await settled(list, 0);
     await selection.all();
     expect(selection.count).toBe(SELECT_MOST);
-    expect(selection.limit).toContain('first 10,000 of 25,000');
+    expect(selection.limit).toContain('Only the first 10,000 are selected; the other 15,000 are not');
     selection.clear();
     expect(selection.limit).toBe('');
   });

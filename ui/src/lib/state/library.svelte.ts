@@ -74,13 +74,26 @@ class Library {
     if (job && this.takeOffered) this.takeOffered(job);
   }
 
+  /** A file dialog is up: a key pressed twice opens no second one. */
+  #picking = false;
+
   async add(kind: 'files' | 'folders'): Promise<string | null> {
+    if (this.#picking) return null;
+    this.#picking = true;
     try {
       return await this.take(await (kind === 'files' ? shell.pickFiles() : shell.pickFolders()));
     } catch (e) {
       toasts.fail(shell.toReport(e));
       return null;
+    } finally {
+      this.#picking = false;
     }
+  }
+
+  /** Adds files as a drop on this screen would: stored, or stored and then converted. */
+  async addHere(): Promise<void> {
+    const job = await this.add('files');
+    if (job && this.takeOffered) this.takeOffered(job);
   }
 
   async remove(ids: number[]): Promise<void> {
@@ -101,6 +114,8 @@ class Library {
     try {
       const n = await shell.restoreFromTrash(ids);
       this.selectedTrash.clear();
+      // An Undo that has nothing left to undo would be a lie.
+      toasts.withdraw('toast-undo');
       toasts.say(`${plural(n, 'file')} put back.`);
     } catch (e) {
       toasts.fail(shell.toReport(e));

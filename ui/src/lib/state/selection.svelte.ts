@@ -100,7 +100,7 @@ export class Selection {
     const most = Math.min(count, SELECT_MOST);
     this.limit =
       count > SELECT_MOST
-        ? `The first ${formatCount(SELECT_MOST)} of ${formatCount(count)} are selected. Narrow the list with a type or a search to reach the rest.`
+        ? `Only the first ${formatCount(SELECT_MOST)} are selected; the other ${formatCount(count - SELECT_MOST)} are not, and nothing done here touches them. To reach them, narrow the list with a type or a search.`
         : '';
     const known: FileView[] = [];
     for (let i = from; i < from + most; i += 1) {

@@ -29,6 +29,11 @@ class Toasts {
     this.list = this.list.filter((t) => t.id !== id);
   }
 
+  /** Takes back the offers of one kind, once they no longer hold. */
+  withdraw(testid: string): void {
+    this.list.filter((t) => t.action?.testid === testid).forEach((t) => this.dismiss(t.id));
+  }
+
   /** While the pointer or focus is on it, it stays. */
   hold(id: number): void {
     clearTimeout(this.#timers.get(id));

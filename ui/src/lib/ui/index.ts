@@ -10,6 +10,7 @@ export { default as ErrorState } from './ErrorState.svelte';
 export { default as Field } from './Field.svelte';
 export { default as Icon } from './Icon.svelte';
 export { default as IconButton } from './IconButton.svelte';
+export { ariaShortcut, opens, shortcut } from './keys';
 export { default as Losses } from './Losses.svelte';
 export { default as Notice } from './Notice.svelte';
 export { default as ProgressBar } from './ProgressBar.svelte';
