@@ -15,13 +15,16 @@ export function bucket(name: string, region: string, endpoint_url: string | null
     has_secrets: true,
     checked_at: ago(0.1),
     checks: [
-      { name: 'Write', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:PutObject.' : '1 KB written.' },
-      { name: 'Read back', ok: !denied, required: true, detail: denied ? 'Not tried: nothing could be written.' : 'Same bytes.' },
-      { name: 'Read a range', ok: !denied, required: true, detail: 'Bytes 100 to 199.' },
-      { name: 'List', ok: true, required: true, detail: 'Sees its own object.' },
-      { name: 'Large uploads', ok: true, required: true, detail: 'Begun and given up again.' },
-      { name: 'Versioning', ok: false, required: false, detail: 'Off; older bytes are kept as objects of our own.' },
-      { name: 'Clock', ok: true, required: true, detail: 'Within 2 s.' },
+      { name: 'write', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:PutObject' : 'An object was stored' },
+      { name: 'clock', ok: true, required: true, detail: 'Within 2 s of the server’s' },
+      { name: 'read', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:GetObject' : 'Read back the same' },
+      { name: 'range', ok: true, required: true, detail: '16 bytes out of the middle' },
+      { name: 'list', ok: true, required: true, detail: 'The new object is listed' },
+      { name: 'multipart', ok: true, required: true, detail: 'A part was stored and taken back' },
+      { name: 'copy', ok: true, required: false, detail: 'Copies on the server: bytes travel once' },
+      { name: 'conditional_put', ok: true, required: false, detail: 'Ignored (no step of a backup needs it)' },
+      { name: 'versioning', ok: true, required: false, detail: 'Off; every revision is kept by its hash instead' },
+      { name: 'delete', ok: false, required: false, detail: 'Access denied: the key lacks s3:DeleteObject' },
     ],
   };
 }

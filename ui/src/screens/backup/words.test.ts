@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { checkWords } from './words';
+
+/** `ProbeCheck::name` in crates/backup/src/probe.rs. */
+const NAMES = ['write', 'read', 'range', 'list', 'multipart', 'copy', 'conditional_put', 'versioning', 'clock', 'delete'];
+
+describe('a check of the bucket', () => {
+  it('is a sentence, passed or failed', () => {
+    for (const name of NAMES) {
+      for (const ok of [true, false]) {
+        const { text } = checkWords({ name, ok, required: true, detail: 'Something' });
+        expect(text).toMatch(/^[A-Z].* .*\.$/);
+        expect(text).not.toContain('_');
+      }
+    }
+  });
+
+  it('says what was found where that helps', () => {
+    expect(checkWords({ name: 'write', ok: true, required: true, detail: 'An object was stored' }).detail).toBe('');
+    expect(checkWords({ name: 'write', ok: false, required: true, detail: 'Access denied' }).detail).toBe('Access denied.');
+    expect(checkWords({ name: 'clock', ok: true, required: true, detail: 'Within 2 s of the server\'s' }).detail).toBe('Within 2 s of the server\'s.');
+  });
+
+  it('can be one that this window does not know', () => {
+    expect(checkWords({ name: 'object_lock', ok: true, required: false, detail: 'On' })).toEqual({ text: 'Object lock.', detail: 'On.' });
+  });
+});
