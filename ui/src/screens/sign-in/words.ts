@@ -1,13 +1,19 @@
 import type { KeyringState } from '../../lib/contract/KeyringState';
 
-export const KEY_SHAPE = 'RL- and three groups of eight.';
+export const KEY_SHAPE = 'RL- and three groups of eight letters and digits.';
 
 export const KEYRING: Record<KeyringState, { headline: string; text: string }> = {
-  ready: { headline: 'The keyring is ready', text: 'Your key is kept there and never written to a file.' },
-  locked: { headline: 'The keyring is locked', text: 'Unlock it, then retry. Or keep the key another way.' },
-  absent: { headline: 'No keyring answers on this machine', text: 'Start one, then retry. Or keep the key another way.' },
-  denied: { headline: 'The keyring refused', text: 'Allow Redline in its settings, then retry. Or keep the key another way.' },
+  ready: { headline: 'The keyring is ready', text: 'This computer’s own place for passwords. Your key is kept there, and not among Redline’s files.' },
+  locked: { headline: 'The keyring is locked', text: 'Unlock it and retry, or keep the key another way.' },
+  absent: { headline: 'No keyring answers on this machine', text: 'Start one and retry, or keep the key another way.' },
+  denied: { headline: 'The keyring refused', text: 'Allow Redline in its settings and retry, or keep the key another way.' },
 };
+
+/** What the keyring says of itself, unless the headline says the same. */
+export function keyringDetail(detail: string, headline: string): string {
+  const plain = (text: string) => text.toLowerCase().replace(/\bsystem |[.]$/g, '').trim();
+  return plain(detail) === plain(headline) ? '' : detail;
+}
 
 export const KEEP = {
   passphrase_file: {
