@@ -135,7 +135,7 @@ function resultWords(job: JobView): { text: string; look: Look } {
 /** Whether there is more to show than one line. */
 export function hasDetails(job: JobView): boolean {
   const r = job.result;
-  if (job.error) return true;
+  if (job.error) return job.state !== 'cancelled';
   switch (r?.type) {
     case 'import':
       return r.value.imported_count + r.value.skipped_count + r.value.failed_count > 0;

@@ -16,7 +16,9 @@ export function columnType(type: string): string {
 
 const NAMES: Record<string, string> = {
   VARCHAR: 'text',
+  STRING: 'text',
   DOUBLE: 'number',
+  NUMBER: 'number',
   FLOAT: 'number',
   BOOLEAN: 'true or false',
   DATE: 'date',

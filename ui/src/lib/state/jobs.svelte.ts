@@ -15,6 +15,9 @@ class Jobs {
   running = $derived(this.list.filter((j) => j.state === 'running'));
   finished = $derived(this.list.filter((j) => j.state !== 'running').reverse());
 
+  /** What ended well before this session began is on record, but no news. */
+  since = performance.timeOrigin;
+
   constructor() {
     on('job', (e) => this.#accept(e.value));
   }
@@ -26,7 +29,7 @@ class Jobs {
   async load(): Promise<void> {
     const known = await shell.jobs();
     this.#all.clear();
-    known.forEach((job) => this.#accept(job));
+    known.filter((job) => job.state !== 'done' || Date.parse(job.finished_at ?? '') >= this.since).forEach((job) => this.#accept(job));
   }
 
   clear(): void {

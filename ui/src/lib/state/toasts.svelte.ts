@@ -9,7 +9,9 @@ export interface Toast {
   action: { label: string; testid: string; run: () => Promise<void> | void } | null;
 }
 
+/** Long enough to reach Undo, or to read what went wrong; news alone needs less, and covers the list. */
 const STAYS_MS = 10_000;
+const NEWS_MS = 5_000;
 let next = 1;
 
 class Toasts {
@@ -44,7 +46,7 @@ class Toasts {
     this.hold(id);
     this.#timers.set(
       id,
-      setTimeout(() => this.dismiss(id), STAYS_MS),
+      setTimeout(() => this.dismiss(id), this.list.some((t) => t.id === id && (t.action || t.failed)) ? STAYS_MS : NEWS_MS),
     );
   }
 

@@ -21,6 +21,10 @@ describe('a check of the bucket', () => {
     expect(checkWords({ name: 'clock', ok: true, required: true, detail: 'Within 2 s of the server\'s' }).detail).toBe('Within 2 s of the server\'s.');
   });
 
+  it('has its hint as a sentence', () => {
+    expect(checkWords({ name: 'write', ok: false, required: true, detail: 'The key is wrong. hint: copy both again.' }).detail).toBe('The key is wrong. Copy both again.');
+  });
+
   it('can be one that this window does not know', () => {
     expect(checkWords({ name: 'object_lock', ok: true, required: false, detail: 'On' })).toEqual({ text: 'Object lock.', detail: 'On.' });
   });

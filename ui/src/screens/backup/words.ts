@@ -25,8 +25,10 @@ const CHECKS: Record<string, Words> = {
 
 export function checkWords(check: ProbeCheckView): { text: string; detail: string } {
   const words = CHECKS[check.name];
-  const detail = sentence(check.detail);
+  // The terminal says "hint:"; here it is a sentence like the others.
+  const detail = sentence(check.detail.replace(/\s*hint: (.)/, (_, first: string) => ` ${first.toUpperCase()}`));
   // A check that a newer core makes and this window does not know.
   if (!words) return { text: sentence(capital(check.name.replaceAll('_', ' '))), detail };
+  if (check.name === 'clock' && /does not say/.test(check.detail)) return { text: 'This machine’s clock could not be compared.', detail };
   return { text: check.ok ? words.good : words.bad, detail: !check.ok || words.tell ? detail : '' };
 }

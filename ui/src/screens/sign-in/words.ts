@@ -4,7 +4,7 @@ export const KEY_SHAPE = 'RL- and three groups of eight letters and digits.';
 
 export const KEYRING: Record<KeyringState, { headline: string; text: string }> = {
   ready: { headline: 'The keyring is ready', text: 'This computer’s own place for passwords. Your key is kept there, and not among Redline’s files.' },
-  locked: { headline: 'The keyring is locked', text: 'Unlock it and retry, or keep the key another way.' },
+  locked: { headline: 'The keyring is locked', text: 'Retry once it is open, or keep the key another way.' },
   absent: { headline: 'No keyring answers on this machine', text: 'Start one and retry, or keep the key another way.' },
   denied: { headline: 'The keyring refused', text: 'Allow Redline in its settings and retry, or keep the key another way.' },
 };
