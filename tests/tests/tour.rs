@@ -83,6 +83,8 @@ async fn tour() -> Result<()> {
     // Statistics.
     go(&window, "dashboard").await?;
     wait_for_words(&window, "stats-total-files", "4 files").await?;
+    // The rest of the screen comes after the figures.
+    window.find("stats-backup").await?;
     pictures.take(&window, "09-dashboard").await?;
 
     // Back up, and restore on an empty machine.
