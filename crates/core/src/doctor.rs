@@ -1,12 +1,15 @@
-//! What Redline stands on, looked at one by one. It mends nothing; the one thing it
-//! writes is a probe in the data folder, which it removes.
+//! What Redline stands on, looked at one by one. It makes no store and asks for no
+//! passphrase; what it writes is a probe in the data folder, which it removes, and what
+//! opening a store mends anyway.
 
 use redline_license::KeyringState;
-use redline_store::Store;
+use redline_store::{Identity, Store};
 
 use crate::contract::DoctorCheck;
+use crate::error::CoreError;
 use crate::fsx;
 use crate::redline::{Inner, Redline};
+use crate::session::Session;
 use crate::text;
 
 pub(crate) fn examine(redline: &Redline) -> Vec<DoctorCheck> {
@@ -37,7 +40,7 @@ pub(crate) fn examine(redline: &Redline) -> Vec<DoctorCheck> {
             }
         });
     }
-    checks.extend(stores(core));
+    checks.extend(stores(redline));
     checks
 }
 
@@ -118,33 +121,84 @@ fn keyring(core: &Inner) -> DoctorCheck {
     check("Keyring", hint.is_empty(), status.detail, hint)
 }
 
-/// The store that is signed in, and the profiles whose store is not there.
-fn stores(core: &Inner) -> Vec<DoctorCheck> {
-    let mut checks = Vec::new();
+/// The session of this process; for a program that has none, the one that its next
+/// command would work in, if it can be had without making a store or asking anybody.
+fn session_here(redline: &Redline) -> Option<Result<Session, CoreError>> {
+    let core = &redline.0;
     if let Some(session) = core.current_session() {
-        let store: &Store = &session.0.store;
-        checks.push(match store.stats() {
-            Ok(stats) => check(
-                "Store",
-                stats.missing_files == 0,
-                format!(
-                    "{}, {}; {} missing; {} free on its disk.",
-                    text::counted(stats.files, "file"),
-                    text::bytes(stats.bytes),
-                    text::grouped(stats.missing_files),
-                    text::bytes(store.free_space())
-                ),
-                if stats.missing_files == 0 {
-                    ""
-                } else {
-                    "Restore what is missing from the backup, or delete it from the list."
-                },
+        return Some(Ok(session));
+    }
+    if core.is_window() {
+        return None;
+    }
+    if let Some(key) = core.env_key() {
+        let identity = Identity::of_key(key.ok()?.expose());
+        return Store::exists(&core.data_dir, &identity).then(|| redline.session_for(None));
+    }
+    let profile = core.book().ok()?.current().ok()??;
+    let asks_nobody = profile.kept_in == redline_license::KeptIn::Keyring
+        && core.vault.keyring().state == KeyringState::Ready;
+    asks_nobody.then(|| redline.session_for(None))
+}
+
+/// Whether the catalog can be read as a whole.
+fn catalog(store: &Store) -> DoctorCheck {
+    const NAME: &str = "Catalog";
+    match store.damaged_parts() {
+        Ok(parts) if parts.is_empty() => check(NAME, true, "Every row can be read.", ""),
+        Ok(parts) => check(
+            NAME,
+            false,
+            format!(
+                "Damaged: {} cannot be read as a whole.",
+                parts.join(" and ")
             ),
-            Err(error) => {
-                let report = crate::error::CoreError::from(error).report();
-                check("Store", false, report.message, &report.hint)
-            }
-        });
+            "Nothing was deleted, and the files are as they were: `redline verify` proves them. With user_data.duckdb \
+             moved out of the store's folder it is made anew from the files, and a restore brings the history back.",
+        ),
+        Err(error) => {
+            let report = CoreError::from(error).report();
+            check(NAME, false, report.message, &report.hint)
+        }
+    }
+}
+
+/// The store that is signed in, and the profiles whose store is not there.
+fn stores(redline: &Redline) -> Vec<DoctorCheck> {
+    let core = &redline.0;
+    let mut checks = Vec::new();
+    match session_here(redline) {
+        None => {}
+        Some(Err(error)) => {
+            let report = error.report();
+            checks.push(check("Store", false, report.message, &report.hint));
+        }
+        Some(Ok(session)) => {
+            let store: &Store = &session.0.store;
+            checks.push(catalog(store));
+            checks.push(match store.stats() {
+                Ok(stats) => check(
+                    "Store",
+                    stats.missing_files == 0,
+                    format!(
+                        "{}, {}; {} missing; {} free on its disk.",
+                        text::counted(stats.files, "file"),
+                        text::bytes(stats.bytes),
+                        text::grouped(stats.missing_files),
+                        text::bytes(store.free_space())
+                    ),
+                    if stats.missing_files == 0 {
+                        ""
+                    } else {
+                        "Restore what is missing from the backup, or delete it from the list."
+                    },
+                ),
+                Err(error) => {
+                    let report = CoreError::from(error).report();
+                    check("Store", false, report.message, &report.hint)
+                }
+            });
+        }
     }
     let Ok(listed) = core.book().and_then(|book| Ok(book.list()?)) else {
         return checks;

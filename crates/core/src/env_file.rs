@@ -32,12 +32,14 @@ pub(crate) fn read_env_file(path: &Path) -> Result<S3Settings, CoreError> {
     let unreadable = |error: std::io::Error| {
         let (code, why) = match error.kind() {
             std::io::ErrorKind::NotFound => (Code::SourceVanished, "it is not there".to_owned()),
+            std::io::ErrorKind::IsADirectory => (Code::Unreadable, "it is a folder".to_owned()),
+            std::io::ErrorKind::InvalidData => (Code::Unreadable, "it is not text".to_owned()),
             kind => (Code::Unreadable, kind.to_string()),
         };
         CoreError::new(
             code,
             format!("Could not read \"{name}\": {why}."),
-            "Check the path and that you may read it.",
+            "Check that it is the file with the S3_ settings and that you may read it.",
         )
     };
     let mut text = Zeroizing::new(String::new());

@@ -85,6 +85,33 @@ impl Session {
         Ok(file_view(imported.record))
     }
 
+    /// What an uploader may say a file is: a short word, as the list's filter takes it.
+    ///
+    /// # Errors
+    /// [`Code::BadRequest`](crate::Code::BadRequest)
+    pub fn check_file_type(file_type: &str) -> Result<(), CoreError> {
+        let fits = (1..=32).contains(&file_type.len())
+            && file_type
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-+.".contains(&b));
+        if fits {
+            return Ok(());
+        }
+        Err(CoreError::bad_request(
+            "The type of the file is not a type.",
+            "A type is one word of at most 32 letters, digits and _ - + ., such as csv; without one it is recognised.",
+        ))
+    }
+
+    /// Gives a file the type that its uploader says it has.
+    pub fn set_file_type(&self, id: i64, file_type: &str) -> Result<FileView, CoreError> {
+        Self::check_file_type(file_type)?;
+        let file_type = file_type.to_ascii_lowercase();
+        let record = self.0.store.set_file_type(FileId(id), &file_type)?;
+        self.tell(Event::Files);
+        Ok(file_view(record))
+    }
+
     /// Moves files to the trash; answers how many.
     pub fn delete(&self, ids: &[i64]) -> Result<u64, CoreError> {
         let gone = self.0.store.trash(&file_ids(ids))?;

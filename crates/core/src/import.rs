@@ -29,6 +29,8 @@ pub trait ImportEvents {
     fn imported(&mut self, file: FileView);
     fn skipped(&mut self, file: SkippedFile);
     fn failed(&mut self, file: FailedFile);
+    /// All that became durable together was told.
+    fn batch_told(&mut self) {}
 }
 
 /// For whom the report is enough.
@@ -262,5 +264,9 @@ impl ImportSink for Sink<'_> {
             self.report.failed.push(file.clone());
         }
         self.events.failed(file);
+    }
+
+    fn batch_told(&mut self) {
+        self.events.batch_told();
     }
 }

@@ -32,7 +32,8 @@ mod runtime;
 mod secrets;
 mod session;
 mod settings;
-mod text;
+mod tables;
+pub mod text;
 mod verify;
 mod watch;
 
@@ -42,6 +43,7 @@ pub use import::ImportEvents;
 pub use options::{FrontEnd, Options};
 pub use redline::Redline;
 pub use session::{JobId, Session, SourcePath};
+pub use tables::TableView;
 
 /// The version that every front end shows.
 pub fn version() -> &'static str {

@@ -40,7 +40,9 @@ pub(crate) struct Inner {
     pub(crate) events: Events,
     pub(crate) vault: Vault,
     book: Result<ProfileBook, CoreError>,
-    sessions: Mutex<HashMap<String, Session>>,
+    /// A store's slot is held while it opens, so that two who ask at once get one
+    /// session; the map's lock never, so that a busy store keeps nobody else waiting.
+    sessions: Mutex<HashMap<String, Arc<Mutex<Option<Session>>>>>,
     current: Mutex<Option<Session>>,
     pub(crate) network: Network,
 }
@@ -190,6 +192,20 @@ impl Redline {
             .ok_or_else(profiles::not_signed_in)
     }
 
+    /// Closes the catalogs that this process has open, waiting for what is in flight:
+    /// at the end of a program, so that the next to come need not replay and fold in
+    /// what this one wrote. Whatever asks again opens them again.
+    pub fn release(&self) {
+        let slots: Vec<_> = self.0.sessions.lock().values().cloned().collect();
+        for slot in slots {
+            // One that is still being opened has nothing to fold in.
+            let session = slot.try_lock().and_then(|held| held.clone());
+            if let Some(session) = session {
+                session.0.store.release();
+            }
+        }
+    }
+
     /// Each thing that Redline stands on, looked at; nothing is changed.
     pub fn doctor(&self) -> Vec<crate::contract::DoctorCheck> {
         crate::doctor::examine(self)
@@ -243,9 +259,16 @@ impl Inner {
     ) -> Result<Session, CoreError> {
         let identity = Identity::of_key(key.expose());
         let name = identity.folder_name();
-        // Held while the store opens, so that two who ask at once get one session.
-        let mut sessions = self.sessions.lock();
-        if let Some(session) = sessions.get(&name) {
+        let slot = self
+            .sessions
+            .lock()
+            .entry(name.clone())
+            .or_default()
+            .clone();
+        let mut held = slot.lock();
+        // Deleted by another process meanwhile, it is made anew as for the first time.
+        let deleted = make && !Store::exists(&self.data_dir, &identity);
+        if let Some(session) = held.as_ref().filter(|_| !deleted) {
             if !session.is_owned_by(key) {
                 return Err(redline_store::StoreError::WrongOwner.into());
             }
@@ -261,8 +284,13 @@ impl Inner {
             crate::fsx::private_dir(&self.data_dir).map_err(|error| {
                 CoreError::new(
                     Code::ReadOnly,
-                    format!("The folder for the stores cannot be made: {}.", error.kind()),
-                    "Check the permissions above it, or choose another with --data-dir or REDLINE_DATA_DIR.",
+                    match error.kind() {
+                        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+                            "The folder for the stores cannot be made: there is a file in its place.".to_owned()
+                        }
+                        kind => format!("The folder for the stores cannot be made: {kind}."),
+                    },
+                    "Check what is there and its permissions, or choose another with --data-dir or REDLINE_DATA_DIR.",
                 )
             })?;
             Store::create_or_open(&self.data_dir, &identity, options)?
@@ -279,8 +307,8 @@ impl Inner {
             &report,
             notes,
         );
-        sessions.insert(name, session.clone());
-        drop(sessions);
+        *held = Some(session.clone());
+        drop(held);
         session.sweep_if_due(&report);
         Ok(session)
     }

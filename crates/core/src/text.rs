@@ -13,7 +13,7 @@ pub(crate) fn now() -> String {
 
 /// `1.2 GB`, `300 MB`, `12 B`: decimal, as disks are sold; at most two digits
 /// that matter after the first.
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if count < 1000 {
         return format!("{count} B");
@@ -30,7 +30,7 @@ pub(crate) fn bytes(count: u64) -> String {
 }
 
 /// `1 file`, `3 files`, `10,000 files`.
-pub(crate) fn counted(count: u64, noun: &str) -> String {
+pub fn counted(count: u64, noun: &str) -> String {
     format!(
         "{} {noun}{}",
         grouped(count),
@@ -39,7 +39,7 @@ pub(crate) fn counted(count: u64, noun: &str) -> String {
 }
 
 /// `10,000`
-pub(crate) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

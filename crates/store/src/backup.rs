@@ -219,7 +219,7 @@ impl Store {
         let ids: Vec<i64> = incoming.iter().map(|r| r.id.0).collect();
         for record in &mut incoming {
             // Names in a bucket are hostile until proven otherwise.
-            let safe = names::sanitize_relative(Path::new(&record.relative_path));
+            let safe = names::tame_relative(Path::new(&record.relative_path));
             let restored_from = std::mem::replace(&mut record.relative_path, safe);
             if record.status == Status::Stored {
                 record.status = Status::Missing;
@@ -301,7 +301,7 @@ impl Store {
             .and_then(|f| f.sync_all())
             .map_err(|e| StoreError::writing(&name, size, self.free_space(), e))?;
         let layout = &self.inner.layout;
-        let safe = names::sanitize_relative(Path::new(relative_path));
+        let safe = names::tame_relative(Path::new(relative_path));
         self.inner.catalog.write(|conn| {
             let row = expected_row(conn, &safe, relative_path, sha256)?;
             let mut record = match row {

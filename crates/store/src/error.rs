@@ -13,6 +13,8 @@ pub enum StoreError {
     NoStore,
     #[error("the folder belongs to another key")]
     WrongOwner,
+    #[error("the store was deleted")]
+    Gone,
     #[error("not found")]
     NotFound,
     #[error("no space for \"{name}\": needs {needed} bytes, {free} free")]
@@ -33,8 +35,12 @@ pub enum StoreError {
     NotAFile { name: String, kind: &'static str },
     #[error("\"{name}\" cannot be a name: {why}")]
     BadName { name: String, why: &'static str },
+    #[error("\"{name}\" is part of a store")]
+    PartOfAStore { name: String },
     #[error("\"{name}\" exists already")]
     DestExists { name: String },
+    #[error("there is no folder \"{name}\"")]
+    NoFolder { name: String },
     #[error("{what} is damaged: {detail}")]
     Damaged { what: String, detail: String },
     #[error("\"{name}\" in the store is a link, which is not followed")]

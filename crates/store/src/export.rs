@@ -71,10 +71,21 @@ impl Store {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        // `new/` names a folder, whatever else it could be taken for.
+        if !dest.is_dir() && dest.as_os_str().as_encoded_bytes().ends_with(b"/") {
+            return Err(StoreError::NoFolder {
+                name: layout::name_of(dest),
+            });
+        }
+        if self.inner.layout.is_in_a_store(&folder) {
+            return Err(StoreError::PartOfAStore {
+                name: layout::name_of(&folder),
+            });
+        }
         let free = || durable::free_space(&folder);
         let failed = |e: io::Error| match e.kind() {
-            io::ErrorKind::NotFound => StoreError::SourceVanished {
-                name: "the folder to save to".into(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StoreError::NoFolder {
+                name: layout::name_of(&folder),
             },
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                 StoreError::ReadOnly {

@@ -61,7 +61,10 @@ impl Layout {
                         .map(Path::to_owned),
                 );
             }
-            fs::create_dir_all(users)?;
+            if let Some(root) = users.parent() {
+                fs::create_dir_all(root)?;
+            }
+            durable::create_private_dir(users)?;
         }
         for dir in [
             self.home.clone(),
@@ -112,6 +115,33 @@ impl Layout {
             }
         }
         Ok(())
+    }
+
+    /// Whether a path leads into this store or one beside it: none of that is
+    /// anybody's to import from or export to by path.
+    pub fn is_in_a_store(&self, path: &Path) -> bool {
+        let users = self.home.parent().unwrap_or(&self.home);
+        match (path.canonicalize(), users.canonicalize()) {
+            (Ok(path), Ok(users)) => path.starts_with(users),
+            _ => false,
+        }
+    }
+
+    /// Device and inode of every catalog and log below the root. Whoever opens and
+    /// closes one of them under another name (a hard link) drops DuckDB's lock on it.
+    #[cfg(unix)]
+    pub fn catalogs(&self) -> std::collections::HashSet<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        let users = self.home.parent().unwrap_or(&self.home);
+        let stores = fs::read_dir(users).into_iter().flatten().flatten();
+        stores
+            .flat_map(|store| {
+                let store = Layout { home: store.path() };
+                [store.catalog(), store.catalog_wal()]
+            })
+            .filter_map(|path| fs::symlink_metadata(path).ok())
+            .map(|about| (about.dev(), about.ino()))
+            .collect()
     }
 
     /// The path of a stored file, after checking that no folder on the way is a

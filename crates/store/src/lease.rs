@@ -109,6 +109,9 @@ pub(crate) fn open_lock(path: &Path) -> Result<File> {
             StoreError::LinkInStore {
                 name: crate::layout::name_of(path),
             }
+        } else if e.kind() == std::io::ErrorKind::NotFound {
+            // The lock is made where it is missing; its folder goes with the store.
+            StoreError::Gone
         } else {
             StoreError::io("the store's folder", e)
         }

@@ -44,6 +44,7 @@ mod progress;
 mod reconcile;
 mod record;
 mod stats;
+mod tables;
 mod trash;
 mod verify;
 
@@ -63,5 +64,6 @@ pub use progress::Progress;
 pub use reconcile::ReconcileReport;
 pub use record::{FileId, FileRecord, Status};
 pub use stats::{GrowthDay, Stats, TypeCount};
+pub use tables::TableRecord;
 pub use trash::Emptied;
 pub use verify::VerifyOutcome;

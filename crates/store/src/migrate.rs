@@ -161,7 +161,7 @@ fn files(conn: &Connection) -> duckdb::Result<u64> {
         let id: i64 = text(0)?.and_then(|t| t.parse().ok()).unwrap_or(0);
         let Some(filename) = text(1)? else { continue };
         // A name that could lead out of `files/` never becomes a path.
-        let relative = names::sanitize_relative(Path::new(&filename.replace('\\', "/")));
+        let relative = names::tame_relative(Path::new(&filename.replace('\\', "/")));
         conn.execute(
             "INSERT INTO user_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', 'stored', 0)",
             params![

@@ -1,8 +1,10 @@
 //! Names come from outside: from other systems, from archives, from somebody
-//! who means harm. A stored name is NFC, has no separators or control
-//! characters, is not reserved on Windows, fits 255 bytes, and does not differ
-//! from its neighbour by case alone, so that a store can be restored on any
-//! platform. The name as it came in is kept in the catalog.
+//! who means harm. The name of a file that is brought in is NFC, has no
+//! separators, control characters or others that Windows forbids, is not reserved
+//! there, fits 255 bytes, and does not differ from its neighbour by case alone, so
+//! that a store can be restored on any platform. The name as it came in is kept in
+//! the catalog. What lies in a store already, put there by hand or by the
+//! predecessor, keeps the name that this system allows it.
 
 use std::path::{Component, Path};
 use unicode_normalization::UnicodeNormalization;
@@ -11,13 +13,19 @@ use unicode_normalization::UnicodeNormalization;
 const MAX_BYTES: usize = 255;
 
 /// Device names that Windows takes in any folder, with any extension.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 28] = [
     "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8",
-    "COM9", "LPT1", "LPT2", "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
+    "COM9", "COM¹", "COM²", "COM³", "LPT1", "LPT2", "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8",
+    "LPT9", "LPT¹", "LPT²", "LPT³",
 ];
 
-/// One safe component out of any text.
+/// One component out of any text that is safe here and possible everywhere.
 pub fn sanitize_filename(raw: &str) -> String {
+    component(raw, true)
+}
+
+/// `portable`: without what only Windows forbids, too.
+fn component(raw: &str, portable: bool) -> String {
     let mut name: String = raw
         .nfc()
         .map(|c| match c {
@@ -25,8 +33,7 @@ pub fn sanitize_filename(raw: &str) -> String {
             c if c.is_control() => '_',
             // Overrides that make a name read backwards ("exe.csv" for "vsc.exe").
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '_',
-            #[cfg(windows)]
-            '<' | '>' | ':' | '"' | '|' | '?' | '*' => '_',
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' if portable || cfg!(windows) => '_',
             c => c,
         })
         .collect();
@@ -45,12 +52,22 @@ pub fn sanitize_filename(raw: &str) -> String {
     shorten(&name, MAX_BYTES)
 }
 
-/// A relative path of safe components out of a path's normal components.
+/// A relative path of portable components out of a path's normal components.
 pub(crate) fn sanitize_relative(path: &Path) -> String {
+    relative(path, true)
+}
+
+/// The same for what had its name in a store before: restored or migrated, it is
+/// to come back under that name, so only what is unsafe here is replaced.
+pub(crate) fn tame_relative(path: &Path) -> String {
+    relative(path, false)
+}
+
+fn relative(path: &Path, portable: bool) -> String {
     let parts: Vec<String> = path
         .components()
         .filter_map(|c| match c {
-            Component::Normal(part) => Some(sanitize_filename(&part.to_string_lossy())),
+            Component::Normal(part) => Some(component(&part.to_string_lossy(), portable)),
             _ => None,
         })
         .collect();
@@ -129,14 +146,9 @@ mod tests {
             ("COM1.tar.gz", "COM1_.tar.gz"),
             ("CONSOLE.csv", "CONSOLE.csv"),
             ("trailing.csv. .", "trailing.csv"),
-            (
-                "C:\\x\\y.csv",
-                if cfg!(windows) {
-                    "C__x_y.csv"
-                } else {
-                    "C:_x_y.csv"
-                },
-            ),
+            ("COM¹.csv", "COM¹_.csv"),
+            ("C:\\x\\y.csv", "C__x_y.csv"),
+            ("a<b>c:d\"e|f?g*h.csv", "a_b_c_d_e_f_g_h.csv"),
             (".env", ".env"),
             ("a\u{202e}vsc.exe", "a_vsc.exe"),
             ("e\u{301}.csv", "é.csv"),
@@ -144,6 +156,15 @@ mod tests {
         ] {
             assert_eq!(sanitize_filename(raw), safe, "{raw:?}");
         }
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn what_had_its_name_before_keeps_it() {
+        let before = Path::new("10:30/why?.csv");
+        assert_eq!(tame_relative(before), "10:30/why?.csv");
+        assert_eq!(sanitize_relative(before), "10_30/why_.csv");
+        assert_eq!(tame_relative(Path::new("a\n/CON")), "a_/CON_");
     }
 
     #[test]
@@ -167,7 +188,7 @@ mod tests {
         fn any_text_gives_one_safe_component(raw in "\\PC{0,400}|[\\x00-\\x7f]{0,300}") {
             let name = sanitize_filename(&raw);
             prop_assert!(!name.is_empty() && name.len() <= 255);
-            prop_assert!(!name.contains(['/', '\\', '\0']));
+            prop_assert!(!name.contains(['/', '\\', '\0', '<', '>', ':', '"', '|', '?', '*']));
             prop_assert!(name != "." && name != "..");
             prop_assert!(!name.ends_with('.') && !name.ends_with(' '));
             prop_assert_eq!(sanitize_filename(&name), name.clone());

@@ -83,8 +83,23 @@ pub(crate) struct Inner {
 }
 
 /// Stores that are open in this process, so that two sessions on one store share
-/// its lease instead of waiting for each other.
-static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<Inner>>>> = LazyLock::new(Mutex::default);
+/// its lease instead of waiting for each other. A store's own lock is held while it
+/// opens; the map's only to find it, so that a busy store keeps nobody else waiting.
+static OPEN: LazyLock<Mutex<HashMap<PathBuf, Arc<Place>>>> = LazyLock::new(Mutex::default);
+
+type Place = Mutex<Weak<Inner>>;
+
+fn place_of(home: PathBuf) -> Arc<Place> {
+    let mut open = OPEN.lock();
+    // Nobody has it open, and nobody is about to.
+    open.retain(|_, place| {
+        Arc::strong_count(place) > 1
+            || place
+                .try_lock()
+                .is_none_or(|inner| inner.strong_count() > 0)
+    });
+    open.entry(home).or_default().clone()
+}
 
 impl Store {
     /// Whether this key has signed in here before.
@@ -134,9 +149,10 @@ impl Store {
         let place = layout
             .home
             .canonicalize()
-            .map_err(|e| StoreError::io("the store's folder", e))?;
-        let mut open = OPEN.lock();
-        if let Some(inner) = open.get(&place).and_then(Weak::upgrade) {
+            .map_err(|e| StoreError::io("the store's folder", e))
+            .map(place_of)?;
+        let mut open = place.lock();
+        if let Some(inner) = open.upgrade() {
             return Ok((Store { inner }, OpenReport::default()));
         }
         let catalog = Catalog::new(layout.clone(), identity.full_hex(), options.clone());
@@ -150,8 +166,7 @@ impl Store {
         });
         let store = Store { inner };
         let report = store.come_in()?;
-        open.retain(|_, weak| weak.strong_count() > 0);
-        open.insert(place, Arc::downgrade(&store.inner));
+        *open = Arc::downgrade(&store.inner);
         Ok((store, report))
     }
 
@@ -239,8 +254,9 @@ impl Store {
         let home = self.inner.layout.home.clone();
         let users = home.parent().unwrap_or(&home).to_owned();
         let nameless = users.join(format!(".deleted-{}", ulid::Ulid::new()));
-        OPEN.lock()
-            .retain(|_, weak| !std::ptr::eq(weak.as_ptr(), Arc::as_ptr(&self.inner)));
+        if let Ok(home) = home.canonicalize() {
+            OPEN.lock().remove(&home);
+        }
         std::fs::rename(&home, &nameless)
             .and_then(|()| durable::sync_dir(&users))
             .and_then(|()| std::fs::remove_dir_all(&nameless))

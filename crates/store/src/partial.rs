@@ -46,6 +46,19 @@ impl ScratchDir {
         &self.path
     }
 
+    /// Nothing but the end of the whole store takes a locked folder away, so what
+    /// failed then failed of that, and whatever else there is to do will, too.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`]
+    pub(crate) fn is_there(&self) -> Result<()> {
+        if self.path.is_dir() {
+            Ok(())
+        } else {
+            Err(StoreError::Gone)
+        }
+    }
+
     /// The ULID that names this work, in the folder and in its journal.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -54,7 +67,9 @@ impl ScratchDir {
 
 impl Drop for ScratchDir {
     fn drop(&mut self) {
-        if let Err(e) = fs::remove_dir_all(&self.path) {
+        if let Err(e) = fs::remove_dir_all(&self.path)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
             tracing::warn!(error = %e, "a scratch folder could not be removed; the next open sweeps it");
         }
     }

@@ -182,6 +182,10 @@ impl Store {
                         set_status(conn, *id, Status::Trashed)?;
                         recovered += 1;
                     }
+                    // Brought back under another name, but the row did not follow.
+                    Some((id, Status::Trashed)) if !in_trash => {
+                        recovered += u64::from(follow(layout, conn, *id, &record)?);
+                    }
                     Some(_) => {}
                     None if in_trash => {
                         record.status = Status::Trashed;
@@ -393,6 +397,35 @@ fn in_place_yet_trashed(layout: &Layout, conn: &Connection) -> Result<Vec<i64>> 
         .filter(|(_, _, path, _)| claimed.insert(names::name_key(path)))
         .map(|(id, ..)| id)
         .collect())
+}
+
+/// Brings a row of the trash to where its bytes lie under the name that was noted
+/// for their way back; answers whether they do.
+fn follow(layout: &Layout, conn: &Connection, id: i64, noted: &FileRecord) -> Result<bool> {
+    let lies_there = layout
+        .file(&noted.relative_path)
+        .ok()
+        .and_then(|path| fs::symlink_metadata(path).ok())
+        .is_some_and(|about| about.is_file() && about.len() == noted.size_bytes);
+    if !lies_there {
+        return Ok(false);
+    }
+    // Another row may have the name since: then the bytes are that one's.
+    conn.execute(
+        "UPDATE user_files SET status = 'stored', relative_path = ?, filename = ?, name_key = ?, \
+         metadata = json_merge_patch(coalesce(metadata, '{}'), '{\"deleted_at\":null}') \
+         WHERE id = ? AND status = 'trashed' AND NOT EXISTS ( \
+             SELECT 1 FROM user_files o WHERE o.status <> 'trashed' AND o.name_key = ?)",
+        duckdb::params![
+            noted.relative_path,
+            names::filename_of(&noted.relative_path),
+            names::name_key(&noted.relative_path),
+            id,
+            names::name_key(&noted.relative_path),
+        ],
+    )
+    .map(|rows| rows > 0)
+    .map_err(|e| catalog_error("update a file", &e))
 }
 
 fn states_by_uid(conn: &Connection) -> Result<HashMap<String, (i64, Status)>> {

@@ -9,10 +9,10 @@ use crate::list::rows_of;
 use crate::open::Store;
 use crate::record::{FileId, FileRecord, Status};
 use crate::{Result, StoreError, durable, names};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What emptying the trash removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +88,10 @@ impl Store {
         let mut moved = Vec::new();
         let back = self.inner.catalog.write(|conn| {
             let mut records = all_of(conn, ids, |s| s == Status::Trashed)?;
+            let deleted_as: HashMap<i64, String> = records
+                .iter()
+                .map(|r| (r.id.0, r.relative_path.clone()))
+                .collect();
             crate::import::choose_names(conn, &mut records)?;
             let mut touched = BTreeSet::from([layout.trash()]);
             for record in &mut records {
@@ -95,8 +99,15 @@ impl Store {
                 let from = layout.trash().join(&record.uid);
                 let wanted = record.relative_path.clone();
                 let mut number = 1;
+                let mut noted = deleted_as.get(&record.id.0).cloned();
                 record.status = loop {
                     let to = layout.file(&record.relative_path)?;
+                    // Cut short after the rename, the row still has the name that the
+                    // file was deleted under; only this tells where its bytes are.
+                    if noted.as_ref() != Some(&record.relative_path) {
+                        self.note_way_back(record)?;
+                        noted = Some(record.relative_path.clone());
+                    }
                     match durable::rename_no_replace(&from, &to) {
                         Ok(()) => {
                             touched.extend(to.parent().map(PathBuf::from));
@@ -173,26 +184,43 @@ impl Store {
         Ok(emptied)
     }
 
+    /// Writes beside a file in the trash under which name it is about to come back.
+    fn note_way_back(&self, record: &FileRecord) -> Result<()> {
+        let trash = self.inner.layout.trash();
+        let failed = |e: io::Error| StoreError::io("the trash", e);
+        let new = trash.join(format!("{}.json.new", record.uid));
+        self.write_row(record, &new)?;
+        make_durable(&trash, std::slice::from_ref(&new)).map_err(failed)?;
+        // In one step: without the catalog it is all that knows the file's name.
+        fs::rename(&new, sidecar(&trash, &record.uid))
+            .and_then(|()| durable::sync_dir(&trash))
+            .map_err(failed)
+    }
+
     fn write_sidecar(&self, record: &FileRecord) -> Result<PathBuf> {
-        let path = self
-            .inner
-            .layout
-            .trash()
-            .join(format!("{}.json", record.uid));
+        let path = sidecar(&self.inner.layout.trash(), &record.uid);
+        self.write_row(record, &path)?;
+        Ok(path)
+    }
+
+    fn write_row(&self, record: &FileRecord, path: &Path) -> Result<()> {
         let text = serde_json::to_vec(record).map_err(|e| StoreError::Damaged {
             what: record.filename.clone(),
             detail: e.to_string(),
         })?;
-        // One may be there from a delete that did not get to its row.
-        let _ = fs::remove_file(&path);
+        // One may be there from work that did not get to its row.
+        let _ = fs::remove_file(path);
         durable::private_new()
-            .open(&path)
+            .open(path)
             .and_then(|mut f| f.write_all(&text))
             .map_err(|e| {
                 StoreError::writing(&record.filename, text.len() as u64, self.free_space(), e)
-            })?;
-        Ok(path)
+            })
     }
+}
+
+fn sidecar(trash: &Path, uid: &str) -> PathBuf {
+    trash.join(format!("{uid}.json"))
 }
 
 /// All the rows asked for, each in a wanted state, or `NotFound`.

@@ -158,6 +158,20 @@ fn the_predecessors_catalog_is_carried_over_beside_a_copy_of_it() {
     let history = store.conversions(10, 0).unwrap();
     assert_eq!((history[0].id, history[0].source), (3, Some(FileId(7))));
     assert_eq!(store.stats().unwrap().tables, 1);
+    let tables = store.tables().unwrap();
+    let [aapl] = tables.as_slice() else {
+        panic!("{tables:?}")
+    };
+    assert_eq!((aapl.id, &*aapl.table_name), (5, "aapl"));
+    assert_eq!(aapl.ticker.as_deref(), Some("AAPL"));
+    assert_eq!(aapl.format.as_deref(), Some("stooq"));
+    assert_eq!(aapl.row_count, Some(10));
+    assert_eq!(aapl.columns, ["date", "close"]);
+    assert!(aapl.created_at.is_some() && aapl.last_accessed.is_none());
+    assert_eq!(
+        (aapl.uid.len(), &aapl.metadata),
+        (26, &serde_json::json!({}))
+    );
     // New ids go on behind the old ones.
     let next = import(&store, &[&fx.source("new.csv", b"n")])
         .imported
@@ -293,4 +307,156 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
         stranger.merge_catalog(&snap.path),
         Err(StoreError::WrongOwner)
     ));
+}
+
+/// A store with a history, and the bytes of one of its entries flipped in the file.
+fn with_a_damaged_history(fx: &Fixture) -> Store {
+    let store = fx.open();
+    let source = import(&store, &[&fx.source("a.csv", b"a\n1\n")]).imported[0].id;
+    // Long enough that the catalog keeps them in blocks of their own.
+    let entry = |n: u64| {
+        let mut text = String::new();
+        let mut state = n + 1;
+        while text.len() < 20_000 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            text += &format!("{state:016x}");
+        }
+        text
+    };
+    for n in 0..60 {
+        store
+            .record_conversion(&NewConversion {
+                source: Some(source),
+                output: None,
+                output_format: "parquet".into(),
+                output_filename: format!("{n}.parquet"),
+                size_bytes: 1,
+                duration_ms: 1,
+                details: serde_json::json!({ "note": entry(n) }),
+            })
+            .unwrap();
+    }
+    store.release();
+    let catalog = fx.home().join("user_data.duckdb");
+    let block: i64 = duckdb::Connection::open(&catalog)
+        .unwrap()
+        .query_row(
+            "SELECT block FROM ( \
+                 SELECT column_name = 'metadata' AS its, unnest(list_append(additional_block_ids, block_id)) AS block \
+                 FROM pragma_storage_info('converted_files') \
+                 UNION ALL SELECT false, unnest(list_append(additional_block_ids, block_id)) \
+                 FROM pragma_storage_info('user_files') \
+                 UNION ALL SELECT false, unnest(list_append(additional_block_ids, block_id)) \
+                 FROM pragma_storage_info('redline_meta')) \
+             WHERE block >= 0 GROUP BY block HAVING bool_and(its) ORDER BY block LIMIT 1",
+            [],
+            |r| r.get(0),
+        )
+        .unwrap();
+    let mut bytes = fs::read(&catalog).unwrap();
+    // Three headers of 4 KiB, then blocks of 256.
+    bytes[3 * 4096 + block as usize * 262_144 + 5000] ^= 1;
+    fs::write(&catalog, bytes).unwrap();
+    store
+}
+
+#[test]
+fn damage_where_nothing_was_read_yet_is_named_and_the_rest_still_answers() {
+    let fx = Fixture::new();
+    let store = with_a_damaged_history(&fx);
+    for _ in 0..2 {
+        let error = store.conversions(100, 0).unwrap_err();
+        let StoreError::Damaged { what, detail } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(what, "the catalog");
+        assert_eq!(detail, "what it takes to read the history cannot be read");
+        assert_eq!(names(&store), ["a.csv"]);
+    }
+    assert_eq!(store.damaged_parts().unwrap(), ["the history"]);
+    assert_eq!(store.verify(None, &()).unwrap().ok, 1);
+    // The way out that is offered: a new catalog from the files.
+    drop(store);
+    fs::rename(
+        fx.home().join("user_data.duckdb"),
+        fx.outside.path().join("damaged.duckdb"),
+    )
+    .unwrap();
+    let (store, _) = reopen(&fx);
+    assert_eq!(names(&store), ["a.csv"]);
+    assert!(store.damaged_parts().unwrap().is_empty());
+}
+
+#[test]
+fn a_file_whose_way_back_was_cut_short_is_where_its_bytes_are() {
+    let fx = Fixture::new();
+    let store = fx.open();
+    let old = import(&store, &[&fx.source("a.csv", b"old")])
+        .imported
+        .remove(0);
+    store.trash(&[old.id]).unwrap();
+    import(&store, &[&fx.source("a.csv", b"newer")]);
+    drop(store);
+    // Noted, and renamed; the row did not follow.
+    let trash = fx.home().join(".redline/trash");
+    let sidecar = trash.join(format!("{}.json", old.uid));
+    let mut row: serde_json::Value = serde_json::from_slice(&fs::read(&sidecar).unwrap()).unwrap();
+    row["relative_path"] = "a (2).csv".into();
+    fs::write(&sidecar, row.to_string()).unwrap();
+    fs::rename(trash.join(&old.uid), fx.home().join("files/a (2).csv")).unwrap();
+    let (store, report) = reopen(&fx);
+    let swept = report.reconciled.unwrap();
+    assert_eq!((swept.trash_recovered, swept.adopted), (1, 0));
+    assert_eq!(names(&store), ["a (2).csv", "a.csv"]);
+    let back = store.get(old.id).unwrap();
+    assert_eq!((back.status, back.uid), (Status::Stored, old.uid));
+    assert_eq!(store.verify(None, &()).unwrap().ok, 2);
+    assert!(store.reconcile(&()).unwrap().is_quiet());
+}
+
+/// Not a test by itself: the other process of the one below.
+#[cfg(target_os = "linux")]
+#[test]
+fn holds_a_catalog_where_it_is_told_to() {
+    let Ok(path) = std::env::var("REDLINE_TEST_HOLD") else {
+        return;
+    };
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .unwrap();
+    rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    println!("held");
+    std::thread::sleep(std::time::Duration::from_millis(700));
+}
+
+/// A person's own Python has DuckDB's lock and knows nothing of our lease.
+#[cfg(target_os = "linux")]
+#[test]
+fn another_program_that_has_the_catalog_is_waited_for() {
+    use std::io::BufRead;
+    let fx = Fixture::new();
+    let store = fx.open();
+    store.release();
+    let mut other = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "holds_a_catalog_where_it_is_told_to",
+            "--nocapture",
+        ])
+        .env("REDLINE_TEST_HOLD", fx.home().join("user_data.duckdb"))
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufReader::new(other.stdout.take().unwrap());
+    let mut lines = said.lines().map_while(Result::ok);
+    lines
+        .find(|line| line.contains("held"))
+        .expect("it has the lock");
+    assert_eq!(names(&store), Vec::<String>::new());
+    assert_eq!(lines.filter(|line| line.contains("FAILED")).count(), 0);
+    assert!(other.wait().unwrap().success());
 }

@@ -65,6 +65,11 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
             "The folder of this store belongs to another license key.",
             "Sign in with the key that made it, or move the folder away.",
         ),
+        StoreError::Gone => CoreError::new(
+            Code::NotSignedInHere,
+            "The store is not there any more: it was deleted on this machine.",
+            "Sign in again to begin a new one; what was backed up can be restored into it.",
+        ),
         StoreError::NotFound => CoreError::new(
             Code::NotFound,
             "There is no such file in this store.",
@@ -129,6 +134,16 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
             format!("{}: it is {kind}, not a file.", doing.to(&name)),
             "Only files and folders can be stored.",
         ),
+        StoreError::PartOfAStore { name } => CoreError::new(
+            Code::Unsupported,
+            format!("{}: it is part of a store.", doing.to(&name)),
+            match doing {
+                Doing::Copying => "Choose a folder outside the stores.",
+                _ => {
+                    "Copies of stored files come from an export, those of a whole store from a backup."
+                }
+            },
+        ),
         StoreError::BadName { name, why } => CoreError::new(
             Code::BadName,
             format!("\"{name}\" cannot be a name: {why}."),
@@ -138,6 +153,17 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
             Code::AlreadyExists,
             format!("\"{name}\" exists already; nothing was overwritten."),
             "Choose another name or folder.",
+        ),
+        StoreError::NoFolder { name } => CoreError::new(
+            Code::SourceVanished,
+            format!("There is no folder \"{name}\" to save in."),
+            "Make it first, or choose another.",
+        ),
+        StoreError::Damaged { what, detail } if what == "the catalog" => CoreError::new(
+            Code::Damaged,
+            format!("The catalog of the store is damaged: {}.", bare(&detail)),
+            "Nothing was deleted, and the files are as they were. `redline doctor` names what is damaged. With user_data.duckdb moved \
+             out of the store's folder it is made anew from the files; a restore brings the history back.",
         ),
         StoreError::Damaged { what, detail } => CoreError::new(
             Code::Damaged,

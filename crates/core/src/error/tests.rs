@@ -22,6 +22,9 @@ fn store_errors(text: &str) -> Vec<StoreError> {
             holder: String::new(),
         },
         StoreError::NoStore,
+        StoreError::Gone,
+        StoreError::PartOfAStore { name: text() },
+        StoreError::NoFolder { name: text() },
         StoreError::WrongOwner,
         StoreError::NotFound,
         StoreError::DiskFull {

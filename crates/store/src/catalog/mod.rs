@@ -97,7 +97,7 @@ impl Catalog {
         let conn = self.enter()?;
         let result = f(&conn);
         drop(conn);
-        self.leave();
+        self.leave(&result);
         result
     }
 
@@ -122,7 +122,7 @@ impl Catalog {
         drop(conn);
         repair::keep_private(&self.layout);
         self.bump();
-        self.leave();
+        self.leave(&result);
         result
     }
 
@@ -214,8 +214,7 @@ impl Catalog {
             if state.seen.is_some() && state.seen != now {
                 self.bump();
             }
-            let (conn, repair) =
-                repair::open_and_mend(&self.layout, &self.owner_hex, &self.options)?;
+            let (conn, repair) = self.open_patiently()?;
             state.repair.merge(repair);
             state.open = Some(OpenCatalog {
                 conn,
@@ -224,11 +223,30 @@ impl Catalog {
         }
     }
 
-    fn leave(&self) {
+    /// Opens the file, waiting for a program that has it and knows nothing of our
+    /// lease: a person's own Python.
+    fn open_patiently(&self) -> Result<(Connection, Repair)> {
+        let deadline = Instant::now() + self.options.busy_wait;
+        let mut pause = Duration::from_millis(5);
+        loop {
+            match repair::open_and_mend(&self.layout, &self.owner_hex, &self.options) {
+                Err(StoreError::Busy { .. }) if Instant::now() + pause < deadline => {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(100));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn leave<T>(&self, result: &Result<T>) {
         let mut state = self.state.lock();
         state.in_flight -= 1;
         state.last_used = Some(Instant::now());
-        if !state.draining && self.lease.is_wanted() {
+        // After damage DuckDB answers nothing more on what is open; a new opening
+        // still reads all that is whole.
+        let damaged = result.as_ref().is_err_and(is_damage);
+        if !state.draining && (damaged || self.lease.is_wanted()) {
             state.draining = true;
         }
         if state.draining && state.in_flight == 0 {
@@ -316,6 +334,13 @@ pub(crate) fn catalog_error(what: &'static str, e: &duckdb::Error) -> StoreError
     if detail.contains("Read-only file system") || detail.contains("Permission denied") {
         return StoreError::ReadOnly {
             what: "the store's folder".into(),
+        };
+    }
+    if repair::says_damage(&detail) {
+        tracing::error!(%detail, "the catalog is damaged");
+        return StoreError::Damaged {
+            what: repair::THE_CATALOG.into(),
+            detail: format!("what it takes to {what} cannot be read"),
         };
     }
     StoreError::Catalog { what, detail }

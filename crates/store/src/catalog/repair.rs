@@ -68,7 +68,7 @@ pub(super) fn open_and_mend(
         }
     }
     Err(StoreError::Damaged {
-        what: "the catalog".into(),
+        what: THE_CATALOG.into(),
         detail: "it could not be opened or made anew".into(),
     })
 }
@@ -181,15 +181,26 @@ fn classify(e: &duckdb::Error) -> Failure {
     Failure::Unreadable(text)
 }
 
-/// Whether a failure of a catalog that did open says that its bytes are damaged.
-pub(crate) fn is_damage(e: &StoreError) -> bool {
-    const WORDS: [&str; 4] = [
+/// What an error names when the damage is in the catalog itself.
+pub(super) const THE_CATALOG: &str = "the catalog";
+
+/// Whether DuckDB's words about a catalog that did open say that its bytes are
+/// damaged.
+pub(super) fn says_damage(detail: &str) -> bool {
+    const WORDS: [&str; 6] = [
         "Could not read enough bytes",
         "Corrupt database file",
         "Serialization Error",
         "Failed to load metadata pointer",
+        "does not match stored checksum",
+        "has been invalidated because of a previous fatal error",
     ];
-    matches!(e, StoreError::Catalog { detail, .. } if WORDS.iter().any(|w| detail.contains(w)))
+    WORDS.iter().any(|word| detail.contains(word))
+}
+
+/// Whether what failed was reading a catalog that did open.
+pub(crate) fn is_damage(e: &StoreError) -> bool {
+    matches!(e, StoreError::Damaged { what, .. } if what == THE_CATALOG)
 }
 
 /// The process in DuckDB's words: `Conflicting lock is held in … (PID 1234)`.

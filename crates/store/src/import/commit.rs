@@ -163,6 +163,11 @@ fn same_failure(e: &StoreError, name: &str) -> StoreError {
             free: *free,
         },
         StoreError::ReadOnly { what } => StoreError::ReadOnly { what: what.clone() },
+        StoreError::Damaged { what, detail } => StoreError::Damaged {
+            what: what.clone(),
+            detail: detail.clone(),
+        },
+        StoreError::Gone => StoreError::Gone,
         StoreError::LinkInStore { name } => StoreError::LinkInStore { name: name.clone() },
         other => StoreError::Io {
             what: format!("could not store \"{name}\" with its batch"),

@@ -104,6 +104,8 @@ pub trait ImportSink {
     fn imported(&mut self, record: FileRecord);
     fn skipped(&mut self, skipped: SkippedSource);
     fn failed(&mut self, failed: FailedSource);
+    /// Everything that became durable together was told.
+    fn batch_told(&mut self) {}
 }
 
 /// Counts of one import.
@@ -169,16 +171,20 @@ impl Store {
         sink: &mut dyn ImportSink,
         progress: &dyn Progress,
     ) -> Result<ImportSummary> {
-        let home = &self.inner.layout.home;
+        let layout = &self.inner.layout;
         progress.phase("counting");
-        let totals = sources::count(&sources, home, progress);
+        let totals = sources::count(&sources, layout, progress);
         progress.set_total(Some(totals.bytes), Some(totals.files));
         progress.phase("copying");
 
         let scratch = ScratchDir::create(&self.inner.layout)?;
         let mut committer = Committer::new(self, &scratch, options.on_duplicate)?;
-        let stager = Stager::new(scratch.path(), self.inner.options.classify);
-        let queue = Mutex::new(Sources::new(sources, home));
+        let stager = Stager::new(
+            &self.inner.layout,
+            scratch.path(),
+            self.inner.options.classify,
+        );
+        let queue = Mutex::new(Sources::new(sources, layout));
         let mut summary = ImportSummary::default();
         let (arrive, arrivals) = sync_channel::<Arrived>(BATCH_FILES);
         let stop = std::sync::atomic::AtomicBool::new(false);
@@ -208,7 +214,14 @@ impl Store {
                 });
             }
             drop(arrive);
-            let result = gather(&arrivals, &mut committer, sink, progress, &mut summary);
+            let result = gather(
+                &arrivals,
+                &mut committer,
+                &scratch,
+                sink,
+                progress,
+                &mut summary,
+            );
             stop.store(true, std::sync::atomic::Ordering::Relaxed);
             // Unblocks workers that wait to hand something over.
             drop(arrivals);
@@ -231,16 +244,47 @@ impl Store {
         progress: &dyn Progress,
     ) -> Result<Imported> {
         let scratch = ScratchDir::create(&self.inner.layout)?;
-        let stager = Stager::new(scratch.path(), self.inner.options.classify);
-        let staged = stager.stage_stream(name, reader, progress)?;
-        let mut committer = Committer::new(self, &scratch, options.on_duplicate)?;
-        self.commit_one(&mut committer, staged)
+        let stager = Stager::new(
+            &self.inner.layout,
+            scratch.path(),
+            self.inner.options.classify,
+        );
+        let stored = stager
+            .stage_stream(name, reader, progress)
+            .and_then(|staged| {
+                let mut committer = Committer::new(self, &scratch, options.on_duplicate)?;
+                self.commit_one(&mut committer, staged)
+            });
+        if stored.is_err() {
+            scratch.is_there()?;
+        }
+        stored
+    }
+
+    /// Gives a file the type that whoever brought it in says it has; its format stays
+    /// what its bytes say. What may be a type is the caller's to decide.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]
+    pub fn set_file_type(&self, id: FileId, file_type: &str) -> Result<FileRecord> {
+        self.inner.catalog.write(|conn| {
+            conn.execute(
+                "UPDATE user_files SET file_type = ? WHERE id = ?",
+                duckdb::params![file_type, id.0],
+            )
+            .map_err(|e| crate::catalog::catalog_error("set the type of a file", &e))?;
+            crate::list::get_file(conn, id)
+        })
     }
 
     /// Stores a file that lies finished in a scratch folder, always as a new one.
     pub fn add_output(&self, temp: &Path, name: &str, output: NewOutput) -> Result<FileRecord> {
         let scratch = ScratchDir::create(&self.inner.layout)?;
-        let stager = Stager::new(scratch.path(), self.inner.options.classify);
+        let stager = Stager::new(
+            &self.inner.layout,
+            scratch.path(),
+            self.inner.options.classify,
+        );
         let mut staged = stager.adopt(temp, name)?;
         staged.metadata = output.metadata;
         if let (Some(source), Some(map)) = (output.source, staged.metadata.as_object_mut()) {
@@ -272,6 +316,7 @@ impl Store {
 fn gather(
     arrivals: &std::sync::mpsc::Receiver<Arrived>,
     committer: &mut Committer,
+    scratch: &ScratchDir,
     sink: &mut dyn ImportSink,
     progress: &dyn Progress,
     summary: &mut ImportSummary,
@@ -296,6 +341,7 @@ fn gather(
                 sink.skipped(origin.skipped(reason, None));
             }
             Ok(Arrived::Failed(origin, error)) => {
+                scratch.is_there()?;
                 summary.failed += 1;
                 progress.advance(0, 1);
                 sink.failed(origin.failed(error));
@@ -322,11 +368,13 @@ fn gather(
                         sink.skipped(origin.skipped(SkipReason::AlreadyStored, Some(*record)));
                     }
                     Outcome::Failed(origin, error) => {
+                        scratch.is_there()?;
                         summary.failed += 1;
                         sink.failed(origin.failed(error));
                     }
                 }
             }
+            sink.batch_told();
             progress.advance(0, files);
             bytes = 0;
         }

@@ -2,7 +2,7 @@
 //! walked while its first ones are being copied.
 
 use super::{ImportSource, Origin};
-use crate::layout::name_of;
+use crate::layout::{Layout, name_of};
 use crate::{Progress, StoreError, names};
 use std::collections::VecDeque;
 use std::fs;
@@ -24,10 +24,10 @@ pub(super) struct Totals {
 
 /// Counts without keeping; what cannot be read counts as nothing here and is
 /// reported when its turn comes.
-pub(super) fn count(sources: &[ImportSource], home: &Path, progress: &dyn Progress) -> Totals {
+pub(super) fn count(sources: &[ImportSource], layout: &Layout, progress: &dyn Progress) -> Totals {
     let mut totals = Totals { files: 0, bytes: 0 };
     for source in sources {
-        for entry in walk(&source.path, home).flatten() {
+        for entry in walk(&source.path, layout).flatten() {
             if progress.is_cancelled() {
                 return totals;
             }
@@ -42,27 +42,30 @@ pub(super) fn count(sources: &[ImportSource], home: &Path, progress: &dyn Progre
     totals
 }
 
-/// Walks in name order, following nothing but the root, and never into the
-/// store itself: importing a folder that holds the store would not end.
+/// Walks in name order, following nothing but the root, and never into the folder
+/// of the stores: importing a folder that holds this one would not end, another
+/// key's files are none of this one's, and no catalog may be opened behind DuckDB's
+/// back.
 fn walk(
     root: &Path,
-    home: &Path,
+    layout: &Layout,
 ) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> + use<> {
-    let home = home.canonicalize().unwrap_or_else(|_| home.to_owned());
+    let users = layout.home.parent().unwrap_or(&layout.home);
+    let users = users.canonicalize().unwrap_or_else(|_| users.to_owned());
     WalkDir::new(root)
         .follow_root_links(true)
         .sort_by_file_name()
         .into_iter()
         .filter_entry(move |entry| {
             !(entry.file_type().is_dir()
-                && entry.file_name() == home.file_name().unwrap_or_default()
-                && entry.path().canonicalize().is_ok_and(|p| p == home))
+                && entry.file_name() == users.file_name().unwrap_or_default()
+                && entry.path().canonicalize().is_ok_and(|p| p == users))
         })
 }
 
 pub(super) struct Sources {
     waiting: VecDeque<ImportSource>,
-    home: PathBuf,
+    layout: Layout,
     current: Option<Walk>,
     found: u64,
 }
@@ -75,10 +78,10 @@ struct Walk {
 }
 
 impl Sources {
-    pub fn new(sources: Vec<ImportSource>, home: &Path) -> Self {
+    pub fn new(sources: Vec<ImportSource>, layout: &Layout) -> Self {
         Self {
             waiting: sources.into(),
-            home: home.to_owned(),
+            layout: layout.clone(),
             current: None,
             found: 0,
         }
@@ -114,17 +117,14 @@ impl Sources {
                 follow: true,
                 place: 0,
             };
+            if self.layout.is_in_a_store(&origin.path) {
+                let error = StoreError::PartOfAStore { name };
+                return Some(Found::Unreadable(origin, error));
+            }
             match fs::metadata(&origin.path) {
                 Ok(meta) if meta.is_dir() => {
-                    if self.is_inside_store(&origin.path) {
-                        let error = StoreError::NotAFile {
-                            name,
-                            kind: "a folder of the store itself",
-                        };
-                        return Some(Found::Unreadable(origin, error));
-                    }
                     self.current = Some(Walk {
-                        entries: Box::new(walk(&origin.path, &self.home)),
+                        entries: Box::new(walk(&origin.path, &self.layout)),
                         root: origin.path,
                         name,
                         token: origin.token,
@@ -136,13 +136,6 @@ impl Sources {
                     return Some(Found::Unreadable(origin, error));
                 }
             }
-        }
-    }
-
-    fn is_inside_store(&self, path: &Path) -> bool {
-        match (path.canonicalize(), self.home.canonicalize()) {
-            (Ok(path), Ok(home)) => path.starts_with(home),
-            _ => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::sources::unreadable;
 use super::{Classified, Origin};
 use crate::copy::{Copied, CopyError, copy_hashed};
+use crate::layout::Layout;
 use crate::{Progress, Result, StoreError, durable, names};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -29,20 +30,43 @@ pub(super) struct Stager {
     dir: PathBuf,
     classify: fn(&[u8], &str) -> Classified,
     next: AtomicU64,
+    /// Catalogs and logs below the root, which must not be opened here even where a
+    /// hard link gives them another name.
+    #[cfg(unix)]
+    catalogs: std::collections::HashSet<(u64, u64)>,
 }
 
 impl Stager {
-    pub fn new(dir: &Path, classify: fn(&[u8], &str) -> Classified) -> Self {
+    pub fn new(layout: &Layout, dir: &Path, classify: fn(&[u8], &str) -> Classified) -> Self {
+        #[cfg(not(unix))]
+        let _ = layout;
         Self {
             dir: dir.to_owned(),
             classify,
             next: AtomicU64::new(0),
+            #[cfg(unix)]
+            catalogs: layout.catalogs(),
+        }
+    }
+
+    fn is_a_catalog(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            fs::symlink_metadata(path).is_ok_and(|about| {
+                about.nlink() > 1 && self.catalogs.contains(&(about.dev(), about.ino()))
+            })
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = path;
+            false
         }
     }
 
     pub fn stage(&self, origin: &Origin, progress: &dyn Progress) -> Result<Staged> {
         let name = &origin.shown;
-        let (mut source, before) = open_source(origin)?;
+        let (mut source, before) = self.open_source(origin)?;
         let partial = self.new_partial();
         let result = self.write(name, &partial, before.len(), &mut source, progress);
         let copied = match result {
@@ -105,6 +129,43 @@ impl Stager {
             place: 0,
         };
         self.finished(origin, partial, copied)
+    }
+
+    fn open_source(&self, origin: &Origin) -> Result<(File, Metadata)> {
+        let name = &origin.shown;
+        let path = if origin.follow {
+            // What a person named may be a link; what lies in a folder may not.
+            origin
+                .path
+                .canonicalize()
+                .map_err(|e| unreadable(name, e))?
+        } else {
+            origin.path.clone()
+        };
+        if self.is_a_catalog(&path) {
+            return Err(StoreError::PartOfAStore { name: name.clone() });
+        }
+        let file = durable::open_no_follow(&path).map_err(|e| {
+            if durable::is_link_error(&e) {
+                return StoreError::SourceChanged { name: name.clone() };
+            }
+            match fs::symlink_metadata(&path) {
+                // A socket cannot even be opened.
+                Ok(meta) if !meta.is_file() => StoreError::NotAFile {
+                    name: name.clone(),
+                    kind: kind_of(&meta),
+                },
+                _ => unreadable(name, e),
+            }
+        })?;
+        let meta = file.metadata().map_err(|e| unreadable(name, e))?;
+        if !meta.is_file() {
+            return Err(StoreError::NotAFile {
+                name: name.clone(),
+                kind: kind_of(&meta),
+            });
+        }
+        Ok((file, meta))
     }
 
     fn new_partial(&self) -> PathBuf {
@@ -195,34 +256,6 @@ fn discard(partial: &Path, e: StoreError) -> StoreError {
     // At worst it stays in the scratch folder, which goes as a whole.
     let _ = fs::remove_file(partial);
     e
-}
-
-fn open_source(origin: &Origin) -> Result<(File, Metadata)> {
-    let name = &origin.shown;
-    let path = if origin.follow {
-        // What a person named may be a link; what lies in a folder may not.
-        origin
-            .path
-            .canonicalize()
-            .map_err(|e| unreadable(name, e))?
-    } else {
-        origin.path.clone()
-    };
-    let file = durable::open_no_follow(&path).map_err(|e| {
-        if durable::is_link_error(&e) {
-            StoreError::SourceChanged { name: name.clone() }
-        } else {
-            unreadable(name, e)
-        }
-    })?;
-    let meta = file.metadata().map_err(|e| unreadable(name, e))?;
-    if !meta.is_file() {
-        return Err(StoreError::NotAFile {
-            name: name.clone(),
-            kind: kind_of(&meta),
-        });
-    }
-    Ok((file, meta))
 }
 
 fn kind_of(meta: &Metadata) -> &'static str {
