@@ -192,6 +192,14 @@ Examples:
         after_long_help = "Examples:\n  redline stats\n  redline --json stats | jq .stats.total_files"
     )]
     Stats,
+    /// List the data tables
+    #[command(after_long_help = "\
+Data tables come along with a store of an earlier program.
+
+Examples:
+  redline tables
+  redline --json tables | jq -r '.tables[].table_name'")]
+    Tables(Tables),
 
     /// Convert stored files to another format; the results are stored too
     #[command(after_long_help = "\
@@ -432,6 +440,18 @@ pub enum JobsAction {
         /// The ID that `redline jobs` shows
         id: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Tables {
+    #[command(subcommand)]
+    pub action: Option<TablesAction>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum TablesAction {
+    /// List the data tables
+    List,
 }
 
 #[derive(Debug, Args)]

@@ -6,35 +6,8 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 
-/// `1,234,567`
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-/// `999 B`, `1.2 kB`, `34 MB`, `1.5 GB`: as core says it in a sentence.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    // 999.5 would print as 1000.
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let digits = usize::from(value < 99.95 && (value * 10.0).round() % 10.0 != 0.0);
-    format!("{value:.digits$} {}", UNITS[unit])
-}
+/// `1,234,567`; `999 B`, `1.2 kB`, `34 MB`: as core says them in a sentence.
+pub use redline_core::text::{bytes as size, grouped as number};
 
 /// `1 file`, `3 files`
 pub fn count(n: u64, one: &str, many: &str) -> String {
@@ -97,32 +70,6 @@ pub fn name(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_short_and_decimal() {
-        for (bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1 kB"),
-            (1240, "1.2 kB"),
-            (99_940, "99.9 kB"),
-            (99_960, "100 kB"),
-            (999_499, "999 kB"),
-            (999_500, "1 MB"),
-            (1_500_000_000, "1.5 GB"),
-            (u64::MAX, "18.4 EB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1000), "1,000");
-        assert_eq!(number(1_234_567), "1,234,567");
-    }
 
     #[test]
     fn times_are_relative_within_two_days() {

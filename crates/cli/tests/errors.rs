@@ -119,6 +119,29 @@ fn a_key_is_no_argument() {
 }
 
 #[test]
+fn a_new_key_that_nobody_would_have_is_not_made() {
+    let home = Home::new();
+    let login = ["--json", "login", "--new", "--keep", "session"];
+    let ran = Ran::of(home.bare().args(login));
+    assert_eq!(ran.status, 2, "{}", ran.stdout);
+    let error = ran.error();
+    assert!(
+        error["hint"].as_str().unwrap().contains("--kit FILE"),
+        "{error}"
+    );
+    assert!(!home.path().join("data").exists(), "no store was made");
+    assert_eq!(
+        Ran::of(home.bare().args(["--json", "profiles"])).object()["profiles"],
+        serde_json::json!([])
+    );
+    // With its kit it is not lost.
+    let kit = home.path().join("kit.txt");
+    let ran = Ran::of(home.bare().args(login).args(["--kit", "kit.txt"]));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(std::fs::read_to_string(kit).unwrap().contains("RL-"));
+}
+
+#[test]
 fn without_a_keyring_login_says_how_else() {
     let home = Home::new();
     let ran = Ran::with_input(home.bare().args(["--json", "login"]), &format!("{KEY_A}\n"));
@@ -324,4 +347,57 @@ fn nothing_says_a_key_or_an_absolute_path() {
             );
         }
     }
+}
+
+#[test]
+fn a_command_leaves_no_log_behind_however_it_ends() {
+    let home = Home::new();
+    let log = || {
+        let users = std::fs::read_dir(home.path().join("data/users")).unwrap();
+        let store = users.flatten().next().unwrap().path();
+        store.join("user_data.duckdb.wal").exists()
+    };
+    let good = home.file("from/a.csv", "a\n1\n");
+    let none = home.path().join("from/none.csv");
+    let ran = home.run(&["import", good.to_str().unwrap(), none.to_str().unwrap()]);
+    assert_eq!((ran.status, log()), (6, false), "{}", ran.stderr);
+    // An edit in place is a row to write for a command that then fails.
+    let id = home.json(&["files"])["files"][0]["id"].to_string();
+    let files = std::fs::read_dir(home.path().join("data/users")).unwrap();
+    let store = files.flatten().next().unwrap().path();
+    std::fs::write(store.join("files/a.csv"), "edited\n").unwrap();
+    let there = home.file("there.csv", "mine");
+    let ran = home.run(&["export", &id, there.to_str().unwrap()]);
+    assert_eq!((ran.status, log()), (1, false), "{}", ran.stderr);
+}
+
+#[test]
+fn a_copy_into_no_folder_and_settings_that_are_none_say_so() {
+    let home = Home::new();
+    let id = home.import("a.csv", "a\n1\n").to_string();
+    let error = home
+        .run(&["--json", "export", &id, "nowhere/a.csv"])
+        .error();
+    assert_eq!(
+        error["message"],
+        "There is no folder \"nowhere\" to save in."
+    );
+    assert_eq!(error["hint"], "Make it first, or choose another.");
+    home.file("bytes.bin", [0xff, 0xfe, 0x00]);
+    let error = home
+        .run(&["--json", "backup", "setup", "--env", "bytes.bin"])
+        .error();
+    assert_eq!(
+        error["message"],
+        "Could not read \"bytes.bin\": it is not text."
+    );
+    home.file("in-the-way", "");
+    let ran = Ran::of(
+        home.with_key(KEY_A)
+            .args(["--json", "--data-dir", "in-the-way", "files"]),
+    );
+    assert_eq!(
+        ran.error()["message"],
+        "The folder for the stores cannot be made: there is a file in its place."
+    );
 }

@@ -268,10 +268,7 @@ pub fn restore(app: &App, action: RestoreAction) -> Outcome {
                                 words::when(&plan.point.created_at)
                             ),
                         ),
-                        (
-                            "New here",
-                            format!("{}, {}", files(plan.new_files), words::size(plan.bytes)),
-                        ),
+                        ("New here", files(plan.new_files)),
                         ("The same here", files(plan.same_files)),
                         (
                             "Differing here",
@@ -281,6 +278,7 @@ pub fn restore(app: &App, action: RestoreAction) -> Outcome {
                             "Only here",
                             format!("{}, untouched", files(plan.kept_files)),
                         ),
+                        ("To fetch", words::size(plan.bytes)),
                         ("Free space", words::size(plan.free_bytes)),
                     ],
                     to,

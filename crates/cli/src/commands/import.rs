@@ -144,10 +144,17 @@ impl Counts {
                 &first
                     .as_ref()
                     .map_or_else(|| "unreadable".to_owned(), |report| code_text(&report.code)),
-                format!(
-                    "None of the {} could be stored.",
-                    words::count(failed, "file", "files")
-                ),
+                match first {
+                    Some(report) => format!(
+                        "None of the {} could be stored. The first: {}",
+                        words::count(failed, "file", "files"),
+                        report.message
+                    ),
+                    None => format!(
+                        "None of the {} could be stored.",
+                        words::count(failed, "file", "files")
+                    ),
+                },
                 first
                     .as_ref()
                     .map(|report| report.hint.clone())
@@ -302,6 +309,13 @@ impl ImportEvents for Told<'_> {
         }
         self.counts.failed += 1;
     }
+
+    /// Whoever reads along learns of what is durable when it is, not when the object ends.
+    fn batch_told(&mut self) {
+        if self.out.json {
+            self.say(Out::flush);
+        }
+    }
 }
 
 /// The path as it was given, where core names only its last part and no other path
@@ -395,7 +409,10 @@ mod tests {
         assert_eq!(alone.report.message, "\"q3.csv\" is not there.");
         counts.failed = 3;
         let many = counts.nothing_stored();
-        assert_eq!(many.report.message, "None of the 3 files could be stored.");
+        assert_eq!(
+            many.report.message,
+            "None of the 3 files could be stored. The first: \"q3.csv\" is not there."
+        );
         assert_eq!(many.report.code, "source_vanished");
     }
 }

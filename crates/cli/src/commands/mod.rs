@@ -33,6 +33,8 @@ pub fn run(cli: Cli) -> Outcome {
     };
     let app = App::open(cli.global, front_end)?;
     let outcome = dispatch(&app, cli.command);
+    // The next command shall not pay for what this one leaves to be folded in.
+    app.redline.release();
     // What was printed before a failure is wanted, too.
     let flushed = app.out.flush();
     let status = outcome?;
@@ -58,6 +60,7 @@ fn dispatch(app: &App, command: Command) -> Outcome {
         Command::Verify(a) => verify::verify(app, a),
         Command::Jobs(a) => machine::jobs(app, a),
         Command::Stats => machine::stats(app),
+        Command::Tables(a) => machine::tables(app, &a),
         Command::Convert(a) => convert::convert(app, &a),
         Command::History(a) => convert::history(app, &a),
         Command::Backup(a) => backup::backup(app, a.action),

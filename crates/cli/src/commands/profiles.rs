@@ -15,6 +15,12 @@ use crate::words;
 pub fn login(app: &App, a: Login) -> Outcome {
     if let Some(kit) = &a.kit {
         refuse_existing(kit)?;
+    } else if a.new && a.keep == Keep::Session {
+        // The session ends with this command, and the key would be nowhere.
+        return Err(Failure::usage(
+            "A new key that is not kept would be lost as soon as it is made.",
+            "Save its recovery kit with --kit FILE, or keep the key with --keep keyring or --keep file.",
+        ));
     }
     let session = match (a.new, read_key(app, a.new)?) {
         // Nothing was given, but the environment has a key: that counts as signed in.
