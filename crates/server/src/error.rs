@@ -54,7 +54,7 @@ impl ApiError {
             StatusCode::NOT_FOUND,
             "not_found",
             "There is no such job in this store.",
-            "",
+            "It may have been dismissed; the answer that started a job has its ID.",
         )
     }
 

@@ -1025,3 +1025,135 @@ fn a_large_upload_and_download_need_little_memory() {
     let grown = peak() - before;
     assert!(grown < 150, "grew by {grown} MiB");
 }
+
+#[test]
+fn the_type_that_an_upload_names_is_the_files_type() {
+    let api = Api::start();
+    let post = |form: Form| {
+        api.client
+            .post(api.url("/user-data/files/upload"))
+            .header("X-License-Key", KEY_A)
+            .multipart(form)
+            .send()
+            .unwrap()
+    };
+    let part = || Part::bytes(b"a,b\n1,2\n".to_vec()).file_name("rates.dat");
+    for form in [
+        Form::new()
+            .text("file_type", " Ticks ")
+            .part("file", part()),
+        Form::new().part("file", part()).text("file_type", "ticks"),
+        Form::new()
+            .part("file", part())
+            .text("license_key", KEY_A)
+            .text("file_type", "ticks"),
+    ] {
+        let file: Value = post(form).json().unwrap();
+        let file = &file["file"];
+        assert_eq!(file["file_type"], "ticks", "{file}");
+        let shown = api.json(&format!("/user-data/files/{}", file["id"]));
+        assert_eq!(shown["file"]["file_type"], "ticks");
+    }
+    assert_eq!(api.json("/user-data/files?type=ticks")["total"], 3);
+    // Nothing said, nothing changed.
+    let recognised = api.upload("rates.dat", b"a,b\n1,2\n".to_vec());
+    let empty: Value = post(Form::new().text("file_type", "").part("file", part()))
+        .json()
+        .unwrap();
+    assert_eq!(empty["file"]["file_type"], recognised["file_type"]);
+    assert_ne!(recognised["file_type"], "ticks");
+
+    let before = api.json("/user-data/files")["total"].clone();
+    for nonsense in ["../../etc", "two words", "<b>", "ünïcode", &"x".repeat(33)] {
+        let answer = post(
+            Form::new()
+                .text("file_type", nonsense.to_owned())
+                .part("file", part()),
+        );
+        assert_eq!(answer.status(), 400, "{nonsense}");
+        let error: Value = answer.json().unwrap();
+        assert_eq!(error["code"], "bad_request");
+        assert!(
+            error["hint"].as_str().unwrap().contains("one word"),
+            "{error}"
+        );
+    }
+    assert_eq!(api.json("/user-data/files")["total"], before);
+    // After the file it comes too late to keep it out, and that is said.
+    let late = post(
+        Form::new()
+            .part("file", part())
+            .text("file_type", "two words"),
+    );
+    assert_eq!(late.status(), 400);
+    let late: Value = late.json().unwrap();
+    assert!(
+        late["error"].as_str().unwrap().contains("was stored"),
+        "{late}"
+    );
+}
+
+#[test]
+fn a_name_may_come_in_its_extended_form_alone() {
+    let api = Api::start();
+    let body = "--x\r\nContent-Disposition: form-data; name=\"file\"; \
+                filename*=UTF-8''%E2%82%AC%20rates.csv\r\n\r\na\r\n--x--\r\n";
+    let answer: Value = api
+        .client
+        .post(api.url("/user-data/files/upload"))
+        .header("X-License-Key", KEY_A)
+        .header("Content-Type", "multipart/form-data; boundary=x")
+        .body(body)
+        .send()
+        .unwrap()
+        .json()
+        .unwrap();
+    assert_eq!(answer["file"]["filename"], "€ rates.csv", "{answer}");
+}
+
+#[test]
+fn a_store_that_was_deleted_meanwhile_is_one_that_never_was() {
+    let api = Api::start();
+    api.upload("a.csv", b"a\n".to_vec());
+    api.upload_as(KEY_B, "b.csv", b"b\n".to_vec());
+    api.redline.release();
+    let users = api.dir.path().join("data/users");
+    for store in std::fs::read_dir(users).unwrap().flatten() {
+        std::fs::remove_dir_all(store.path()).unwrap();
+    }
+    for path in ["/user-data/files", "/user-data/stats", "/user-data/tables"] {
+        let answer = api
+            .client
+            .get(api.url(path))
+            .header("X-License-Key", KEY_B)
+            .send()
+            .unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+        let error: Value = answer.json().unwrap();
+        assert_eq!(error["code"], "not_signed_in_here", "{error}");
+    }
+    // A key of the environment counts as signed in: its store is made anew.
+    assert_eq!(api.json("/user-data/files")["total"], 0);
+    api.upload("again.csv", b"a\n".to_vec());
+    assert_eq!(api.json("/user-data/files")["total"], 1);
+}
+
+#[test]
+fn every_refusal_says_what_to_do() {
+    let api = Api::start();
+    for path in [
+        "/user-data/files?limit=x",
+        "/user-data/files?after=x",
+        "/user-data/history?limit=-1",
+        "/user-data/jobs/none",
+        "/user-data/files/999",
+        "/none",
+    ] {
+        let error: Value = api.get(path).send().unwrap().json().unwrap();
+        assert_eq!(error["success"], false);
+        assert!(
+            !error["hint"].as_str().unwrap().is_empty(),
+            "{path}: {error}"
+        );
+    }
+}

@@ -40,7 +40,7 @@ fn asked(uri: &Uri) -> Result<Asked, ApiError> {
         let wrong = || {
             ApiError::bad_request(
                 format!("The parameter {name} has to be a whole number."),
-                "",
+                "Leave it out, or send 0 or more.",
             )
         };
         match name.as_str() {

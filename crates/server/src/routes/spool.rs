@@ -97,7 +97,7 @@ pub(crate) fn malformed(error: &MultipartError) -> ApiError {
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_large",
             "The form is too large.",
-            "",
+            "Send the file as the field file, and the other fields short.",
         );
     }
     ApiError::bad_request(
