@@ -302,3 +302,21 @@ fn walk(dir: &Path) -> Vec<std::path::PathBuf> {
     }
     found
 }
+
+/// What was here already was not read from the bucket, so nothing is proved of it.
+#[test]
+fn a_restore_that_found_every_file_the_same_proves_nothing() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let (_redline, session) = machine(home.path(), KEY);
+    import(
+        &session,
+        home.path(),
+        &[("a.csv", b"a\n1\n"), ("b.txt", b"b")],
+    );
+    session.set_bucket(setup(&server)).unwrap();
+    session.backup_now().unwrap();
+    let restored = session.restore_now(None).unwrap();
+    assert_eq!((restored.restored_files, restored.same_files), (0, 2));
+    assert_eq!(session.backup_status().unwrap().last_proven_at, None);
+}

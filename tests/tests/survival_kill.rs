@@ -288,3 +288,83 @@ fn killed_at_200_random_moments_nothing_told_is_lost_and_the_store_always_opens(
         "only {killed} of {ROUNDS} were killed in time"
     );
 }
+
+/// Under a number, since its name was taken meanwhile: the row has to find its bytes.
+#[test]
+fn killed_at_every_step_of_an_undelete_the_file_is_in_the_trash_or_back_never_both() {
+    /// What an undelete does to the files; its row is a transaction of the catalog.
+    const MOVES: &str = "rename,renameat,renameat2,unlink,unlinkat,fsync,fdatasync";
+    let before = Machine::new();
+    let old = before.sources("old", [("a.csv", noise(1, 900))]);
+    let said = before.import(&old.join("a.csv"));
+    let id = said.json()["imported"][0]["id"].to_string();
+    before.json(&["delete", &id]);
+    let new = before.sources("new", [("a.csv", noise(2, 700))]);
+    assert_eq!(before.import(&new.join("a.csv")).code(), 0);
+    let copy = || {
+        let machine = Machine::new();
+        let copied = std::process::Command::new("cp")
+            .arg("-a")
+            .args([&before.data, &machine.data])
+            .status();
+        assert!(copied.unwrap().success());
+        machine
+    };
+
+    let machine = copy();
+    let log = machine.dir.path().join("log");
+    let trace_moves = format!("trace={MOVES}");
+    let said = trace::run(&machine, &["-e", &trace_moves], &log, &["undelete", &id]);
+    assert_eq!(said.code(), 0, "{}", said.stderr);
+    let mut counts: BTreeMap<(u32, String), usize> = BTreeMap::new();
+    for call in trace::read(&log) {
+        *counts.entry((call.pid, call.name)).or_default() += 1;
+    }
+    let mut most: BTreeMap<String, usize> = BTreeMap::new();
+    for ((_, name), count) in counts {
+        let top = most.entry(name).or_default();
+        *top = (*top).max(count);
+    }
+    let steps: Vec<(String, usize)> = most
+        .into_iter()
+        .flat_map(|(name, top)| (1..=top).map(move |n| (name.clone(), n)))
+        .collect();
+    println!("{} steps", steps.len());
+    let killed = Mutex::new(0);
+    on_two_cores(steps, |(name, n)| {
+        let when = format!("killed at {name} number {n}");
+        let machine = copy();
+        let said = trace::run(
+            &machine,
+            &[
+                "-e",
+                &format!("trace={name}"),
+                "-e",
+                &format!("inject={name}:signal=SIGKILL:when={n}"),
+            ],
+            "/dev/null".as_ref(),
+            &["undelete", &id],
+        );
+        *killed.lock().unwrap() += usize::from(said.was_killed());
+        let listed = machine.files();
+        let trash = list(&machine.json(&["trash"])["files"]);
+        assert_eq!(
+            listed.len() + trash.len(),
+            2,
+            "{when}: {listed:?} and in the trash {trash:?}"
+        );
+        if trash.is_empty() {
+            let back = listed
+                .iter()
+                .find(|file| file["id"].as_i64() == id.parse().ok());
+            let back = back.unwrap_or_else(|| panic!("{when}: {listed:?}"));
+            assert_eq!(back["filename"], "a (2).csv", "{when}");
+        } else {
+            let back = machine.json(&["undelete", &id]);
+            assert_eq!(back["file"]["status"], "stored", "{when}: {back}");
+        }
+        verify_is_clean(&machine, 2, &when);
+    });
+    let killed = killed.into_inner().unwrap();
+    assert!(killed >= 5, "killed {killed} times only");
+}

@@ -8,6 +8,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use redline_store::{
+    FailedSource, FileRecord, Identity, ImportOptions, ImportSink, ImportSource, SkippedSource,
+    Store, StoreOptions,
+};
 use survival_support::*;
 
 /// A store whose process died with its rows in the log alone: files in folders, one in
@@ -19,14 +23,29 @@ struct Wreck {
 }
 
 fn wreck() -> Wreck {
-    let machine = Machine::new();
-    machine.import(&machine.sources("zero", [("checkpointed.csv", noise(7, 700))]));
-    {
-        let (store, _) = machine.store();
-        store.release();
-    }
-    let wal = machine.home().join("user_data.duckdb.wal");
-    assert!(!wal.exists(), "a release folds the log in");
+    let alive = Machine::new();
+    alive.import(&alive.sources("zero", [("checkpointed.csv", noise(7, 700))]));
+    let wal = alive.home().join("user_data.duckdb.wal");
+    assert!(!wal.exists(), "a command that ends folds its log in");
+    // One process that never lets go: all that follows is in the log alone.
+    let options = StoreOptions {
+        idle_release: std::time::Duration::from_secs(3600),
+        ..StoreOptions::default()
+    };
+    let (store, _) = Store::create_or_open(&alive.data, &Identity::of_key(KEY), options).unwrap();
+    let bring_in = |name: &str, files: &[(String, Vec<u8>)]| {
+        let folder = alive.sources(name, files.iter().map(|(n, b)| (n.as_str(), b.clone())));
+        let source = ImportSource {
+            path: folder,
+            token: None,
+        };
+        let mut sink = Brought::default();
+        store
+            .import(vec![source], &ImportOptions::default(), &mut sink, &())
+            .unwrap();
+        assert_eq!(sink.0.len(), files.len());
+        sink.0
+    };
     let files: Vec<(String, Vec<u8>)> = (0..12)
         .map(|i| {
             (
@@ -35,36 +54,30 @@ fn wreck() -> Wreck {
             )
         })
         .collect();
-    let one = machine.sources("one", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
-    assert_eq!(machine.import(&one).code(), 0);
-    let two = machine.sources(
+    let one = bring_in("one", &files);
+    let two = bring_in(
         "two",
-        [("a.csv", noise(200, 5000)), ("b.csv", noise(201, 1))],
-    );
-    assert_eq!(machine.import(&two).code(), 0);
-    let id = |name: &str| {
-        let file = machine.files().into_iter().find(|f| f["filename"] == name);
-        file.expect("it is listed")["id"].to_string()
-    };
-    machine.json(&["delete", &id("b.csv")]);
-    let deleted = id("5.csv");
-    machine.json(&["delete", &deleted]);
-    machine.json(&["undelete", &deleted]);
-    // And one that dies in the middle: after its rows, before it is done.
-    let three = machine.sources("three", [("c.csv", noise(300, 9000))]);
-    let said = trace::run(
-        &machine,
         &[
-            "-e",
-            "trace=unlinkat",
-            "-e",
-            "inject=unlinkat:signal=SIGKILL:when=1",
+            ("a.csv".into(), noise(200, 5000)),
+            ("b.csv".into(), noise(201, 1)),
         ],
-        "/dev/null".as_ref(),
-        &["import", three.to_str().unwrap()],
     );
-    assert!(said.was_killed(), "{:?} {}", said.status, said.stderr);
+    let id = |files: &[FileRecord], name: &str| {
+        let file = files.iter().find(|f| f.filename == name);
+        file.expect("it was brought in").id
+    };
+    store.trash(&[id(&two, "b.csv")]).unwrap();
+    let deleted = id(&one, "5.csv");
+    store.trash(&[deleted]).unwrap();
+    store.untrash(&[deleted]).unwrap();
+    // And one whose rows are there, but not the end of its work.
+    let unfinished = store.scratch_dir().unwrap();
+    bring_in("three", &[("c.csv".into(), noise(300, 9000))]);
+    // The machine as it would be found if the process died now.
+    let machine = copy_of(&alive);
+    drop(unfinished);
     let told = machine_files_without_opening(&machine);
+    let wal = machine.home().join("user_data.duckdb.wal");
     assert!(
         wal.metadata().unwrap().len() > 1000,
         "the rows are in the log"
@@ -74,6 +87,21 @@ fn wreck() -> Wreck {
         machine,
         told,
         trashed,
+    }
+}
+
+#[derive(Default)]
+struct Brought(Vec<FileRecord>);
+
+impl ImportSink for Brought {
+    fn imported(&mut self, record: FileRecord) {
+        self.0.push(record);
+    }
+    fn skipped(&mut self, skipped: SkippedSource) {
+        panic!("{skipped:?}");
+    }
+    fn failed(&mut self, failed: FailedSource) {
+        panic!("{failed:?}");
     }
 }
 
