@@ -177,6 +177,15 @@ impl Pictures {
             self.set_theme(window, theme).await?;
             // Movements have ended and fonts are there.
             tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+            // A busy machine may not have drawn since: a picture shows the last frame, not the page.
+            window
+                .client()?
+                .execute_async(
+                    "const done = arguments[0], next = requestAnimationFrame; \
+                     next(() => next(() => setTimeout(done, 60)));",
+                    Vec::new(),
+                )
+                .await?;
             let path = self.folder.join(format!("{name}-{theme}.png"));
             window
                 .screenshot(&path)
