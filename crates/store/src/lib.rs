@@ -36,6 +36,7 @@ mod journal;
 mod layout;
 mod lease;
 mod list;
+mod listing;
 mod migrate;
 mod names;
 mod open;

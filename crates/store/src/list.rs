@@ -1,25 +1,20 @@
 //! The list: filtered, searched, sorted, and quick at any depth.
 //!
-//! A page is two steps: the ids in order, then the rows of one page. The order
-//! of a query that is paged deeply is kept (8 bytes a row) until the catalog
-//! changes; rows never are.
+//! The catalog answers for a small store: the ids in order, then the rows of one page.
+//! For a big one the [listing](crate::listing) does, once it is made.
 
 use crate::catalog::{FILE_COLUMNS, catalog_error, file_from_row};
+use crate::listing::Listing;
 use crate::open::Store;
 use crate::record::{FileId, FileRecord};
 use crate::{Result, StoreError, names};
 use duckdb::{Connection, params_from_iter};
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MAX_LIMIT: u64 = 1000;
-/// Up to this depth DuckDB's bounded sort beats sorting everything once.
-const SHALLOW: u64 = 2_000;
-/// From this many rows on, an order is made before it is needed.
-const SORT_AHEAD: u64 = 50_000;
 /// Rows read at a time when everything is wanted.
 const CHUNK: usize = 5_000;
 
@@ -63,107 +58,59 @@ pub struct Page {
     pub version: u64,
 }
 
-/// The orders of the last few queries that were searched or paged deeply.
-#[derive(Default)]
-pub(crate) struct ListCache(Mutex<Vec<Cached>>);
-
-struct Cached {
-    query: ListQuery,
-    version: u64,
-    ids: Arc<Vec<i64>>,
-}
-
-impl ListCache {
-    /// Ids kept in all: 8 bytes each, so 48 MB at most.
-    const KEPT: usize = 6_000_000;
-
-    fn get(&self, query: &ListQuery, version: u64) -> Option<Arc<Vec<i64>>> {
-        let mut cached = self.0.lock();
-        cached.retain(|c| c.version == version);
-        let at = cached.iter().position(|c| &c.query == query)?;
-        // The last one asked for is the last one to go.
-        let found = cached.remove(at);
-        let ids = Arc::clone(&found.ids);
-        cached.push(found);
-        Some(ids)
-    }
-
-    fn put(&self, query: ListQuery, version: u64, ids: Arc<Vec<i64>>) {
-        let mut cached = self.0.lock();
-        cached.retain(|c| c.query != query);
-        cached.push(Cached {
-            query,
-            version,
-            ids,
-        });
-        while cached.len() > 1 && cached.iter().map(|c| c.ids.len()).sum::<usize>() > Self::KEPT {
-            cached.remove(0);
-        }
-    }
-}
-
 impl Store {
     /// One page of the list.
     pub fn list(&self, query: &ListQuery) -> Result<Page> {
         let version = self.version();
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT);
-        let whole = query.whole();
-        let shallow = query.after.is_some() || query.offset <= SHALLOW && !query.is_filtered();
-        if let Some(ids) = self.inner.lists.get(&whole, version) {
-            let files = self
-                .inner
-                .catalog
-                .read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
-            return Ok(Page {
-                files,
-                total: ids.len() as u64,
-                version,
-            });
-        }
-        if shallow {
-            let page = self.inner.catalog.read(|conn| {
-                let ids = ordered_ids(conn, query, Some(limit))?;
-                Ok(Page {
-                    files: rows_of(conn, &ids)?,
-                    total: count(conn, query)?,
-                    version,
-                })
-            })?;
-            if page.total > SORT_AHEAD && query.after.is_none() {
-                self.sort_ahead(whole, version);
-            }
+        if let Some(page) = self.listed_page(query, limit, version) {
             return Ok(page);
         }
-        let ids = Arc::new(
-            self.inner
-                .catalog
-                .read(|conn| ordered_ids(conn, &whole, None))?,
-        );
-        self.inner.lists.put(whole, version, Arc::clone(&ids));
-        let files = self
-            .inner
-            .catalog
-            .read(|conn| rows_of(conn, &query.window(&ids, limit)))?;
-        Ok(Page {
-            files,
-            total: ids.len() as u64,
-            version,
-        })
+        let catalog = &self.inner.catalog;
+        let big = !query.trash && catalog.read(count_rows)? >= self.inner.options.listing_from;
+        if big {
+            // While this page is being looked at, so that the next finds it made.
+            catalog.listing.make_ahead(catalog);
+        }
+        let page = catalog.read(|conn| {
+            let ids = ordered_ids(conn, query, Some(limit))?;
+            Ok(Page {
+                files: rows_of(conn, &ids)?,
+                total: count(conn, query)?,
+                version,
+            })
+        });
+        match page {
+            // Deep down the catalog sorts everything, and may not have the memory.
+            Err(_) if big && catalog.listing.make(catalog).is_some() => self
+                .listed_page(query, limit, catalog.version())
+                .map_or(page, Ok),
+            page => page,
+        }
     }
 
-    /// Sorts a big list while its first page is being looked at, so that the
-    /// first jump into its depth finds the order made.
-    fn sort_ahead(&self, whole: ListQuery, version: u64) {
-        let inner = Arc::downgrade(&self.inner);
-        // Only a help: without it the jump itself sorts.
-        let _ = std::thread::Builder::new()
-            .name("list-order".into())
-            .spawn(move || {
-                let Some(inner) = inner.upgrade() else { return };
-                if let Ok(ids) = inner.catalog.read(|conn| ordered_ids(conn, &whole, None)) {
-                    inner.lists.put(whole, version, Arc::new(ids));
-                }
-            });
+    /// The page out of the listing, where there is one of this version.
+    fn listed_page(&self, query: &ListQuery, limit: u64, version: u64) -> Option<Page> {
+        let listing = self.listing(query, version)?;
+        match listing.page(query, limit) {
+            Ok(page) => page.map(|(files, total)| Page {
+                files,
+                total,
+                version,
+            }),
+            Err(_) => {
+                self.inner.catalog.listing.forget();
+                None
+            }
+        }
+    }
+
+    fn listing(&self, query: &ListQuery, version: u64) -> Option<Arc<Listing>> {
+        let catalog = &self.inner.catalog;
+        // The trash is in no listing: it is seldom big, and never looked at for long.
+        (!query.trash)
+            .then(|| catalog.listing.get(version, catalog.stamp()))
+            .flatten()
     }
 
     /// Every file that matches, in order, a few thousand in memory at a time.
@@ -173,15 +120,31 @@ impl Store {
         query: &ListQuery,
         f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>,
     ) -> Result<()> {
-        let whole = ListQuery {
-            reverse: query.reverse,
-            ..query.whole()
-        };
+        let whole = query.whole();
+        let version = self.version();
+        let mut told = 0;
+        if let Some(listing) = self.listing(&whole, version) {
+            let run = |told: &mut usize, f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>| {
+                for row in listing.rows(&whole)? {
+                    let record = listing.record(row)?;
+                    *told += 1;
+                    if f(record).is_break() {
+                        break;
+                    }
+                }
+                std::io::Result::Ok(())
+            };
+            match run(&mut told, f) {
+                Ok(()) => return Ok(()),
+                // The rows told so far were right; the catalog has the rest.
+                Err(_) => self.inner.catalog.listing.forget(),
+            }
+        }
         let ids = self
             .inner
             .catalog
             .read(|conn| ordered_ids(conn, &whole, None))?;
-        for chunk in ids.chunks(CHUNK) {
+        for chunk in ids.get(told..).unwrap_or_default().chunks(CHUNK) {
             for record in self.inner.catalog.read(|conn| rows_of(conn, chunk))? {
                 if f(record).is_break() {
                     return Ok(());
@@ -201,33 +164,13 @@ impl Store {
 }
 
 impl ListQuery {
-    /// The order this page belongs to. Reversed, it is the same read backwards.
+    /// All of this query's pages.
     fn whole(&self) -> Self {
         Self {
             offset: 0,
             limit: None,
             after: None,
-            reverse: false,
             ..self.clone()
-        }
-    }
-
-    fn is_filtered(&self) -> bool {
-        self.trash || self.file_type.is_some() || self.search.is_some()
-    }
-
-    /// This page's part of the whole order.
-    fn window(&self, ids: &[i64], limit: u64) -> Vec<i64> {
-        let mut start = usize::try_from(self.offset).unwrap_or(usize::MAX);
-        if let Some(FileId(after)) = self.after {
-            let at = ids.iter().position(|&id| id == after);
-            start = at.map_or(0, |at| if self.reverse { ids.len() - at } else { at + 1 });
-        }
-        let limit = limit as usize;
-        if self.reverse {
-            ids.iter().rev().skip(start).take(limit).copied().collect()
-        } else {
-            ids.iter().skip(start).take(limit).copied().collect()
         }
     }
 

@@ -27,6 +27,9 @@ pub struct StoreOptions {
     pub busy_wait: Duration,
     /// Who we are, for others' messages: "window", "command line", "server".
     pub holder: String,
+    /// From this many rows on the store keeps a listing beside its catalog; below,
+    /// the catalog alone is quick enough.
+    pub listing_from: u64,
     /// Names a file's type and format from its first bytes and its name.
     pub classify: fn(&[u8], &str) -> Classified,
 }
@@ -38,6 +41,7 @@ impl Default for StoreOptions {
             idle_release: Duration::from_secs(2),
             busy_wait: Duration::from_secs(10),
             holder: "another Redline".into(),
+            listing_from: 20_000,
             classify: |_, _| Classified::default(),
         }
     }
@@ -75,7 +79,6 @@ pub(crate) struct Inner {
     pub layout: Layout,
     pub catalog: Arc<Catalog>,
     pub options: StoreOptions,
-    pub lists: crate::list::ListCache,
     /// Edits in place that a look through the files recorded, until a
     /// verification has told of them.
     pub edits_seen: Mutex<HashSet<FileId>>,
@@ -161,7 +164,6 @@ impl Store {
             layout,
             catalog,
             options,
-            lists: Default::default(),
             edits_seen: Mutex::default(),
         });
         let store = Store { inner };
@@ -261,6 +263,12 @@ impl Store {
             .and_then(|()| durable::sync_dir(&users))
             .and_then(|()| std::fs::remove_dir_all(&nameless))
             .map_err(|e| StoreError::io("the store", e))
+    }
+
+    /// Returns once work that a listing began beside it is done: a process that is
+    /// about to end would throw it away.
+    pub fn finish(&self) {
+        self.inner.catalog.listing.wait();
     }
 
     /// Closes the catalog now, so that another program can have it at once.

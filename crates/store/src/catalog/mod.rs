@@ -15,6 +15,7 @@ pub(crate) use schema::create as create_tables;
 
 use crate::layout::Layout;
 use crate::lease::{Lease, LeaseFiles};
+use crate::listing::Shelf;
 use crate::{Result, StoreError, StoreOptions};
 use duckdb::Connection;
 use parking_lot::{Condvar, Mutex};
@@ -28,6 +29,8 @@ const KEEPER_TICK: Duration = Duration::from_millis(100);
 
 pub(crate) struct Catalog {
     layout: Layout,
+    /// A second form of the list, for big stores.
+    pub listing: Shelf,
     owner_hex: String,
     options: StoreOptions,
     lease: LeaseFiles,
@@ -63,17 +66,23 @@ struct OpenCatalog {
 // `Connection` is `Send` but not `Sync`: it is only touched under the mutex of
 // `state`, to be cloned, and each operation has a clone of its own.
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    len: u64,
-    mtime: i64,
-    wal: u64,
+/// How the catalog's files look from outside. While one process holds the lease, and
+/// while none does, the same stamp means the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Bytes.
+    pub len: u64,
+    /// Nanoseconds since 1970.
+    pub mtime: i64,
+    /// Bytes in the log.
+    pub wal: u64,
 }
 
 impl Catalog {
     pub fn new(layout: Layout, owner_hex: String, options: StoreOptions) -> Arc<Self> {
         let lease = LeaseFiles::new(&layout.private(), &options.holder);
         let catalog = Arc::new(Self {
+            listing: Shelf::new(layout.private().join("cache")),
             layout,
             owner_hex,
             options,
@@ -145,6 +154,14 @@ impl Catalog {
                 self.bump();
             }
         }
+    }
+
+    /// Runs `f` with the version and the stamp that belongs to it: nothing of this
+    /// process can write meanwhile.
+    pub fn settled<T>(&self, f: impl FnOnce(u64, Option<Stamp>) -> T) -> T {
+        let _writer = self.writer.lock();
+        self.refresh_version();
+        f(self.version(), self.stamp())
     }
 
     /// Remembers a journal whose rows are committed, to remove it after the
@@ -276,6 +293,7 @@ impl Catalog {
             // Closing checkpoints; if that fails the WAL stays and is replayed.
             drop(open.conn);
             state.seen = self.stamp();
+            self.listing.restamp(self.version(), state.seen);
             if !self.layout.catalog_wal().exists() {
                 for journal in state.committed_journals.drain(..) {
                     let _ = std::fs::remove_file(journal);
@@ -287,7 +305,7 @@ impl Catalog {
     }
 
     /// Size and time of the catalog's files, by `stat` alone.
-    fn stamp(&self) -> Option<Stamp> {
+    pub fn stamp(&self) -> Option<Stamp> {
         let meta = std::fs::metadata(self.layout.catalog()).ok()?;
         Some(Stamp {
             len: meta.len(),
