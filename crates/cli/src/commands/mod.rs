@@ -33,10 +33,10 @@ pub fn run(cli: Cli) -> Outcome {
     };
     let app = App::open(cli.global, front_end)?;
     let outcome = dispatch(&app, cli.command);
+    // What was printed before a failure is wanted, too, and nobody waits for what follows.
+    let flushed = app.out.flush();
     // The next command shall not pay for what this one leaves to be folded in.
     app.redline.release();
-    // What was printed before a failure is wanted, too.
-    let flushed = app.out.flush();
     let status = outcome?;
     flushed?;
     Ok(status)
