@@ -383,6 +383,20 @@ fn a_copy_into_no_folder_and_settings_that_are_none_say_so() {
         "There is no folder \"nowhere\" to save in."
     );
     assert_eq!(error["hint"], "Make it first, or choose another.");
+    let users = std::fs::read_dir(home.path().join("data/users")).unwrap();
+    let own = users
+        .flatten()
+        .next()
+        .unwrap()
+        .path()
+        .join("files/copy.csv");
+    let error = home
+        .run(&["--json", "export", &id, own.to_str().unwrap()])
+        .error();
+    assert_eq!(
+        error["message"],
+        "Could not save a copy in \"files\": it is part of a store."
+    );
     home.file("bytes.bin", [0xff, 0xfe, 0x00]);
     let error = home
         .run(&["--json", "backup", "setup", "--env", "bytes.bin"])

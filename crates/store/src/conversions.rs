@@ -82,6 +82,8 @@ impl Store {
 
     /// The history, newest first.
     pub fn conversions(&self, limit: u64, offset: u64) -> Result<Vec<ConversionRecord>> {
+        // The engine counts in signed numbers, and no history is longer.
+        let [limit, offset] = [limit, offset].map(|n| n.min(i64::MAX as u64));
         self.inner.catalog.read(|conn| {
             let run = || -> duckdb::Result<Vec<ConversionRecord>> {
                 conn.prepare(&format!(

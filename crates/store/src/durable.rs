@@ -127,10 +127,14 @@ pub(crate) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Bytes free to this user on the file system of `path`; `u64::MAX` if unknown.
+/// Bytes free to this user on the file system of `path`; `u64::MAX` if unknown, as
+/// where a file system has no size (`/proc`).
 pub(crate) fn free_space(path: &Path) -> u64 {
     #[cfg(unix)]
-    return rustix::fs::statvfs(path).map_or(u64::MAX, |s| s.f_bavail.saturating_mul(s.f_frsize));
+    return match rustix::fs::statvfs(path) {
+        Ok(about) if about.f_blocks > 0 => about.f_bavail.saturating_mul(about.f_frsize),
+        _ => u64::MAX,
+    };
     #[cfg(not(unix))]
     {
         let _ = path;
@@ -149,6 +153,13 @@ pub(crate) fn mtime_ns(meta: &fs::Metadata) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_system_without_a_size_is_not_full() {
+        assert_eq!(free_space(Path::new("/proc")), u64::MAX);
+        assert!(free_space(&std::env::temp_dir()) < u64::MAX);
+    }
 
     #[test]
     fn renaming_never_replaces() {

@@ -221,7 +221,11 @@ fn ordered_ids(conn: &Connection, query: &ListQuery, limit: Option<u64>) -> Resu
         ));
     }
     let window = match limit {
-        Some(limit) => format!("LIMIT {limit} OFFSET {}", query.offset),
+        Some(limit) => {
+            // The engine counts in signed numbers, and no list is longer.
+            let [limit, offset] = [limit, query.offset].map(|n| n.min(i64::MAX as u64));
+            format!("LIMIT {limit} OFFSET {offset}")
+        }
         None => String::new(),
     };
     let sql = format!(

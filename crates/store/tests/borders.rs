@@ -205,3 +205,32 @@ fn a_type_that_was_given_is_kept() {
         Err(StoreError::NotFound)
     ));
 }
+
+#[test]
+fn a_page_may_be_asked_for_beyond_any_number() {
+    let fx = Fixture::new();
+    let store = fx.open();
+    store
+        .record_conversion(&NewConversion {
+            source: None,
+            output: None,
+            output_format: "csv".into(),
+            output_filename: "a.csv".into(),
+            size_bytes: 1,
+            duration_ms: 1,
+            details: serde_json::json!({}),
+        })
+        .unwrap();
+    import(&store, &[&fx.source("a.csv", b"1")]);
+    assert_eq!(store.conversions(u64::MAX, 0).unwrap().len(), 1);
+    assert!(store.conversions(1, u64::MAX).unwrap().is_empty());
+    let page = |limit, offset| {
+        let query = ListQuery {
+            limit: Some(limit),
+            offset,
+            ..ListQuery::default()
+        };
+        store.list(&query).unwrap().files.len()
+    };
+    assert_eq!((page(u64::MAX, 0), page(1, u64::MAX)), (1, 0));
+}

@@ -134,15 +134,15 @@ pub(crate) fn store_error(error: StoreError, doing: Doing) -> CoreError {
             format!("{}: it is {kind}, not a file.", doing.to(&name)),
             "Only files and folders can be stored.",
         ),
+        StoreError::PartOfAStore { name } if doing == Doing::Copying => CoreError::new(
+            Code::Unsupported,
+            format!("Could not save a copy in \"{name}\": it is part of a store."),
+            "Choose a folder outside the stores.",
+        ),
         StoreError::PartOfAStore { name } => CoreError::new(
             Code::Unsupported,
             format!("{}: it is part of a store.", doing.to(&name)),
-            match doing {
-                Doing::Copying => "Choose a folder outside the stores.",
-                _ => {
-                    "Copies of stored files come from an export, those of a whole store from a backup."
-                }
-            },
+            "Copies of stored files come from an export, those of a whole store from a backup.",
         ),
         StoreError::BadName { name, why } => CoreError::new(
             Code::BadName,
