@@ -477,10 +477,17 @@ async fn closing_while_work_runs_asks_first() -> Result<()> {
     let home = desktop.scratch("my files")?;
     let mut window = desktop.open().await?;
     sign_in(&window, &new_key()?, "Busy").await?;
-    // Large, so that the work lasts; sparse, so that making it costs nothing.
-    let large = home.join("large.bin");
-    fs::File::create(&large)?.set_len(16 << 30)?;
-    window.drag_files(&[large]).await?;
+    let file = home.join("large.bin");
+    fs::write(&file, "grows")?;
+    window.drag_files(&[file]).await?;
+    wait_for_row(&window, "large.bin").await?;
+    // Grown in place, so that reading it lasts; sparse, so that it takes no room.
+    let stored = find_file(&desktop.data_dir(), "large.bin").context("it is stored")?;
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&stored)?
+        .set_len(64 << 30)?;
+    answer(&window, "verify_files", json!({ "ids": null })).await?;
     window.find_within("job-cancel", WORK).await?;
     ask_to_close(&desktop, window.pid()?)?;
     let question = wait_for_dialog(&desktop, "Quit Redline").await?;
@@ -489,8 +496,11 @@ async fn closing_while_work_runs_asks_first() -> Result<()> {
     tokio::time::sleep(Duration::from_millis(500)).await;
     // Not torn: it is still there, and still at work or done with it.
     let jobs = answer(&window, "jobs", json!({})).await?;
-    let state = jobs[0]["state"].as_str().unwrap_or_default().to_owned();
-    assert!(["running", "done"].contains(&state.as_str()), "{jobs}");
+    let verify = jobs
+        .as_array()
+        .and_then(|all| all.iter().find(|job| job["kind"] == json!("verify")));
+    let state = verify.and_then(|job| job["state"].as_str());
+    assert!(matches!(state, Some("running" | "done")), "{jobs}");
     window.quit().await
 }
 

@@ -1,6 +1,7 @@
 //! Every file against the hash it was stored with, and the store against its folder.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use redline_store::{FileId, OpenReport};
 
@@ -11,6 +12,9 @@ use crate::jobs::{Finish, Job};
 use crate::notice;
 use crate::session::{JobId, Session};
 use crate::text;
+
+/// How long a look through the folder leaves the machine to the window that just opened.
+const SETTLING: Duration = Duration::from_secs(3);
 
 impl Session {
     /// Starts reading these files, or all, against their hashes. The job's result is
@@ -88,6 +92,11 @@ impl Session {
     }
 
     fn run_reconcile(&self, job: &Arc<Job>) -> Finish {
+        // Nobody waits for this look, but somebody waits for the window it would slow down.
+        let begin = Instant::now() + SETTLING;
+        while Instant::now() < begin && !job.is_cancelled() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
         match self.0.store.reconcile(&**job) {
             Ok(report) => {
                 let found = OpenNotice {

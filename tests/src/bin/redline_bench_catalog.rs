@@ -57,6 +57,8 @@ fn fill(root: &Path, identity: &Identity, rows: u64) -> Result<()> {
     let (store, _) = Store::open(root, identity, StoreOptions::default())?;
     let report = store.reconcile(&())?;
     let total = store.list(&ListQuery::default())?.total;
+    // As every program does at its end: the listing that was begun is finished.
+    store.finish();
     if total != rows {
         bail!("{total} rows are in the catalog, {rows} files were laid out: {report:?}");
     }
