@@ -173,12 +173,13 @@ fn two_processes_import_into_one_store_at_once() {
 fn ctrl_c_keeps_what_is_stored_and_leaves_nothing_half_done() {
     use rustix::process::{Pid, Signal, kill_process};
     let home = Home::new();
-    // Enough work that the signal comes in the middle: many files, then a long one.
+    // Many files, then one whose copy is seen to begin before the signal is sent, so
+    // that it comes in the middle however quick the machine and small its disk.
     for n in 0..50 {
         home.file(&format!("from/a{n:03}.txt"), format!("small {n}"));
     }
     let big = std::fs::File::create(home.path().join("from/z-big.bin")).unwrap();
-    big.set_len(6 << 30).unwrap();
+    big.set_len(2 << 30).unwrap();
     let child = home
         .with_key(KEY_A)
         .args(["--json", "import", "from"])
@@ -187,11 +188,15 @@ fn ctrl_c_keeps_what_is_stored_and_leaves_nothing_half_done() {
         .spawn()
         .unwrap();
     let mut running = Running(child);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
-    assert!(
-        running.0.try_wait().unwrap().is_none(),
-        "the import is still under way"
-    );
+    while !home.is_copying(64 << 20) {
+        if running.0.try_wait().unwrap().is_some() {
+            let mut stderr = String::new();
+            let told = running.0.stderr.as_mut().unwrap();
+            std::io::Read::read_to_string(told, &mut stderr).unwrap();
+            panic!("the import ended before its copy was seen: {stderr}");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
     kill_process(Pid::from_child(&running.0), Signal::INT).unwrap();
     let (mut stdout, mut stderr) = (String::new(), String::new());
     std::io::Read::read_to_string(running.0.stdout.as_mut().unwrap(), &mut stdout).unwrap();

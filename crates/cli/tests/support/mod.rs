@@ -77,6 +77,28 @@ impl Home {
             .unwrap_or_else(|| panic!("nothing imported: {report}"))
     }
 
+    /// Whether at least `bytes` of one unfinished file lie in a store.
+    pub fn is_copying(&self, bytes: u64) -> bool {
+        let mut folders = vec![self.path().join("data")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                // What is being worked on may be gone by the next look.
+                let Ok(about) = entry.metadata() else {
+                    continue;
+                };
+                let path = entry.path();
+                if about.is_dir() {
+                    folders.push(path);
+                } else if about.len() >= bytes
+                    && path.components().any(|c| c.as_os_str() == "partial")
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// Every regular file in the stores, without the catalogs.
     pub fn stored_bytes(&self) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
