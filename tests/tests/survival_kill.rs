@@ -100,17 +100,7 @@ fn killed_at_every_step_of_an_import_nothing_told_is_lost_and_nothing_is_partial
     on_two_cores(steps, |(name, n)| {
         let when = format!("killed at {name} number {n}");
         let machine = Machine::new();
-        let said = trace::run(
-            &machine,
-            &[
-                "-e",
-                &format!("trace={name}"),
-                "-e",
-                &format!("inject={name}:signal=SIGKILL:when={n}"),
-            ],
-            "/dev/null".as_ref(),
-            &["import", folder.to_str().unwrap()],
-        );
+        let said = trace::killed_at(&machine, &name, n, &["import", folder.to_str().unwrap()]);
         if said.was_killed() {
             *killed.lock().unwrap().entry(name).or_default() += 1;
         } else {
@@ -334,17 +324,7 @@ fn killed_at_every_step_of_an_undelete_the_file_is_in_the_trash_or_back_never_bo
     on_two_cores(steps, |(name, n)| {
         let when = format!("killed at {name} number {n}");
         let machine = copy();
-        let said = trace::run(
-            &machine,
-            &[
-                "-e",
-                &format!("trace={name}"),
-                "-e",
-                &format!("inject={name}:signal=SIGKILL:when={n}"),
-            ],
-            "/dev/null".as_ref(),
-            &["undelete", &id],
-        );
+        let said = trace::killed_at(&machine, &name, n, &["undelete", &id]);
         *killed.lock().unwrap() += usize::from(said.was_killed());
         let listed = machine.files();
         let trash = list(&machine.json(&["trash"])["files"]);

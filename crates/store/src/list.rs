@@ -82,9 +82,10 @@ impl Store {
         });
         match page {
             // Deep down the catalog sorts everything, and may not have the memory.
-            Err(_) if big && catalog.listing.make(catalog).is_some() => self
-                .listed_page(query, limit, catalog.version())
-                .map_or(page, Ok),
+            Err(StoreError::Catalog { .. }) if big && catalog.listing.make(catalog).is_some() => {
+                self.listed_page(query, limit, catalog.version())
+                    .map_or(page, Ok)
+            }
             page => page,
         }
     }
@@ -121,22 +122,9 @@ impl Store {
         f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>,
     ) -> Result<()> {
         let whole = query.whole();
-        let version = self.version();
-        let mut told = 0;
-        if let Some(listing) = self.listing(&whole, version) {
-            let run = |told: &mut usize, f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>| {
-                for row in listing.rows(&whole)? {
-                    let record = listing.record(row)?;
-                    *told += 1;
-                    if f(record).is_break() {
-                        break;
-                    }
-                }
-                std::io::Result::Ok(())
-            };
-            match run(&mut told, f) {
-                Ok(()) => return Ok(()),
-                // The rows told so far were right; the catalog has the rest.
+        if let Some(listing) = self.listing(&whole, self.version()) {
+            match listing.rows(&whole) {
+                Ok(rows) => return self.for_each_listed(&listing, &rows, f),
                 Err(_) => self.inner.catalog.listing.forget(),
             }
         }
@@ -144,11 +132,41 @@ impl Store {
             .inner
             .catalog
             .read(|conn| ordered_ids(conn, &whole, None))?;
-        for chunk in ids.get(told..).unwrap_or_default().chunks(CHUNK) {
+        for chunk in ids.chunks(CHUNK) {
             for record in self.inner.catalog.read(|conn| rows_of(conn, chunk))? {
                 if f(record).is_break() {
                     return Ok(());
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn for_each_listed(
+        &self,
+        listing: &Listing,
+        rows: &[u32],
+        f: &mut dyn FnMut(FileRecord) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut damaged = false;
+        for &row in rows {
+            let record = match listing.record(row) {
+                Ok(record) => record,
+                Err(_) => {
+                    if !std::mem::replace(&mut damaged, true) {
+                        self.inner.catalog.listing.forget();
+                    }
+                    // The catalog has what the listing lost.
+                    let id = listing.id(row);
+                    match self.get(id.map_err(|e| StoreError::io("the listing", e))?) {
+                        // Gone meanwhile.
+                        Err(StoreError::NotFound) => continue,
+                        found => found?,
+                    }
+                }
+            };
+            if f(record).is_break() {
+                break;
             }
         }
         Ok(())
@@ -174,6 +192,12 @@ impl ListQuery {
         }
     }
 
+    /// What must occur in a row's `name_key`.
+    pub(crate) fn words(&self) -> impl Iterator<Item = String> {
+        let search = self.search.as_deref().unwrap_or_default();
+        search.split_whitespace().map(names::name_key)
+    }
+
     fn filter(&self) -> (String, Vec<String>) {
         let mut clauses = vec![if self.trash {
             "status = 'trashed'"
@@ -185,14 +209,9 @@ impl ListQuery {
             clauses.push("file_type = ?");
             values.push(kind.clone());
         }
-        for word in self
-            .search
-            .as_deref()
-            .unwrap_or_default()
-            .split_whitespace()
-        {
+        for word in self.words() {
             clauses.push("contains(name_key, ?)");
-            values.push(names::name_key(word));
+            values.push(word);
         }
         (clauses.join(" AND "), values)
     }

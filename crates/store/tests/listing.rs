@@ -93,6 +93,18 @@ fn queries(some_id: FileId) -> Vec<ListQuery> {
     queries
 }
 
+/// Every file of the store, as whoever asks for all of them is told.
+fn told(store: &Store) -> Vec<FileRecord> {
+    let mut told = Vec::new();
+    store
+        .for_each(&ListQuery::default(), &mut |file| {
+            told.push(file);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    told
+}
+
 fn rows(page: &Page) -> (Vec<FileRecord>, u64) {
     (page.files.clone(), page.total)
 }
@@ -126,6 +138,7 @@ fn it_says_what_the_catalog_says() {
     store.list(&ListQuery::default()).unwrap();
     store.finish();
     assert!(listing_file(&fixture).exists());
+    assert!(!listing_file(&fixture).with_extension("partial").exists());
     for (query, expected) in queries.iter().zip(&expected) {
         assert_eq!(&rows(&store.list(query).unwrap()), expected, "{query:?}");
     }
@@ -216,6 +229,10 @@ fn a_damaged_one_is_never_believed() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         fs::write(listing_file(&fixture), &bytes).unwrap();
+        let store = open(&fixture, true);
+        assert_eq!(told(&store), right.files, "byte {at}");
+        fs::write(listing_file(&fixture), &bytes).unwrap();
+        drop(store);
         let store = open(&fixture, true);
         assert_eq!(
             store.list(&by_name).unwrap().files,

@@ -70,6 +70,18 @@ pub fn run(machine: &Machine, options: &[&str], log: &Path, arguments: &[&str]) 
     }
 }
 
+/// Runs it to its end or to where it enters this system call for the `n`th time, which
+/// kills it.
+pub fn killed_at(machine: &Machine, call: &str, n: usize, arguments: &[&str]) -> Said {
+    let options = [
+        "-e",
+        &format!("trace={call}"),
+        "-e",
+        &format!("inject={call}:signal=SIGKILL:when={n}"),
+    ];
+    run(machine, &options, "/dev/null".as_ref(), arguments)
+}
+
 /// All the calls of a log, ordered by their end.
 pub fn read(log: &Path) -> Vec<Call> {
     let text = std::fs::read_to_string(log).expect("the log of strace");

@@ -1,6 +1,6 @@
 //! Makes a listing out of the catalog.
 
-use super::file::{HEADER, KEY_END, Packed, SECTIONS, row_check};
+use super::format::{Contents, HEADER, KEY_END, Packed, SECTIONS, Section, row_check};
 use crate::catalog::{Catalog, FILE_COLUMNS, catalog_error, file_from_row};
 use crate::record::FileRecord;
 use crate::{Result, StoreError};
@@ -8,7 +8,7 @@ use duckdb::Connection;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Rows read while the catalog is held; whoever waits for it comes in between.
 const CHUNK: i64 = 20_000;
@@ -27,20 +27,13 @@ struct Columns {
     added: Vec<i64>,
 }
 
-/// What the header has to say of the rest.
-pub(super) struct Written {
-    pub rows: u64,
-    pub starts: [u64; SECTIONS],
-    pub checks: [u64; SECTIONS],
-}
-
 /// Writes everything but the header, which says that the rest is whole and comes
 /// last. The header's stamp is the caller's to fill in.
 pub(super) fn write(
     catalog: &Catalog,
     file: &File,
     unchanged: &dyn Fn() -> bool,
-) -> Result<Option<Written>> {
+) -> Result<Option<Contents>> {
     let failed = |e: io::Error| StoreError::io("the listing", e);
     let mut out = BufWriter::with_capacity(1 << 20, file);
     out.seek(SeekFrom::Start(HEADER as u64)).map_err(failed)?;
@@ -70,44 +63,46 @@ pub(super) fn write(
     let mut starts = [HEADER as u64; SECTIONS];
     let mut checks = [0; SECTIONS];
     let mut at = HEADER as u64 + row_end;
-    let mut section = |i: usize, parts: &mut dyn Iterator<Item = &[u8]>| -> io::Result<()> {
-        starts[i] = at;
-        let mut check = Xxh3::new();
-        for part in parts {
-            out.write_all(part)?;
-            check.update(part);
-            at += part.len() as u64;
-        }
-        checks[i] = check.digest();
-        Ok(())
+    let mut section = |section: Section, bytes: &[u8]| -> Result<()> {
+        starts[section as usize] = at;
+        checks[section as usize] = xxh3_64(bytes);
+        at += bytes.len() as u64;
+        out.write_all(bytes).map_err(failed)
     };
-    let rows = columns.ids.len();
-    let numbers =
-        |values: &[u64]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
-    let mut write_all = || -> io::Result<()> {
-        section(1, &mut [numbers(&columns.row_ends).as_slice()].into_iter())?;
-        section(2, &mut [columns.keys.as_slice()].into_iter())?;
-        section(3, &mut [numbers(&columns.key_ends).as_slice()].into_iter())?;
-        let ids: Vec<u8> = columns.ids.iter().flat_map(|v| v.to_le_bytes()).collect();
-        section(4, &mut [ids.as_slice()].into_iter())?;
-        let kinds: Vec<u8> = columns.kinds.iter().flat_map(|v| v.to_le_bytes()).collect();
-        section(5, &mut [kinds.as_slice()].into_iter())?;
-        let names = postcard::to_stdvec(&columns.kind_names).map_err(io::Error::other)?;
-        section(6, &mut [names.as_slice()].into_iter())?;
-        let orders = columns.orders();
-        let bytes: Vec<Vec<u8>> = orders
-            .iter()
-            .map(|order| order.iter().flat_map(|row| row.to_le_bytes()).collect())
-            .collect();
-        section(7, &mut bytes.iter().map(Vec::as_slice))
-    };
-    write_all().map_err(failed)?;
+    section(
+        Section::RowEnds,
+        &packed_numbers(&columns.row_ends, u64::to_le_bytes),
+    )?;
+    section(Section::Keys, &columns.keys)?;
+    section(
+        Section::KeyEnds,
+        &packed_numbers(&columns.key_ends, u64::to_le_bytes),
+    )?;
+    section(
+        Section::Ids,
+        &packed_numbers(&columns.ids, i64::to_le_bytes),
+    )?;
+    section(
+        Section::Kinds,
+        &packed_numbers(&columns.kinds, u16::to_le_bytes),
+    )?;
+    let kind_names = postcard::to_stdvec(&columns.kind_names);
+    section(
+        Section::KindNames,
+        &kind_names.map_err(|e| failed(io::Error::other(e)))?,
+    )?;
+    let orders = columns.orders().concat();
+    section(Section::Orders, &packed_numbers(&orders, u32::to_le_bytes))?;
     out.flush().map_err(failed)?;
-    Ok(Some(Written {
-        rows: rows as u64,
+    Ok(Some(Contents {
+        rows: columns.ids.len() as u64,
         starts,
         checks,
     }))
+}
+
+fn packed_numbers<T: Copy, const N: usize>(values: &[T], to_bytes: fn(T) -> [u8; N]) -> Vec<u8> {
+    values.iter().flat_map(|&value| to_bytes(value)).collect()
 }
 
 impl Columns {

@@ -1,209 +1,27 @@
-//! The listing on disk: every row of the list, and its four orders.
-//!
-//! All numbers are little-endian. A header of 192 bytes, which holds a checksum of each
-//! section but the first, then the sections:
-//!
-//! | section    | content                                                     |
-//! |------------|-------------------------------------------------------------|
-//! | rows       | each row, packed, with a checksum of four bytes behind it    |
-//! | row_ends   | `u64` a row: where it ends in `rows`                         |
-//! | keys       | each row's `name_key`, with a byte 0xFF behind it            |
-//! | key_ends   | `u64` a row: where it ends in `keys`                         |
-//! | ids        | `i64` a row, ascending                                       |
-//! | kinds      | `u16` a row: which of the kind names                         |
-//! | kind_names | the file types that occur, packed                            |
-//! | orders     | `u32` a row, four times: by name, type, size, time of adding |
+//! Reads pages out of a listing, where they lie.
 
+use super::format::{Contents, HEADER, Header, Packed, SECTIONS, Section, order_slot, row_check};
 use crate::catalog::Stamp;
+use crate::durable;
 use crate::list::{ListQuery, Sort};
-use crate::record::{FileId, FileRecord, Status};
-use crate::{durable, names};
-use jiff::Timestamp;
+use crate::record::{FileId, FileRecord};
 use memchr::memmem;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::OnceLock;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
-pub(super) const HEADER: usize = 192;
-const MAGIC: &[u8; 8] = b"RLLIST\x01\n";
-pub(super) const SECTIONS: usize = 8;
-/// Behind each key. UTF-8 has no such byte, so no search reaches into the next key.
-pub(super) const KEY_END: u8 = 0xFF;
+/// Bytes of the orders for each row.
+const ORDERS: u64 = 4 * 4;
 /// Rows looked at in one read.
 const CHUNK: usize = 32 << 10;
-
-#[derive(Clone, Copy)]
-pub(super) enum Section {
-    Rows,
-    RowEnds,
-    Keys,
-    KeyEnds,
-    Ids,
-    Kinds,
-    KindNames,
-    Orders,
-}
-
-/// A row as it is packed: what [`FileRecord`] says, without what follows from it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Packed<'a> {
-    id: i64,
-    uid: &'a str,
-    relative_path: &'a str,
-    /// None where it is the last part of `relative_path`.
-    original_filename: Option<&'a str>,
-    file_type: &'a str,
-    format: &'a str,
-    size_bytes: u64,
-    #[serde(borrow)]
-    sha256: Hash<'a>,
-    uploaded_at: i64,
-    status: &'a str,
-    /// None for an empty object.
-    metadata: Option<String>,
-    mtime_ns: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-enum Hash<'a> {
-    Bytes([u8; 32]),
-    Text(&'a str),
-}
-
-impl<'a> Packed<'a> {
-    pub(super) fn new(record: &'a FileRecord) -> Self {
-        let mut bytes = [0; 32];
-        let exact = hex::decode_to_slice(&record.sha256, &mut bytes).is_ok()
-            && !record.sha256.bytes().any(|b| b.is_ascii_uppercase());
-        Self {
-            id: record.id.0,
-            uid: &record.uid,
-            relative_path: &record.relative_path,
-            original_filename: (record.original_filename != record.filename)
-                .then_some(&record.original_filename),
-            file_type: &record.file_type,
-            format: &record.format,
-            size_bytes: record.size_bytes,
-            sha256: if exact {
-                Hash::Bytes(bytes)
-            } else {
-                Hash::Text(&record.sha256)
-            },
-            uploaded_at: record.uploaded_at.as_microsecond(),
-            status: record.status.as_str(),
-            metadata: record
-                .metadata
-                .as_object()
-                .is_none_or(|o| !o.is_empty())
-                .then(|| record.metadata.to_string()),
-            mtime_ns: record.mtime_ns,
-        }
-    }
-
-    fn unpack(self) -> FileRecord {
-        let filename = names::filename_of(self.relative_path).to_owned();
-        FileRecord {
-            id: FileId(self.id),
-            uid: self.uid.to_owned(),
-            relative_path: self.relative_path.to_owned(),
-            original_filename: self
-                .original_filename
-                .map_or_else(|| filename.clone(), str::to_owned),
-            filename,
-            file_type: self.file_type.to_owned(),
-            format: self.format.to_owned(),
-            size_bytes: self.size_bytes,
-            sha256: match self.sha256 {
-                Hash::Bytes(bytes) => hex::encode(bytes),
-                Hash::Text(text) => text.to_owned(),
-            },
-            uploaded_at: Timestamp::from_microsecond(self.uploaded_at).unwrap_or_default(),
-            status: Status::parse(self.status),
-            metadata: self
-                .metadata
-                .and_then(|t| serde_json::from_str(&t).ok())
-                .unwrap_or(serde_json::Value::Object(Default::default())),
-            mtime_ns: self.mtime_ns,
-        }
-    }
-}
-
-/// The start of the file. Its checksum makes a half-written one no listing at all.
-pub(super) struct Header {
-    pub rows: u64,
-    /// Where each section begins; the last one ends with the file.
-    pub starts: [u64; SECTIONS],
-    /// Of each section's bytes. Rows have their own, since a page reads a few of many.
-    pub checks: [u64; SECTIONS],
-    /// The catalog this listing was made from.
-    pub stamp: Stamp,
-}
-
-impl Header {
-    pub(super) fn to_bytes(&self) -> [u8; HEADER] {
-        let mut bytes = [0; HEADER];
-        let mut at = 0;
-        let mut put = |part: &[u8]| {
-            bytes[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        };
-        put(MAGIC);
-        put(&self.rows.to_le_bytes());
-        self.starts.iter().for_each(|s| put(&s.to_le_bytes()));
-        self.checks.iter().for_each(|c| put(&c.to_le_bytes()));
-        put(&self.stamp.len.to_le_bytes());
-        put(&self.stamp.mtime.to_le_bytes());
-        put(&self.stamp.wal.to_le_bytes());
-        let check = xxh3_64(&bytes[..HEADER - 8]);
-        bytes[HEADER - 8..].copy_from_slice(&check.to_le_bytes());
-        bytes
-    }
-
-    fn from_bytes(bytes: &[u8; HEADER]) -> Option<Self> {
-        let number = |i: usize| {
-            let part = bytes[i * 8..i * 8 + 8].try_into().unwrap_or_default();
-            u64::from_le_bytes(part)
-        };
-        let last = HEADER / 8 - 1;
-        if &bytes[..8] != MAGIC || number(last) != xxh3_64(&bytes[..HEADER - 8]) {
-            return None;
-        }
-        Some(Self {
-            rows: number(1),
-            starts: std::array::from_fn(|i| number(2 + i)),
-            checks: std::array::from_fn(|i| number(2 + SECTIONS + i)),
-            stamp: Stamp {
-                len: number(2 + 2 * SECTIONS),
-                mtime: number(3 + 2 * SECTIONS) as i64,
-                wal: number(4 + 2 * SECTIONS),
-            },
-        })
-    }
-}
-
-/// The checksum behind a packed row.
-pub(super) fn row_check(packed: &[u8]) -> [u8; 4] {
-    (xxh3_64(packed) as u32).to_le_bytes()
-}
-
-/// Where the order of a sort lies among the orders.
-pub(super) fn order_slot(sort: Sort) -> u64 {
-    match sort {
-        Sort::Name => 0,
-        Sort::Type => 1,
-        Sort::Size => 2,
-        Sort::Added => 3,
-    }
-}
 
 /// An open listing. Holds no rows: pages are read where they lie, from the page cache.
 pub(crate) struct Listing {
     file: File,
-    header: Header,
+    contents: Contents,
     /// The catalog's state that the file says it shows.
     stamp: Mutex<Stamp>,
     /// Whether a section is what was written: found out when it is first used.
@@ -221,14 +39,15 @@ impl Listing {
         let mut bytes = [0; HEADER];
         read_at(&file, &mut bytes, 0).ok()?;
         let header = Header::from_bytes(&bytes)?;
-        let end = header.starts[SECTIONS - 1] + header.rows * 16;
+        let Contents { rows, starts, .. } = header.contents;
+        let end = starts[SECTIONS - 1].checked_add(rows.checked_mul(ORDERS)?)?;
         if file.metadata().ok()?.len() != end {
             return None;
         }
         let mut listing = Self {
             file,
             stamp: Mutex::new(header.stamp),
-            header,
+            contents: header.contents,
             whole: Default::default(),
             kinds: Vec::new(),
         };
@@ -249,8 +68,8 @@ impl Listing {
             return Ok(());
         };
         let header = Header {
+            contents: there.contents,
             stamp,
-            ..there.header
         };
         let mut file = OpenOptions::new().write(true).open(path)?;
         file.write_all(&header.to_bytes())?;
@@ -267,7 +86,7 @@ impl Listing {
     ) -> io::Result<Option<(Vec<FileRecord>, u64)>> {
         let matches = self.matches(query)?;
         let total = match &matches {
-            None => self.header.rows,
+            None => self.contents.rows,
             Some(bits) => bits.iter().map(|b| u64::from(b.count_ones())).sum(),
         };
         let behind = match query.after {
@@ -286,8 +105,8 @@ impl Listing {
             let end = start.saturating_add(limit).min(total);
             page = self.order(query.sort, query.reverse, start, end)?;
         } else if limit > 0 {
-            'walk: for start in (0..self.header.rows).step_by(CHUNK) {
-                let end = (start + CHUNK as u64).min(self.header.rows);
+            'walk: for start in (0..self.contents.rows).step_by(CHUNK) {
+                let end = (start + CHUNK as u64).min(self.contents.rows);
                 for row in self.order(query.sort, query.reverse, start, end)? {
                     if !begun {
                         begun = Some(row) == behind;
@@ -314,7 +133,7 @@ impl Listing {
     /// The rows of a query in its order, 4 bytes each; [`Self::record`] has them.
     pub(crate) fn rows(&self, query: &ListQuery) -> io::Result<Vec<u32>> {
         let matches = self.matches(query)?;
-        let mut rows = self.order(query.sort, query.reverse, 0, self.header.rows)?;
+        let mut rows = self.order(query.sort, query.reverse, 0, self.contents.rows)?;
         if let Some(bits) = matches {
             rows.retain(|&row| has(&bits, row));
         }
@@ -332,13 +151,19 @@ impl Listing {
             .ok_or_else(damaged)
     }
 
+    /// Whose row it is; for a row that cannot be read.
+    pub(crate) fn id(&self, row: u32) -> io::Result<FileId> {
+        let bytes = self.bytes(Section::Ids, u64::from(row) * 8, 8)?;
+        Ok(FileId(number(&bytes) as i64))
+    }
+
     fn matches(&self, query: &ListQuery) -> io::Result<Matches> {
         let mut bits: Matches = None;
         if let Some(kind) = &query.file_type {
             let mut of_kind = self.none();
             if let Some(code) = self.kinds.iter().position(|k| k == kind) {
                 let code = (code as u16).to_le_bytes();
-                let kinds = self.bytes(Section::Kinds, 0, self.header.rows * 2)?;
+                let kinds = self.bytes(Section::Kinds, 0, self.contents.rows * 2)?;
                 for (row, found) in kinds.chunks_exact(2).enumerate() {
                     if found == code {
                         of_kind[row / 64] |= 1 << (row % 64);
@@ -347,13 +172,8 @@ impl Listing {
             }
             bits = Some(of_kind);
         }
-        for word in query
-            .search
-            .as_deref()
-            .unwrap_or_default()
-            .split_whitespace()
-        {
-            let found = self.containing(&names::name_key(word))?;
+        for word in query.words() {
+            let found = self.containing(&word)?;
             bits = Some(match bits {
                 None => found,
                 Some(so_far) => so_far.iter().zip(&found).map(|(a, b)| a & b).collect(),
@@ -367,8 +187,8 @@ impl Listing {
         let finder = memmem::Finder::new(word);
         let mut bits = self.none();
         let mut from = 0;
-        for first in (0..self.header.rows).step_by(CHUNK) {
-            let count = (CHUNK as u64).min(self.header.rows - first);
+        for first in (0..self.contents.rows).step_by(CHUNK) {
+            let count = (CHUNK as u64).min(self.contents.rows - first);
             let ends = self.bytes(Section::KeyEnds, first * 8, count * 8)?;
             let ends: Vec<u64> = ends.chunks_exact(8).map(number).collect();
             let to = ends.last().copied().unwrap_or(from);
@@ -395,16 +215,15 @@ impl Listing {
     }
 
     fn none(&self) -> Vec<u64> {
-        vec![0; (self.header.rows as usize).div_ceil(64)]
+        vec![0; (self.contents.rows as usize).div_ceil(64)]
     }
 
     /// Which row has this id: ids ascend.
     fn row_of(&self, id: FileId) -> io::Result<Option<u32>> {
-        let (mut low, mut high) = (0, self.header.rows);
+        let (mut low, mut high) = (0, self.contents.rows);
         while low < high {
             let middle = low + (high - low) / 2;
-            let found = number(&self.bytes(Section::Ids, middle * 8, 8)?) as i64;
-            match found.cmp(&id.0) {
+            match self.id(middle as u32)?.cmp(&id) {
                 std::cmp::Ordering::Equal => return Ok(Some(middle as u32)),
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -415,7 +234,7 @@ impl Listing {
 
     /// Rows `start` to `end` of an order, from its end if reversed.
     fn order(&self, sort: Sort, reverse: bool, start: u64, end: u64) -> io::Result<Vec<u32>> {
-        let rows = self.header.rows;
+        let rows = self.contents.rows;
         let from = order_slot(sort) * rows + if reverse { rows - end } else { start };
         let bytes = self.bytes(Section::Orders, from * 4, (end - start) * 4)?;
         let mut order: Vec<u32> = bytes
@@ -446,11 +265,11 @@ impl Listing {
 
     fn len_of(&self, section: Section) -> u64 {
         let i = section as usize;
-        let end = match self.header.starts.get(i + 1) {
+        let end = match self.contents.starts.get(i + 1) {
             Some(next) => *next,
-            None => self.header.starts[i] + self.header.rows * 16,
+            None => self.contents.starts[i] + self.contents.rows * ORDERS,
         };
-        end.saturating_sub(self.header.starts[i])
+        end.saturating_sub(self.contents.starts[i])
     }
 
     fn bytes(&self, section: Section, offset: u64, len: u64) -> io::Result<Vec<u8>> {
@@ -466,7 +285,7 @@ impl Listing {
             return Err(damaged());
         }
         let mut bytes = vec![0; len as usize];
-        read_at(&self.file, &mut bytes, self.header.starts[i] + offset)?;
+        read_at(&self.file, &mut bytes, self.contents.starts[i] + offset)?;
         Ok(bytes)
     }
 
@@ -475,7 +294,7 @@ impl Listing {
         if i == Section::Rows as usize {
             return true;
         }
-        let (start, len) = (self.header.starts[i], self.len_of(section));
+        let (start, len) = (self.contents.starts[i], self.len_of(section));
         let mut check = Xxh3::new();
         let mut buffer = vec![0; len.min(1 << 20) as usize];
         let mut done = 0;
@@ -487,7 +306,7 @@ impl Listing {
             check.update(&buffer[..part]);
             done += part as u64;
         }
-        check.digest() == self.header.checks[i]
+        check.digest() == self.contents.checks[i]
     }
 }
 

@@ -11,22 +11,30 @@
 
 mod build;
 mod file;
+mod format;
 
 pub(crate) use file::Listing;
 
 use crate::catalog::{Catalog, Stamp};
 use crate::{Result, StoreError, durable};
-use file::Header;
+use format::Header;
 use parking_lot::{Condvar, Mutex};
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// How often a listing is begun again because the catalog changed under it,
 /// before the list is read from the catalog after all.
 const ATTEMPTS: u32 = 3;
+
+/// How long the catalog must have been left alone before a listing is begun ahead.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Bytes that a listing leaves free on the disk: what people bring in comes first.
+const SPARE: u64 = 1 << 30;
 
 /// Where a store's listing is, and the one that is in use.
 pub(crate) struct Shelf {
@@ -42,6 +50,8 @@ struct State {
     current: Option<(u64, Arc<Listing>)>,
     /// The version for which the disk was last looked at.
     looked: u64,
+    /// The version for which none could be made: not tried again before the next.
+    failed: Option<u64>,
     making: bool,
 }
 
@@ -88,14 +98,19 @@ impl Shelf {
         while state.making {
             self.made.wait(&mut state);
         }
+        let version = catalog.version();
         if let Some((of, listing)) = &state.current
-            && *of == catalog.version()
+            && *of == version
         {
             return Some(Arc::clone(listing));
+        }
+        if state.failed == Some(version) {
+            return None;
         }
         state.making = true;
         drop(state);
         let mut found = None;
+        let mut failed = None;
         for _ in 0..ATTEMPTS {
             match self.build(catalog) {
                 Ok(Some(made)) => {
@@ -105,12 +120,14 @@ impl Shelf {
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "the listing could not be made");
+                    failed = Some(version);
                     break;
                 }
             }
         }
         let mut state = self.state.lock();
         state.making = false;
+        state.failed = failed;
         if let Some((version, listing)) = &found {
             state.current = Some((*version, Arc::clone(listing)));
         }
@@ -129,8 +146,17 @@ impl Shelf {
         *ahead = std::thread::Builder::new()
             .name("listing".into())
             .spawn(move || {
-                if let Some(catalog) = catalog.upgrade() {
-                    catalog.listing.make(&catalog);
+                // While an import adds batch after batch, none would be finished.
+                let mut seen = None;
+                while let Some(catalog) = catalog.upgrade() {
+                    let now = Some(catalog.version());
+                    if seen == now {
+                        catalog.listing.make(&catalog);
+                        return;
+                    }
+                    seen = now;
+                    drop(catalog);
+                    std::thread::sleep(QUIET);
                 }
             })
             .ok();
@@ -171,24 +197,38 @@ impl Shelf {
         }
         let partial = self.folder.join("listing.partial");
         let _ = fs::remove_file(&partial);
-        let mut file = durable::private_new().open(&partial).map_err(failed)?;
+        // About twice the catalog, which packs better.
+        let needed = catalog.stamp().map_or(0, |s| (s.len + s.wal) * 2) + SPARE;
+        let free = durable::free_space(&self.folder);
+        if free < needed {
+            return Err(StoreError::DiskFull {
+                name: "the listing".into(),
+                needed,
+                free,
+            });
+        }
+        let made = self.write(catalog, &partial);
+        if !matches!(made, Ok(Some(_))) {
+            let _ = fs::remove_file(&partial);
+        }
+        made
+    }
+
+    fn write(&self, catalog: &Catalog, partial: &Path) -> Result<Option<(u64, Arc<Listing>)>> {
+        let failed = |e| StoreError::io("the listing", e);
+        let mut file = durable::private_new().open(partial).map_err(failed)?;
         let version = catalog.version();
         let unchanged = || catalog.version() == version;
-        let Some(written) = build::write(catalog, &file, &unchanged)? else {
+        let Some(contents) = build::write(catalog, &file, &unchanged)? else {
             return Ok(None);
         };
         file.sync_all().map_err(failed)?;
         let mut name_it = |stamp: Stamp| -> Result<()> {
-            let header = Header {
-                rows: written.rows,
-                starts: written.starts,
-                checks: written.checks,
-                stamp,
-            };
+            let header = Header { contents, stamp };
             file.seek(SeekFrom::Start(0)).map_err(failed)?;
             file.write_all(&header.to_bytes()).map_err(failed)?;
             file.sync_all().map_err(failed)?;
-            fs::rename(&partial, self.path()).map_err(failed)
+            fs::rename(partial, self.path()).map_err(failed)
         };
         // While nothing can be written, so that the stamp is that of what was read.
         catalog.settled(|now, stamp| match stamp {
