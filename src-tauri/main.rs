@@ -113,7 +113,11 @@ fn run(handed_over: Vec<std::path::PathBuf>) -> anyhow::Result<i32> {
         }
         _ => {}
     });
-    handle.state::<Shell>().server().stop();
+    let shell = handle.state::<Shell>();
+    shell.server().stop();
+    if let Some(redline) = shell.core_now() {
+        redline.release();
+    }
     Ok(code)
 }
 

@@ -192,17 +192,26 @@ impl Redline {
             .ok_or_else(profiles::not_signed_in)
     }
 
-    /// Closes the catalogs that this process has open, waiting for what is in flight
-    /// and for a big store's listing: at the end of a program, so that the next to come
-    /// need not replay and fold in what this one wrote. Whatever asks again opens them again.
+    /// Waits for what was begun beside the work that is done, for one that comes later:
+    /// a big store's listing. A program that ends at once would throw it away.
+    pub fn finish(&self) {
+        self.each_open(|session| session.0.store.finish());
+    }
+
+    /// Closes the catalogs that this process has open, waiting for what is in flight:
+    /// at the end of a program, so that the next to come need not replay and fold in
+    /// what this one wrote. Whatever asks again opens them again.
     pub fn release(&self) {
+        self.each_open(|session| session.0.store.release());
+    }
+
+    fn each_open(&self, act: impl Fn(&Session)) {
         let slots: Vec<_> = self.0.sessions.lock().values().cloned().collect();
         for slot in slots {
             // One that is still being opened has nothing to fold in.
             let session = slot.try_lock().and_then(|held| held.clone());
             if let Some(session) = session {
-                session.0.store.finish();
-                session.0.store.release();
+                act(&session);
             }
         }
     }

@@ -35,7 +35,8 @@ pub fn run(cli: Cli) -> Outcome {
     let outcome = dispatch(&app, cli.command);
     // What was printed before a failure is wanted, too, and nobody waits for what follows.
     let flushed = app.out.flush();
-    // The next command shall not pay for what this one leaves to be folded in.
+    // The next command shall not pay for what this one leaves to be done.
+    app.redline.finish();
     app.redline.release();
     let status = outcome?;
     flushed?;

@@ -315,6 +315,14 @@ impl Catalog {
     }
 }
 
+impl Drop for Catalog {
+    fn drop(&mut self) {
+        // As every other close: what is known of the file afterwards is noted.
+        let mut state = std::mem::take(self.state.get_mut());
+        self.shut(&mut state);
+    }
+}
+
 fn keep(catalog: Weak<Catalog>) {
     loop {
         std::thread::sleep(KEEPER_TICK);
