@@ -1,21 +1,21 @@
 //! One pass over a file: read, hash and write at the same time.
 //!
-//! This thread reads and writes while a second one hashes, so that a big file
-//! takes as long as the slower of the two, not their sum.
+//! This thread reads, a second one hashes and a third one writes, so that a big
+//! file takes as long as the slowest of the three, not their sum.
 
-use crate::{Progress, durable};
+use crate::Progress;
+use crate::blocks::{Block, Blocks};
+use crate::direct::Output;
 use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 
 /// Large enough that a system call costs nothing beside its copy.
-const BUFFER: usize = 1 << 20;
-/// Buffers the hasher may lag behind.
-const LAG: usize = 4;
-/// Written bytes after which the kernel is asked to start writing them back.
-const WRITE_BACK: u64 = 16 << 20;
+const BLOCK: usize = 1 << 20;
+/// Blocks that are read, hashed and written at one time.
+const BLOCKS: usize = 8;
 /// First bytes kept for recognising the format.
 const HEAD: usize = 4096;
 
@@ -53,69 +53,84 @@ fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
 /// caller makes the result durable.
 pub(crate) fn copy_hashed(
     source: &mut dyn Read,
-    dest: Option<&File>,
+    dest: Option<Output<'_>>,
     progress: &dyn Progress,
 ) -> Result<Copied, CopyError> {
-    let mut first = vec![0; BUFFER];
-    let n = fill(source, &mut first).map_err(CopyError::Read)?;
-    let head = first[..n.min(HEAD)].to_vec();
-    if n < BUFFER {
+    let mut blocks = Blocks::new(BLOCK, BLOCKS);
+    let mut first = blocks.take();
+    let n = fill(source, first.room()).map_err(CopyError::Read)?;
+    first.filled(n);
+    let head = first.bytes()[..n.min(HEAD)].to_vec();
+    if n < BLOCK {
         // The whole file: no thread is worth it.
-        write(dest, &first[..n])?;
+        if let Some(mut dest) = dest {
+            dest.write(first.bytes()).map_err(CopyError::Write)?;
+        }
         progress.advance(n as u64, 0);
         return Ok(Copied {
             size: n as u64,
-            sha256: hex::encode(Sha256::digest(&first[..n])),
+            sha256: hex::encode(Sha256::digest(first.bytes())),
             head,
         });
     }
-    first.truncate(n);
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let (to_hasher, chunks) = sync_channel::<Arc<Vec<u8>>>(LAG);
-        let (give_back, spare) = channel::<Vec<u8>>();
-        let spare_again = give_back.clone();
-        let hasher = scope.spawn(move || hash_all(chunks, give_back));
-        let mut size = 0u64;
-        let mut written_back = 0u64;
-        let mut buffer = first;
-        let outcome = loop {
+        let gone = || CopyError::Read(io::Error::other("a thread of the copy stopped"));
+        let stop = &stop;
+        // Neither queue ever holds more than there are blocks.
+        let (to_hasher, chunks) = channel();
+        let hasher = scope.spawn(move || hash_all(chunks));
+        let writer = dest.map(|dest| {
+            let (to_writer, chunks) = channel();
+            let handle = scope.spawn(move || write_all(dest, chunks, stop, progress));
+            (to_writer, handle)
+        });
+        let mut size = 0;
+        let mut block = first;
+        let mut outcome = loop {
             if progress.is_cancelled() {
                 break Err(CopyError::Cancelled);
             }
-            let len = buffer.len() as u64;
-            let chunk = Arc::new(buffer);
-            if to_hasher.send(Arc::clone(&chunk)).is_err() {
-                break Err(CopyError::Read(io::Error::other("the hasher stopped")));
+            if stop.load(Ordering::Relaxed) {
+                // The writer says why.
+                break Ok(());
             }
-            if let Err(e) = write(dest, &chunk) {
-                break Err(e);
+            let len = block.bytes().len() as u64;
+            let read = Arc::new(block);
+            if let Some((to_writer, _)) = &writer
+                && to_writer.send(Arc::clone(&read)).is_err()
+            {
+                break Err(gone());
+            }
+            if to_hasher.send(read).is_err() {
+                break Err(gone());
             }
             size += len;
-            if let Some(dest) = dest
-                && size - written_back >= WRITE_BACK
-            {
-                durable::start_write_back(dest, written_back, size - written_back);
-                written_back = size;
+            if writer.is_none() {
+                progress.advance(len, 0);
             }
-            progress.advance(len, 0);
-            if let Ok(used) = Arc::try_unwrap(chunk) {
-                let _ = spare_again.send(used);
-            }
-            let mut next = spare.try_recv().unwrap_or_default();
-            next.resize(BUFFER, 0);
-            match fill(source, &mut next) {
+            let mut next = blocks.take();
+            match fill(source, next.room()) {
                 Ok(0) => break Ok(()),
                 Ok(n) => {
-                    next.truncate(n);
-                    buffer = next;
+                    next.filled(n);
+                    block = next;
                 }
                 Err(e) => break Err(CopyError::Read(e)),
             }
         };
+        if outcome.is_err() {
+            // What is read but not written yet need not be.
+            stop.store(true, Ordering::Relaxed);
+        }
         drop(to_hasher);
-        let digest = hasher
-            .join()
-            .map_err(|_| CopyError::Read(io::Error::other("the hasher stopped")))?;
+        if let Some((to_writer, handle)) = writer {
+            drop(to_writer);
+            let written = handle.join().map_err(|_| gone()).flatten();
+            // If it failed, that is why the reading ended.
+            outcome = written.and(outcome);
+        }
+        let digest = hasher.join().map_err(|_| gone())?;
         outcome?;
         Ok(Copied {
             size,
@@ -125,63 +140,181 @@ pub(crate) fn copy_hashed(
     })
 }
 
-fn hash_all(chunks: Receiver<Arc<Vec<u8>>>, give_back: Sender<Vec<u8>>) -> [u8; 32] {
+fn hash_all(chunks: Receiver<Arc<Block>>) -> [u8; 32] {
     let mut hasher = Sha256::new();
-    for chunk in chunks {
-        hasher.update(&*chunk);
-        if let Ok(used) = Arc::try_unwrap(chunk) {
-            let _ = give_back.send(used);
-        }
+    for block in chunks {
+        hasher.update(block.bytes());
     }
     hasher.finalize().into()
 }
 
-fn write(dest: Option<&File>, bytes: &[u8]) -> Result<(), CopyError> {
-    match dest {
-        Some(mut dest) => dest.write_all(bytes).map_err(CopyError::Write),
-        None => Ok(()),
+/// Writes until it fails or is told to stop.
+fn write_all(
+    mut dest: Output<'_>,
+    chunks: Receiver<Arc<Block>>,
+    stop: &AtomicBool,
+    progress: &dyn Progress,
+) -> Result<(), CopyError> {
+    for block in chunks {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        if let Err(e) = dest.write(block.bytes()) {
+            stop.store(true, Ordering::Relaxed);
+            return Err(CopyError::Write(e));
+        }
+        progress.advance(block.bytes().len() as u64, 0);
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blocks::ALIGN;
+    use std::fs::File;
+    use std::sync::atomic::AtomicU64;
+
+    fn past(file: &File) -> Output<'_> {
+        Output::past_the_cache(file)
+    }
+
+    fn through(file: &File) -> Output<'_> {
+        Output::through_the_cache(file)
+    }
+
+    const WAYS: [fn(&File) -> Output<'_>; 2] = [past, through];
+
+    /// Counts what is told, and is cancelled once this much was.
+    struct Until(AtomicU64, u64);
+
+    impl Progress for Until {
+        fn phase(&self, _: &str) {}
+        fn set_total(&self, _: Option<u64>, _: Option<u64>) {}
+        fn advance(&self, bytes: u64, _: u64) {
+            self.0.fetch_add(bytes, Ordering::Relaxed);
+        }
+        fn is_cancelled(&self) -> bool {
+            self.0.load(Ordering::Relaxed) >= self.1
+        }
+    }
+
+    /// Gives odd pieces, then fails where it is told to.
+    struct Pieces<'a>(&'a [u8], bool);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() && self.1 {
+                return Err(io::Error::other("gone"));
+            }
+            let n = room.len().min(self.0.len()).min(77_777);
+            room[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i * 31 % 251) as u8).collect()
+    }
 
     #[test]
-    fn every_length_around_a_buffer_is_copied_and_hashed() {
+    fn every_length_around_a_block_and_a_page_is_copied_and_hashed() {
         for len in [
             0,
             1,
-            BUFFER - 1,
-            BUFFER,
-            BUFFER + 1,
-            3 * BUFFER,
-            9 * BUFFER + 7,
+            ALIGN - 1,
+            ALIGN,
+            ALIGN + 1,
+            BLOCK - ALIGN,
+            BLOCK - 1,
+            BLOCK,
+            BLOCK + 1,
+            BLOCK + ALIGN,
+            BLOCK + ALIGN + 511,
+            2 * BLOCK - 512,
+            3 * BLOCK,
+            BLOCKS * BLOCK,
+            BLOCKS * BLOCK + 1,
+            (BLOCKS + 3) * BLOCK + 7,
         ] {
-            let bytes: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
-            let file = tempfile::NamedTempFile::new().unwrap();
-            let out = file.reopen().unwrap();
-            let copied = copy_hashed(&mut &bytes[..], Some(&out), &()).unwrap();
-            assert_eq!(copied.size, len as u64);
-            assert_eq!(copied.sha256, hex::encode(Sha256::digest(&bytes)));
-            assert_eq!(std::fs::read(file.path()).unwrap(), bytes);
-            assert_eq!(copied.head, bytes[..len.min(HEAD)]);
+            let bytes = noise(len);
+            let sha256 = hex::encode(Sha256::digest(&bytes));
+            let told = Until(AtomicU64::new(0), u64::MAX);
+            for way in WAYS {
+                let file = tempfile::NamedTempFile::new().unwrap();
+                let out = file.reopen().unwrap();
+                told.0.store(0, Ordering::Relaxed);
+                let copied =
+                    copy_hashed(&mut Pieces(&bytes, false), Some(way(&out)), &told).unwrap();
+                assert_eq!(copied.size, len as u64);
+                assert_eq!(copied.sha256, sha256);
+                assert!(std::fs::read(file.path()).unwrap() == bytes, "{len}");
+                assert_eq!(copied.head, bytes[..len.min(HEAD)]);
+                assert_eq!(told.0.load(Ordering::Relaxed), len as u64);
+            }
+            told.0.store(0, Ordering::Relaxed);
+            let hashed = copy_hashed(&mut &bytes[..], None, &told).unwrap();
+            assert_eq!((hashed.size, hashed.sha256), (len as u64, sha256));
+            assert_eq!(told.0.load(Ordering::Relaxed), len as u64);
         }
     }
 
     #[test]
-    fn a_full_disk_is_a_write_error() {
-        #[cfg(target_os = "linux")]
-        {
-            let full = std::fs::OpenOptions::new()
-                .write(true)
-                .open("/dev/full")
-                .unwrap();
-            let bytes = vec![1; 3 * BUFFER];
+    fn the_space_reserved_for_a_file_is_filled_and_no_more() {
+        let bytes = noise(5 * BLOCK + 99);
+        for way in WAYS {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let out = file.reopen().unwrap();
+            #[cfg(target_os = "linux")]
+            {
+                use rustix::fs::{FallocateFlags, fallocate};
+                let more = bytes.len() as u64 + 3 * BLOCK as u64;
+                // Where it cannot, the copy has to do without.
+                let _ = fallocate(&out, FallocateFlags::KEEP_SIZE, 0, more);
+            }
+            copy_hashed(&mut &bytes[..], Some(way(&out)), &()).unwrap();
+            out.sync_all().unwrap();
+            assert!(std::fs::read(file.path()).unwrap() == bytes);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_a_write_error_and_ends_the_copy() {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        for way in WAYS {
+            // A source without an end: only the failure can end it.
             assert!(matches!(
-                copy_hashed(&mut &bytes[..], Some(&full), &()),
+                copy_hashed(&mut io::repeat(1), Some(way(&full)), &()),
                 Err(CopyError::Write(e)) if e.kind() == io::ErrorKind::StorageFull
             ));
+        }
+    }
+
+    #[test]
+    fn a_source_that_fails_is_a_read_error() {
+        let bytes = noise(3 * BLOCK + 5);
+        for way in WAYS {
+            let out = tempfile::tempfile().unwrap();
+            assert!(matches!(
+                copy_hashed(&mut Pieces(&bytes, true), Some(way(&out)), &()),
+                Err(CopyError::Read(e)) if e.to_string() == "gone"
+            ));
+        }
+    }
+
+    #[test]
+    fn a_cancelled_copy_of_anything_ends() {
+        for way in WAYS {
+            let out = tempfile::tempfile().unwrap();
+            let progress = Until(AtomicU64::new(0), 5 * BLOCK as u64);
+            assert!(matches!(
+                copy_hashed(&mut io::repeat(1), Some(way(&out)), &progress),
+                Err(CopyError::Cancelled)
+            ));
+            let written = out.metadata().unwrap().len();
+            assert!(written <= (6 + BLOCKS as u64) * BLOCK as u64, "{written}");
         }
     }
 }

@@ -103,6 +103,27 @@ pub(crate) fn start_write_back(file: &File, offset: u64, len: u64) {
     let _ = (file, offset, len);
 }
 
+/// Makes writes to `file` go past the page cache, or through it again. Returns whether
+/// it is so now; the file system has a say in it.
+pub(crate) fn set_direct(file: &File, on: bool) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+        fcntl_getfl(file)
+            .map(|mut flags| {
+                flags.set(OFlags::DIRECT, on);
+                flags
+            })
+            .and_then(|flags| fcntl_setfl(file, flags))
+            .is_ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = file;
+        !on
+    }
+}
+
 /// Renames without ever replacing what is there: `AlreadyExists` instead.
 pub(crate) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]

@@ -1,6 +1,7 @@
 //! Getting files back out: reading, copying, and the path for engines.
 
 use crate::copy::{CopyError, copy_hashed};
+use crate::direct::Output;
 use crate::open::Store;
 use crate::record::{FileId, FileRecord, Status};
 use crate::verify::Look;
@@ -100,7 +101,9 @@ impl Store {
         let temp = folder.join(format!(".{}.redline-part", ulid::Ulid::new()));
         let result = (|| {
             let out = durable::private_new().open(&temp).map_err(failed)?;
-            let copied = copy_hashed(&mut source, Some(&out), progress).map_err(|e| match e {
+            // Whoever saves a copy opens it next.
+            let saved = Output::through_the_cache(&out);
+            let copied = copy_hashed(&mut source, Some(saved), progress).map_err(|e| match e {
                 CopyError::Cancelled => StoreError::Cancelled,
                 CopyError::Read(e) => StoreError::io(record.filename.clone(), e),
                 CopyError::Write(e) => failed(e),

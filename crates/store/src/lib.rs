@@ -24,9 +24,11 @@
 
 mod audit;
 mod backup;
+mod blocks;
 mod catalog;
 mod conversions;
 mod copy;
+mod direct;
 mod durable;
 mod error;
 mod export;

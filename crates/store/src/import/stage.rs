@@ -4,6 +4,7 @@
 use super::sources::unreadable;
 use super::{Classified, Origin};
 use crate::copy::{Copied, CopyError, copy_hashed};
+use crate::direct::Output;
 use crate::layout::Layout;
 use crate::{Progress, Result, StoreError, durable, names};
 use std::fs::{self, File, Metadata};
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From this size on the space is reserved up front, so that a full disk is
-/// noticed before gigabytes are written, and the file lies in one piece.
+/// noticed before gigabytes are written, and the file lies in one piece; and the
+/// bytes go past the page cache.
 const RESERVE_FROM: u64 = 16 << 20;
 
 /// A file that lies complete in the scratch folder.
@@ -184,10 +186,13 @@ impl Stager {
         let dest = durable::private_new()
             .open(partial)
             .map_err(|e| StoreError::writing(name, expected, self.free(), e))?;
-        if expected >= RESERVE_FROM {
+        let output = if expected >= RESERVE_FROM {
             self.reserve(name, &dest, expected)?;
-        }
-        let copied = copy_hashed(source, Some(&dest), progress)
+            Output::past_the_cache(&dest)
+        } else {
+            Output::through_the_cache(&dest)
+        };
+        let copied = copy_hashed(source, Some(output), progress)
             .map_err(|e| self.explain(name, expected, e))?;
         if copied.size < expected {
             // Shorter than it said: the reserved tail is not part of it.
