@@ -5,11 +5,12 @@
 //!
 //! Why past the cache: the disk works from the first block on, the sync at the end
 //! finds nothing left (at most 15 ms after 2 GiB, where writing back left it two
-//! seconds), and no program's cached files make room. On two cores busy with other work
-//! 2 GiB were durable in 3.0 to 6.6 s; `cp` and `sync` took 9.7 to 24 s there, and our
-//! own way through the cache 20 to 25 s.
-//! Why one thread and blocks of 1 MiB: a write that makes a file longer is alone in it
-//! anyway, and blocks of 4 MiB were no quicker (2 GiB of writing alone: 1.6 and 1.8 s).
+//! seconds), and no program's cached files make room. On two quiet cores 2 GiB were
+//! durable in 1.7 to 3.3 s, our own way through the cache took 5.6 to 6.2 s, and `cp`
+//! and `sync` 1.5 to 1.7 s; on busy ones 3.0 to 6.6, 20 to 25, and 4 to 24 s.
+//! Why blocks of 1 MiB: of 4 MiB they were no quicker (2 GiB of writing alone: 1.6 and
+//! 1.8 s). One thread writes, since a write that makes a file longer is alone in it; two
+//! over a file whose size was set first took 2.0 and 2.2 s on the quiet cores.
 //! What it costs: whoever reads the file next reads the disk: 64 MiB in 80 ms rather
 //! than 30, 2 GiB on those busy cores in 18 s rather than 1.6.
 
