@@ -284,7 +284,7 @@ impl Column {
 
 fn narrow(array: &Int64Array) -> Result<arrow::array::PrimitiveArray<Int32Type>> {
     array
-        .try_unary(|n| i32::try_from(n))
+        .try_unary(i32::try_from)
         .map_err(|e| ConvertError::Engine {
             detail: e.to_string(),
         })

@@ -97,10 +97,10 @@ impl Evidence {
                 self.longest = self.longest.max(bytes.len() as u64);
             }
         }
-        if let Some(hint) = &self.hint {
-            if !bears_out(hint.data_type(), value) {
-                self.hint = None;
-            }
+        if let Some(hint) = &self.hint
+            && !bears_out(hint.data_type(), value)
+        {
+            self.hint = None;
         }
         if self.examples.len() < EXAMPLES && row <= 64 {
             let text = shown(value);
@@ -163,14 +163,14 @@ impl Evidence {
             };
             return (field(data_type), "text, as asked".to_owned());
         }
-        if let Some(hint) = &self.hint {
-            if values > 0 || types::tag(hint).is_some() || hint.data_type() != &DataType::Utf8 {
-                let evidence = match values {
-                    0 => "declared by the table, which has no values".to_owned(),
-                    n => format!("0 of {} values altered", grouped(n)),
-                };
-                return (hint.clone().with_name(name), evidence);
-            }
+        if let Some(hint) = &self.hint
+            && (values > 0 || types::tag(hint).is_some() || hint.data_type() != &DataType::Utf8)
+        {
+            let evidence = match values {
+                0 => "declared by the table, which has no values".to_owned(),
+                n => format!("0 of {} values altered", grouped(n)),
+            };
+            return (hint.clone().with_name(name), evidence);
         }
         if values == 0 {
             return (field(DataType::Utf8), "no values".to_owned());

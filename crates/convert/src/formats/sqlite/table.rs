@@ -88,7 +88,7 @@ impl SqliteTable {
             job,
             &mut |row, current| {
                 let first = usize::from(rowid.is_some());
-                if rowid.is_some() && (row - 1) % MARK_EVERY == 0 {
+                if rowid.is_some() && (row - 1).is_multiple_of(MARK_EVERY) {
                     marks.push(current.get(0).map_err(explain)?);
                 }
                 let mut bytes = 0;
@@ -266,7 +266,7 @@ fn scan(
                 row += 1;
                 passed += visit(row, current)?;
                 // By what the values take: a guess, and never more than there is.
-                if row % 8_192 == 0 {
+                if row.is_multiple_of(8_192) {
                     job.check()?;
                     let now = passed.min(database.size);
                     job.progress.advance(now - reported);
@@ -441,7 +441,8 @@ fn read(
             count += 1;
         }
         let full = count == batch_rows
-            || (count % 256 == 0 && columns.iter().map(Column::bytes).sum::<usize>() > BATCH_BYTES);
+            || (count.is_multiple_of(256)
+                && columns.iter().map(Column::bytes).sum::<usize>() > BATCH_BYTES);
         let ended = row.is_none();
         if count > 0 && (ended || full) {
             let arrays = columns

@@ -140,7 +140,7 @@ impl TableWriter for SqliteWriter<'_> {
                 insert.raw_bind_parameter(i + 1, value).map_err(explain)?;
             }
             insert.raw_execute().map_err(explain)?;
-            if row % CHECK_EVERY == 0 {
+            if row.is_multiple_of(CHECK_EVERY) {
                 self.job.check()?;
             }
         }
@@ -236,7 +236,7 @@ fn values(array: &dyn Array) -> Result<Values<'_>> {
             let (array, scale) = (array.as_primitive::<Decimal128Type>(), *scale);
             Box::new(move |row| text(|out| clock::push_decimal(out, array.value(row), scale)))
         }
-        DataType::Date32 => counted::<Date32Type>(array, |out, n| clock::push_date(out, n)),
+        DataType::Date32 => counted::<Date32Type>(array, clock::push_date),
         DataType::Time32(TimeUnit::Second) => counted::<Time32SecondType>(array, clock(1)),
         DataType::Time32(_) => counted::<Time32MillisecondType>(array, clock(1_000)),
         DataType::Time64(TimeUnit::Nanosecond) => {

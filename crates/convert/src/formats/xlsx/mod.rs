@@ -3,9 +3,8 @@
 //! and the last format, and no sheet may have to fit in memory. Never calculates, never
 //! repairs a workbook, never writes to one that exists.
 //!
-//! Measured against calamine 0.38, whose cell reader streams too: it hands numbers on as
-//! doubles (2^53+1 is lost), dates without what the number format says of them, and
-//! `1900-02-29` as the day after.
+//! A reader of its own, since calamine 0.38 hands every number on as a double, by which an
+//! integer past 2^53 is lost, and does not tell a date from a time of day.
 
 mod encode;
 mod header;

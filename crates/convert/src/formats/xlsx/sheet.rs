@@ -512,5 +512,5 @@ fn reference(text: &[u8]) -> Option<(u32, u32)> {
     let column = column_of(text)?;
     let first = text.iter().position(u8::is_ascii_digit)?;
     let row = digits(&text[first..])?;
-    (row >= 1 && row <= MAX_ROWS).then_some((row, column + 1))
+    (1..=MAX_ROWS).contains(&row).then_some((row, column + 1))
 }

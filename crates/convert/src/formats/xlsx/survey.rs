@@ -88,7 +88,7 @@ pub(super) fn survey(
         }
         if u64::from(row.number) <= skip {
             passed += 1;
-            if passed % 4_096 == 0 {
+            if passed.is_multiple_of(4_096) {
                 job.check()?;
             }
             continue;
@@ -147,7 +147,7 @@ pub(super) fn survey(
             }
             columns[i].add(&value);
         }
-        if held % CHECK_EVERY == 0 {
+        if held.is_multiple_of(CHECK_EVERY) {
             job.check()?;
             let place = rows.source().place();
             job.progress.advance(place - reported);

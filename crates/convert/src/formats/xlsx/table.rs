@@ -485,7 +485,7 @@ impl TableReader for SheetReader<'_> {
                     }
                 } else if self.row.number < self.next_row {
                     passed += 1;
-                    if passed % 8192 == 0 {
+                    if passed.is_multiple_of(8192) {
                         self.job.check()?;
                     }
                     continue;
@@ -501,7 +501,7 @@ impl TableReader for SheetReader<'_> {
             }
             self.next_row += 1;
             count += 1;
-            if count % 256 == 0
+            if count.is_multiple_of(256)
                 && self.builders.iter().map(Column::bytes).sum::<usize>() > BATCH_BYTES
             {
                 break;
