@@ -175,7 +175,16 @@ fn sqlite(column: &Column<'_>, said: &mut Said) -> Carrier {
             said.loss(field, "type", detail, column.values());
             Carrier::text(field)
         }
-        // SQLite has no types for these; the column is declared with the word, and holds text.
+        // SQLite has no types for these; the column is declared with the word and holds exact
+        // text, which our own reader takes back as what it was.
+        t if formats::sqlite::holds(t) => {
+            said.notes.push(format!(
+                "{:?} is declared {} and holds exact text, since SQLite has no such values.",
+                field.name(),
+                types::name(field)
+            ));
+            Carrier::same(field)
+        }
         _ => {
             said.notes.push(format!(
                 "{:?} is declared {} and holds text, since SQLite has no such values.",
