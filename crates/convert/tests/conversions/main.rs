@@ -4,7 +4,9 @@
 mod changes;
 #[path = "../common/mod.rs"]
 mod common;
+mod fidelity;
 mod matrix;
 mod merge;
 mod parquet;
+mod properties;
 mod survival;
