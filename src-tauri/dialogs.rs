@@ -55,10 +55,15 @@ pub async fn folder_for_copies(app: &AppHandle, files: usize) -> Option<PathBuf>
 /// Where to save a text of ours; the system's dialog has asked before replacing.
 pub async fn place_for(app: &AppHandle, title: &str, name: &str) -> Option<PathBuf> {
     let (answer, chosen) = oneshot::channel();
+    let (kind, ending) = if name.ends_with(".json") {
+        ("JSON", "json")
+    } else {
+        ("Text", "txt")
+    };
     dialog(app)
         .set_title(title)
         .set_file_name(name)
-        .add_filter("Text", &["txt"])
+        .add_filter(kind, &[ending])
         .save_file(move |path| {
             let _ = answer.send(path);
         });

@@ -1,6 +1,6 @@
-//! The recovery kit on its way to disk. It holds the key, so it is readable by
-//! its owner alone from the first byte, and it goes from core to the file without
-//! passing the page.
+//! Texts of ours on their way to a place that a person chose: the recovery kit, a
+//! certificate. The kit holds the key, so that all of them are readable by their owner
+//! alone from the first byte, and go from core to the file without passing the page.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -8,6 +8,7 @@ mod files;
 mod jobs;
 mod machine;
 mod session;
+mod tables;
 
 use tauri::Wry;
 use tauri::ipc::Invoke;
@@ -38,9 +39,31 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         jobs::jobs,
         jobs::cancel_job,
         jobs::dismiss_job,
+        convert::formats,
+        convert::conversion_options,
         convert::plan_conversion,
         convert::convert_file,
+        convert::plan_merge,
+        convert::merge_files,
+        convert::rerun_conversion,
         convert::history,
+        convert::save_certificate,
+        convert::inspect_file,
+        convert::presets,
+        convert::save_preset,
+        convert::delete_preset,
+        tables::open_grid,
+        tables::grid_rows,
+        tables::refine_grid,
+        tables::close_grid,
+        tables::run_query,
+        tables::cancel_query,
+        tables::export_query,
+        tables::query_history,
+        tables::query_relations,
+        tables::data_tables,
+        tables::add_table,
+        tables::drop_table,
         backup::backup_status,
         backup::set_bucket,
         backup::probe_bucket,

@@ -164,6 +164,56 @@ fn one_folder_of_the_ui_knows_tauri() {
 }
 
 #[test]
+fn what_the_page_calls_the_shell_answers() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    let handler = read("src-tauri/commands/mod.rs");
+    let answered: BTreeSet<&str> = handler
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once("::"))
+        .map(|(_, command)| command)
+        .collect();
+    let door = read("ui/src/lib/tauri/index.ts");
+    let called: BTreeSet<&str> = door
+        .split("call<")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(">('")?.1.split_once('\''))
+        .map(|(command, _)| command)
+        .collect();
+    assert!(called.len() > 30, "{called:?}");
+    assert_none(&called.difference(&answered).collect::<Vec<_>>());
+    // What was agreed with the page for conversions, tables and queries.
+    for command in [
+        "formats",
+        "conversion_options",
+        "plan_conversion",
+        "convert_file",
+        "plan_merge",
+        "merge_files",
+        "rerun_conversion",
+        "history",
+        "save_certificate",
+        "inspect_file",
+        "open_grid",
+        "grid_rows",
+        "refine_grid",
+        "close_grid",
+        "run_query",
+        "cancel_query",
+        "export_query",
+        "query_history",
+        "query_relations",
+        "data_tables",
+        "add_table",
+        "drop_table",
+        "presets",
+        "save_preset",
+        "delete_preset",
+    ] {
+        assert!(answered.contains(command), "{command}");
+    }
+}
+
+#[test]
 fn every_module_says_what_it_is() {
     let files = sources(&["crates", "src-tauri", "tests/src", "xtask/src"], &["rs"]);
     let modules: Vec<_> = files

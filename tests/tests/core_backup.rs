@@ -66,7 +66,9 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
         .iter()
         .find(|file| file.filename == "q3.csv")
         .unwrap();
-    session.convert_now(csv.id, "parquet").unwrap();
+    session
+        .convert_now(csv.id, &redline_core::ConversionRequest::to("parquet"))
+        .unwrap();
 
     let bucket = session.set_bucket(setup(&server)).unwrap();
     assert!(

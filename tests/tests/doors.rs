@@ -104,8 +104,13 @@ fn the_predecessors_tables_are_listed_through_every_door() {
         row,
         json!({
             "id": 5, "uid": null, "table_name": "msft_daily", "ticker": "MSFT", "format": "stooq",
-            "row_count": 12345, "columns": ["date", "close, adjusted"], "created_at": null,
-            "last_accessed": null, "metadata": { "k": 1 },
+            "row_count": 12345, "created_at": null, "last_accessed": null, "metadata": { "k": 1 },
+            "columns": [
+                { "name": "date", "type_name": "", "numeric": false },
+                { "name": "close, adjusted", "type_name": "", "numeric": false },
+            ],
+            // It came without a file.
+            "file_id": null, "file_name": null, "missing": true,
         })
     );
     let text = String::from_utf8(machine.text(&["tables"]).stdout).unwrap();
@@ -122,7 +127,7 @@ fn the_predecessors_tables_are_listed_through_every_door() {
     drop(api);
     let (redline, session) = core(&machine);
     assert_eq!(
-        serde_json::to_value(session.tables().unwrap()).unwrap(),
+        serde_json::to_value(session.data_tables().unwrap()).unwrap(),
         listed
     );
     redline.release();

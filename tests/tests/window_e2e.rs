@@ -298,14 +298,23 @@ async fn another_key_sees_nothing_and_ids_of_the_first_are_not_found() -> Result
             ("file_details", json!({ "id": id })),
             ("delete_files", json!({ "ids": [id] })),
             ("restore_from_trash", json!({ "ids": [id] })),
-            ("plan_conversion", json!({ "id": id, "to": "parquet" })),
+            (
+                "plan_conversion",
+                json!({ "id": id, "request": { "to": "parquet", "options": {} } }),
+            ),
+            ("inspect_file", json!({ "id": id, "options": {} })),
+            ("open_grid", json!({ "of": { "file": id }, "options": {} })),
+            ("add_table", json!({ "fileId": id, "name": null })),
         ] {
             let code = refused_with(&window, command, arguments).await?;
             assert_eq!(code, "not_found", "{command} of {id}");
         }
         // As jobs, they may be taken and then fail.
         for (command, arguments) in [
-            ("convert_file", json!({ "id": id, "to": "parquet" })),
+            (
+                "convert_file",
+                json!({ "id": id, "request": { "to": "parquet", "options": {} } }),
+            ),
             ("verify_files", json!({ "ids": [id] })),
         ] {
             let error = match invoke(&window, command, arguments).await? {

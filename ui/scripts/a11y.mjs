@@ -50,16 +50,111 @@ const SCREENS = [
   }],
   ['banners', '?files=3&new=1&notice=1'],
   ['convert', '?files=1284#/convert'],
+  ['convert, ticked', '?files=1284#/convert', async (p) => {
+    await p.click('[data-testid=convert-tick] >> nth=0');
+    await p.click('[data-testid=convert-tick] >> nth=2');
+    await p.waitForSelector('[data-testid=convert-take]');
+  }],
   ['convert, plan', '?files=1284#/convert/1283', async (p) => {
     await p.click('[data-testid=convert-to-csv]');
     await p.waitForSelector('[data-testid=convert-losses]');
   }],
-  ['convert, proved', '?files=1284#/convert/1284', async (p) => {
+  ['convert, rejects and choices', '?files=1284#/convert/1276', async (p) => {
+    await p.waitForSelector('[data-testid=convert-choice]');
+    await p.click('[data-testid=convert-repairs]');
+  }],
+  ['convert, every option', '?files=1284#/convert/1276', async (p) => {
+    await p.waitForSelector('[data-testid=convert-plan]');
+    for (const part of ['reading', 'table', 'writing']) await p.click(`[data-testid=options-${part}]`);
+  }],
+  ['convert, columns', '?files=1284#/convert/1284', async (p) => {
+    await p.waitForSelector('[data-testid=convert-plan]');
+    await p.click('[data-testid=columns-edit]');
+  }],
+  ['convert, preset', '?files=1284#/convert/1284', async (p) => {
+    await p.waitForSelector('[data-testid=convert-plan]');
+    await p.click('[data-testid=options-writing]');
+    await p.selectOption('[data-testid=option-codec]', 'zstd');
+    await p.click('[data-testid=preset-save]');
+    await p.waitForSelector('[data-testid=preset-dialog]');
+  }],
+  ['convert, running', '?files=1284#/convert/1284', async (p) => {
+    await p.click('[data-testid=convert-run]');
+    await p.waitForSelector('[data-testid=convert-running]');
+  }],
+  ['convert, proved', '?files=1284&quick=1#/convert/1284', async (p) => {
     await p.click('[data-testid=convert-run]');
     await p.waitForSelector('[data-testid=certificate]');
   }],
+  ['convert, batch', '?files=1284#/convert/1284,1276,1281,1277', async (p) => p.waitForSelector('[data-state=refused]')],
+  ['convert, merge', '?files=1284#/convert/1284,1276,1281', async (p) => {
+    await p.waitForSelector('[data-testid=batch-file][data-state=ready]');
+    await p.locator('[data-testid=mode-merge]').check({ force: true });
+    await p.waitForSelector('[data-testid=merge-column]');
+  }],
+  ['convert, merge by position', '?files=1284#/convert/1284,1276,1281', async (p) => {
+    await p.waitForSelector('[data-testid=batch-file][data-state=ready]');
+    await p.locator('[data-testid=mode-merge]').check({ force: true });
+    await p.locator('[data-testid=merge-by-position]').check({ force: true });
+    await p.waitForTimeout(500);
+  }],
   ['convert, refused', '?files=1284#/convert/1277', async (p) => p.waitForSelector('[data-testid=convert-error]')],
   ['history', '?files=30#/history/36'],
+  ['history, merged and left out', '?files=30#/history/33'],
+  ['history, failed', '?files=30#/history/31'],
+  ['history, error', '?files=30&fail=history#/history'],
+  ['tables', '?files=1284#/tables', async (p) => p.click('[data-testid=tables-row] >> nth=0')],
+  ['tables, none', '?files=30#/tables'],
+  ['tables, error', '?files=30&fail=data_tables#/tables'],
+  ['tables, dropping one', '?files=1284#/tables', async (p) => {
+    await p.click('[data-testid=tables-row] >> nth=0');
+    await p.click('[data-testid=table-drop]');
+    await p.waitForSelector('[data-testid=drop-dialog]');
+  }],
+  ['tables, adding', '?files=1284#/tables/add:1276', async (p) => p.waitForSelector('[data-testid=profile-short] table')],
+  ['grid', '?files=1284#/tables/table:ticks', async (p) => {
+    await p.waitForSelector('[data-testid=grid-row]');
+    await p.focus('[data-testid=grid]');
+    await p.keyboard.press('Control+End');
+  }],
+  ['grid, column', '?files=1284&quick=1#/tables/table:prices', async (p) => {
+    await p.click('[data-testid=grid-column][data-name=price]');
+    await p.waitForSelector('[data-testid=column-profile]');
+    await p.selectOption('[data-testid=filter-op]', 'between');
+  }],
+  ['grid, filtered and sorted', '?files=1284&quick=1#/tables/table:prices', async (p) => {
+    await p.click('[data-testid=grid-column][data-name=ticker]');
+    await p.selectOption('[data-testid=filter-op]', 'is');
+    await p.fill('[data-testid=filter-value]', 'AAPL');
+    await p.click('[data-testid=filter-apply]');
+    await p.click('[data-testid=sort-down]');
+    await p.waitForSelector('[data-testid=grid-sort]');
+  }],
+  ['grid, nothing matches', '?files=1284&quick=1#/tables/table:prices', async (p) => {
+    await p.click('[data-testid=grid-column][data-name=ticker]');
+    await p.fill('[data-testid=filter-value]', 'nothing');
+    await p.click('[data-testid=filter-apply]');
+    await p.waitForSelector('[data-testid=grid-none]');
+  }],
+  ['grid, missing', '?files=1284#/tables/table:positions', async (p) => p.waitForSelector('[data-testid=grid-error]')],
+  ['sql', '?files=1284#/tables/sql', async (p) => p.locator('[data-testid=sql-history]').check({ force: true })],
+  ['sql, result', '?files=1284&quick=1#/tables/sql', async (p) => {
+    await p.fill('[data-testid=sql-editor]', 'SELECT * FROM prices');
+    await p.click('[data-testid=sql-run]');
+    await p.waitForSelector('[data-testid=grid-row]');
+  }],
+  ['sql, refused', '?files=1284&quick=1#/tables/sql', async (p) => {
+    await p.fill('[data-testid=sql-editor]', 'DROP TABLE prices');
+    await p.click('[data-testid=sql-run]');
+    await p.waitForSelector('[data-testid=sql-error]');
+  }],
+  ['sql, exporting', '?files=1284&quick=1#/tables/sql', async (p) => {
+    await p.fill('[data-testid=sql-editor]', 'SELECT * FROM prices');
+    await p.click('[data-testid=sql-run]');
+    await p.click('[data-testid=sql-export]');
+    await p.waitForSelector('[data-testid=export-dialog]');
+    await p.click('[data-testid=options-writing]');
+  }],
   ['history, without a certificate', '?files=30#/history/1', async (p) => p.waitForSelector('[data-testid=certificate][data-verdict=unknown]')],
   ['history, none', '?files=30&empty=1#/history'],
   ['dashboard', '?files=1284#/dashboard'],

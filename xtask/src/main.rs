@@ -30,7 +30,8 @@ cargo xtask COMMAND [--bundled]
   test       every check: format, lints, unit, integration, real servers, UI, the real window
   tour       drives the window through the main job; screenshots in target/tour/
   bench      [import|convert|backup|catalog|start] side by side with named peers, as ratios
-             --rounds N (5), --size-mib N (2048), --files N (10000), --rows N (1000000), --dir DIR
+             --rounds N (5), --size-mib N (2048), --files N (10000), --rows N (1000000),
+             --csv-mib N (600), --dir DIR
   bundle     .deb and .rpm in target/bundle/
   contract   writes the TypeScript types of ui/src/lib/contract anew
 

@@ -4,9 +4,15 @@
 //! all made from it. It never touches a store, and no license key is ever among
 //! its arguments: other processes can read those.
 
+mod backup;
+mod convert;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use backup::*;
+pub use convert::*;
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -30,6 +36,8 @@ Examples:
   redline login                       paste a license key; it goes into the keyring
   redline import ~/data *.parquet     store files and whole folders
   redline files --type csv --search q3
+  redline inspect q3.csv              what is in a file, and why
+  redline convert 57 --to parquet     proved, stored, remembered
   redline export 57 .                 get a file back
   redline --json stats | jq .stats.total_size_bytes";
 
@@ -192,28 +200,113 @@ Examples:
         after_long_help = "Examples:\n  redline stats\n  redline --json stats | jq .stats.total_files"
     )]
     Stats,
-    /// List the data tables
+    /// List the data tables, add one, or drop one
     #[command(after_long_help = "\
-Data tables come along with a store of an earlier program.
+A data table is a name for a stored file, under which `redline query` knows it. Adding
+one reads the whole file: rows, columns and their types, and the ticker where there is
+one. Dropping one leaves the file alone. Tables of an earlier program are listed, too.
 
 Examples:
   redline tables
+  redline tables add 57 --name prices
+  redline tables add 58 --set table=Sheet2
+  redline tables drop prices
   redline --json tables | jq -r '.tables[].table_name'")]
     Tables(Tables),
 
-    /// Convert stored files to another format; the results are stored too
+    /// Say what is in a file: its form, its columns, the evidence for each type
+    #[command(after_long_help = "\
+Reads all of a stored file, by ID, or of any file, by path (no key is needed then).
+What is not sure is said, with the choice that was made and how to make the other.
+
+Examples:
+  redline inspect 57
+  redline inspect ~/data/q3.csv
+  redline inspect book.xlsx --set table=Sheet2
+  redline --json inspect q3.csv | jq '.profile.columns[] | {name, type_name, evidence}'")]
+    Inspect(Inspect),
+    /// Show rows of a file, every value exact
+    #[command(after_long_help = "\
+Reads no more than it must, so that the types of text are not proved here. NULL is
+shown as NULL; an empty text as nothing. In JSON every value is text, or null.
+
+Examples:
+  redline preview 57
+  redline preview big.parquet --offset 40000000 --limit 5
+  redline preview book.xlsx --set table=2")]
+    Preview(Preview),
+    /// Convert files to another format, and prove that no value changed
     #[command(after_long_help = "\
 The result is read back and compared with the source; its certificate says what was
 proved. What the format cannot hold is listed, by --plan before anything is written.
 
+The result of a stored file, given by ID, is stored beside it and goes into the
+history; --out saves a copy, too. A file given by PATH needs --out: neither store nor
+key is touched then.
+
+A row that cannot be one of the table stops the conversion. With --on-reject report it
+is left out, counted and listed, and the exit status is 6.
+
+Some of the choices (--set KEY=VALUE; a form in the window has all of them):
+  table=NAME        of a workbook or database, or `*` for each
+  encoding= delimiter= quote= header= skip= null= date_order= decimal=
+  types=text        leave every column text
+  type.COLUMN=TYPE  read a column as BIGINT, DECIMAL(18,2), DATE…
+  select=a,b        these columns, in this order
+  rename.OLD=NEW    filter='price > 100'    duplicates=drop    missing=drop
+  codec=zstd        row_group=    out_delimiter=    out_header=no    layout=stooq
+  prove=no          leave out the proof
+  memory=MIB        what it may use; 512 otherwise
+
 Examples:
   redline convert 57 --to parquet
   redline convert 57 --to csv --plan
-  redline convert 57 58 59 --to parquet")]
+  redline convert 57 58 59 --to parquet --set codec=zstd
+  redline convert q3.csv.gz --to parquet --out q3.parquet
+  redline convert 57 --to csv --set filter=\"city = 'Rome'\" --on-reject report")]
     Convert(Convert),
-    /// List the conversions, newest first
-    #[command(after_long_help = "Examples:\n  redline history\n  redline history --limit 5")]
+    /// Make one table out of several stored files
+    #[command(after_long_help = "\
+Rows are put one below the other, columns matched by their names, or by position. The
+types are reconciled without loss; a column that a file lacks is null there.
+
+Examples:
+  redline merge 57 58 59 --to parquet
+  redline merge 57 58 --to csv --by position
+  redline merge 57 58 --to parquet --map \"Price (USD)=price\" --plan")]
+    Merge(Merge),
+    /// Run one SELECT over stored files and data tables
+    #[command(after_long_help = "\
+Data tables go by their names, stored files by theirs in double quotes. Nothing can be
+written, attached or fetched: one SELECT at a time, over what is stored. `-` reads the
+SQL from stdin.
+
+With --out the whole result goes to a new file; with --to alone it is stored, with a
+certificate, and is in the history.
+
+Examples:
+  redline query \"SELECT city, sum(amount) FROM prices GROUP BY city\"
+  redline query 'SELECT count(*) FROM \"q3.csv\"'
+  redline query \"FROM prices\" --out prices.xlsx
+  redline query \"FROM prices\" --to parquet --name everything
+  redline --json query - < report.sql | jq '.rows[]'")]
+    Query(Query),
+    /// List the conversions, show one with its certificate, or do one again
+    #[command(after_long_help = "\
+Examples:
+  redline history
+  redline history --limit 5
+  redline history show 12             its choices, its certificate, its command line
+  redline history rerun 12")]
     History(History),
+    /// List saved choices of a conversion, save some, or delete some
+    #[command(after_long_help = "\
+Examples:
+  redline presets
+  redline presets save tidy --to parquet --set names=tidy --set codec=zstd
+  redline convert 57 --preset tidy
+  redline presets delete tidy")]
+    Presets(Presets),
 
     /// Back the store up to an S3 bucket
     #[command(
@@ -440,96 +533,6 @@ pub enum JobsAction {
         /// The ID that `redline jobs` shows
         id: String,
     },
-}
-
-#[derive(Debug, Args)]
-pub struct Tables {
-    #[command(subcommand)]
-    pub action: Option<TablesAction>,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-pub enum TablesAction {
-    /// List the data tables
-    List,
-}
-
-#[derive(Debug, Args)]
-pub struct Convert {
-    /// IDs that `redline files` shows
-    #[arg(required = true, value_name = "ID")]
-    pub ids: Vec<String>,
-    /// The format to convert to: parquet, csv…
-    #[arg(long, value_name = "FORMAT")]
-    pub to: String,
-    /// Show what would happen, and what the format cannot hold, without converting
-    #[arg(long)]
-    pub plan: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct History {
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub limit: u64,
-    /// Leave out this many first
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub offset: u64,
-}
-
-#[derive(Debug, Args)]
-pub struct Backup {
-    #[command(subcommand)]
-    pub action: BackupAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum BackupAction {
-    /// Say which bucket to use, check it, and keep its secrets in the keyring
-    #[command(after_long_help = "\
-Reads S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION and S3_ENDPOINT_URL from
-the file, or from the environment, or asks for them on a terminal. The secrets are
-never arguments.
-
-Examples:
-  redline backup setup
-  redline backup setup --env .env")]
-    Setup {
-        /// Read the S3_… settings from this file, once
-        #[arg(long, value_name = "FILE")]
-        env: Option<PathBuf>,
-    },
-    /// Check what the bucket allows
-    Probe,
-    /// Show what a backup would send
-    Plan,
-    /// Back up now
-    Run,
-    /// List the restore points
-    List,
-    /// Show the bucket, the last backup and what waits for the next
-    Status,
-}
-
-#[derive(Debug, Args)]
-pub struct Restore {
-    #[command(subcommand)]
-    pub action: RestoreAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum RestoreAction {
-    /// Show exactly what a restore would do
-    Plan(At),
-    /// Restore now
-    Run(At),
-}
-
-#[derive(Debug, Args)]
-pub struct At {
-    /// A restore point that `redline backup list` shows [default: the latest]
-    #[arg(long, value_name = "ID")]
-    pub at: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -50,6 +50,19 @@ impl Interrupt {
         Ok(interrupt)
     }
 
+    /// The same for work without a store: the flag that Ctrl-C sets.
+    pub fn flag() -> Result<Arc<AtomicBool>, Failure> {
+        let pressed: Arc<AtomicBool> = Arc::default();
+        let (signals, mine) = (Signals::listen()?, Arc::clone(&pressed));
+        std::thread::spawn(move || {
+            signals.wait();
+            mine.store(true, Ordering::SeqCst);
+            signals.wait();
+            std::process::exit(i32::from(status::FAILED));
+        });
+        Ok(pressed)
+    }
+
     pub fn pressed(&self) -> bool {
         self.pressed.load(Ordering::SeqCst)
     }

@@ -91,6 +91,70 @@ impl Drop for Bar {
     }
 }
 
+/// Work without a job: a bar of its own, and Ctrl-C as the word to stop.
+pub struct Alone {
+    bar: Option<ProgressBar>,
+    pressed: Arc<AtomicBool>,
+}
+
+impl Alone {
+    pub fn follow(out: &Out, pressed: Arc<AtomicBool>) -> Self {
+        let bar = out.has_room_for_a_bar().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            bar.set_style(ProgressStyle::default_spinner());
+            bar
+        });
+        Self { bar, pressed }
+    }
+
+    /// Writes to stdout without tearing the bar.
+    pub fn aside<T>(&self, f: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(f),
+            None => f(),
+        }
+    }
+}
+
+impl redline_core::Watch for Alone {
+    fn phase(&self, name: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(0);
+            bar.set_message(name.to_owned());
+        }
+    }
+
+    fn set_total(&self, bytes: u64) {
+        let (Some(bar), true) = (&self.bar, bytes > 0) else {
+            return;
+        };
+        bar.set_length(bytes);
+        const LINE: &str =
+            "{bar:24} {percent:>3}%  {msg}  {bytes} of {total_bytes}  {bytes_per_sec}";
+        if let Ok(style) = ProgressStyle::with_template(LINE) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+    }
+
+    fn advance(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc(bytes);
+        }
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.pressed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 fn draw(bar: &ProgressBar, job: &JobView) {
     let template = match (job.bytes_total, job.items_total) {
         (Some(total), _) if total > 0 => {

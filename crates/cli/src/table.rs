@@ -13,7 +13,7 @@ pub enum Align {
 const LOOK_AHEAD: usize = 1000;
 
 pub struct Table {
-    columns: Vec<(&'static str, Align)>,
+    columns: Vec<(String, Align)>,
     waiting: Vec<Vec<String>>,
     widths: Option<Vec<usize>>,
     bold: bool,
@@ -21,9 +21,12 @@ pub struct Table {
 
 impl Table {
     /// `bold` headers are for terminals. Put the widest, least regular column last.
-    pub fn new(columns: &[(&'static str, Align)], bold: bool) -> Self {
+    pub fn new(columns: &[(&str, Align)], bold: bool) -> Self {
         Self {
-            columns: columns.to_vec(),
+            columns: columns
+                .iter()
+                .map(|(name, align)| ((*name).to_owned(), *align))
+                .collect(),
             waiting: Vec::new(),
             widths: None,
             bold,
@@ -65,11 +68,7 @@ impl Table {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        let header: Vec<String> = self
-            .columns
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
+        let header: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         let mut line = Vec::new();
         self.write(&header, &widths, &mut line)?;
         if self.bold {

@@ -479,12 +479,7 @@ fn what_is_not_converted_says_why() {
     );
     let path = home.run(&["--json", "convert", "from/q3.csv", "--to", "parquet"]);
     assert_eq!(path.status, 2);
-    assert!(
-        path.error()["hint"]
-            .as_str()
-            .unwrap()
-            .contains("redline import")
-    );
+    assert!(path.error()["hint"].as_str().unwrap().contains("--out"));
     assert_eq!(home.json(&["history"])["conversions"], json!([]));
 }
 

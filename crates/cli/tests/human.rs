@@ -102,6 +102,8 @@ fn the_help() {
         "login --help",
         "backup --help",
         "serve --help",
+        "convert --help",
+        "query --help",
     ] {
         let arguments: Vec<&str> = line.split(' ').collect();
         let ran = Ran::of(home.bare().env("COLUMNS", "100").args(&arguments));

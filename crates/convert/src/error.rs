@@ -5,6 +5,7 @@
 use std::io;
 
 use crate::Certificate;
+use crate::profile::Rejects;
 
 /// Why a file could not be read, or an output not made. No output exists after an error.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,15 @@ pub enum ConvertError {
     #[error("no conversion from {from} to {to}")]
     Unsupported { from: String, to: String },
 
+    /// The target format has not the room for the table: `limit` is what it holds, `seen`
+    /// what there is. `to` is a [`crate::Format::id`].
+    #[error("{to} holds {limit}; there are {seen}")]
+    NoRoom {
+        to: String,
+        limit: String,
+        seen: String,
+    },
+
     /// A place in a text file that has no single faithful reading. `line` is the
     /// line of the file, `column` the field in it; both count from 1.
     #[error("line {line}, field {column}: {detail}")]
@@ -26,6 +36,33 @@ pub enum ConvertError {
         column: u64,
         detail: String,
     },
+
+    /// A choice that [`crate::SPECS`] does not have, or a value that it does not take.
+    #[error("{key}={value} is not a choice; expected {expected}")]
+    BadOption {
+        key: String,
+        value: String,
+        expected: String,
+    },
+
+    /// Rows that cannot be a row of the table, and leaving them out was not asked for.
+    #[error("{} rows cannot be read; the first is in line {}", .rejects.count, .rejects.examples.first().map_or(0, |r| r.line))]
+    Rejected { rejects: Box<Rejects> },
+
+    /// No table of this name in the file; these are there.
+    #[error("no table {table:?}")]
+    NoTable { table: String, tables: Vec<String> },
+
+    /// No column of this name in the table; these are there.
+    #[error("no column {column:?}")]
+    NoColumn {
+        column: String,
+        columns: Vec<String>,
+    },
+
+    /// SQL that is not one SELECT, or that the engine refused. `detail` is its reason.
+    #[error("the query was refused: {detail}")]
+    Query { detail: String },
 
     #[error("cancelled")]
     Cancelled,

@@ -30,29 +30,10 @@ pub enum Format {
     Other,
 }
 
-/// Every pair that [`crate::convert`] can do.
-pub const SUPPORTED: &[(Format, Format)] = &[
-    (Format::Csv, Format::Tsv),
-    (Format::Csv, Format::Parquet),
-    (Format::Csv, Format::Ndjson),
-    (Format::Csv, Format::Json),
-    (Format::Tsv, Format::Csv),
-    (Format::Tsv, Format::Parquet),
-    (Format::Tsv, Format::Ndjson),
-    (Format::Tsv, Format::Json),
-    (Format::Txt, Format::Csv),
-    (Format::Txt, Format::Tsv),
-    (Format::Txt, Format::Parquet),
-    (Format::Txt, Format::Ndjson),
-    (Format::Txt, Format::Json),
-    (Format::Parquet, Format::Csv),
-    (Format::Parquet, Format::Tsv),
-    (Format::Parquet, Format::Ndjson),
-    (Format::Parquet, Format::Json),
-];
-
+/// Every table can become every other format; what the target cannot hold of it is in
+/// the plan.
 pub fn can_convert(from: Format, to: Format) -> bool {
-    SUPPORTED.contains(&(from, to))
+    from != Format::Other && to != Format::Other
 }
 
 impl Format {
@@ -144,8 +125,10 @@ impl Format {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detected {
     pub format: Format,
-    /// A phrase, such as `gzip-compressed data` or `Parquet, but its end is missing`.
+    /// A phrase, such as `comma-separated text` or `Parquet, but its end is missing`.
     pub detail: String,
+    /// `gzip` or `zstd`, where the format is that of the text inside.
+    pub compression: Option<String>,
 }
 
 const HEAD: usize = 64 << 10;
@@ -153,6 +136,12 @@ const TAIL: u64 = 4 << 10;
 
 /// Reads the first 64 KiB and the last 4 KiB of `path`, no more.
 pub fn detect(path: &Path) -> io::Result<Detected> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    detect_as(path, &name)
+}
+
+/// The same for a file that people know by another name than its path's.
+pub fn detect_as(path: &Path, name: &str) -> io::Result<Detected> {
     let mut file = File::open(path)?;
     let mut head = Vec::with_capacity(HEAD);
     (&mut file).take(HEAD as u64).read_to_end(&mut head)?;
@@ -160,11 +149,10 @@ pub fn detect(path: &Path) -> io::Result<Detected> {
     let mut tail = Vec::new();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     file.take(TAIL).read_to_end(&mut tail)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(classify(
         &head,
         Some(&tail),
-        &name,
+        name,
         head.len() as u64 >= length,
     ))
 }
@@ -175,6 +163,26 @@ pub fn detect_bytes(head: &[u8], name: &str) -> Format {
 }
 
 fn classify(head: &[u8], tail: Option<&[u8]>, name: &str, whole: bool) -> Detected {
+    if let Some((kind, inner, ends)) = unpacked(head) {
+        let seen = classify_plain(&inner, None, inner_name(name), whole && ends);
+        let readable = (ends || !inner.is_empty()) && is_text(seen.format);
+        return Detected {
+            format: if readable { seen.format } else { Format::Other },
+            detail: format!(
+                "{kind}-compressed {}",
+                if readable { &seen.detail } else { "data" }
+            ),
+            compression: readable.then(|| if kind == "gzip" { "gzip" } else { "zstd" }.to_owned()),
+        };
+    }
+    classify_plain(head, tail, name, whole)
+}
+
+fn is_text(format: Format) -> bool {
+    format.is_delimited() || matches!(format, Format::Json | Format::Ndjson)
+}
+
+fn classify_plain(head: &[u8], tail: Option<&[u8]>, name: &str, whole: bool) -> Detected {
     let extension = Path::new(name)
         .extension()
         .map(|e| e.to_string_lossy().to_ascii_lowercase())
@@ -184,6 +192,47 @@ fn classify(head: &[u8], tail: Option<&[u8]>, name: &str, whole: bool) -> Detect
     Detected {
         format,
         detail: detail.to_owned(),
+        compression: None,
+    }
+}
+
+/// What the head of a compressed file unpacks to, as far as it goes and at most as much
+/// again as a head is; and whether that is all.
+fn unpacked(head: &[u8]) -> Option<(&'static str, Vec<u8>, bool)> {
+    fn read(mut from: impl Read) -> (Vec<u8>, bool) {
+        let mut inner = vec![0; HEAD];
+        let mut filled = 0;
+        while filled < inner.len() {
+            match from.read(&mut inner[filled..]) {
+                Ok(0) => {
+                    inner.truncate(filled);
+                    return (inner, true);
+                }
+                Ok(n) => filled += n,
+                // The head stops in the middle of a block.
+                Err(_) => break,
+            }
+        }
+        inner.truncate(filled);
+        (inner, false)
+    }
+    if head.starts_with(b"\x1F\x8B") {
+        let (inner, ends) = read(flate2::read::MultiGzDecoder::new(head));
+        Some(("gzip", inner, ends))
+    } else if head.starts_with(b"\x28\xB5\x2F\xFD") {
+        let (inner, ends) = read(zstd::stream::read::Decoder::new(head).ok()?);
+        Some(("Zstandard", inner, ends))
+    } else {
+        None
+    }
+}
+
+/// `prices.csv.gz` holds `prices.csv`.
+fn inner_name(name: &str) -> &str {
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    match extension.to_ascii_lowercase().as_str() {
+        "gz" | "gzip" | "zst" | "zstd" => stem,
+        _ => name,
     }
 }
 
@@ -216,6 +265,9 @@ fn magic(head: &[u8], tail: Option<&[u8]>, extension: &str) -> Option<(Format, &
     if head.get(8..12) == Some(b"DUCK") {
         return Some((Format::Duckdb, "DuckDB database"));
     }
+    if starts(b"\x93NUMPY") {
+        return Some((Format::Npz, "single NumPy array"));
+    }
     if starts(b"PK\x03\x04") || starts(b"PK\x05\x06") {
         let holds = |n: &[u8]| contains(head, n) || tail.is_some_and(|t| contains(t, n));
         return Some(if holds(b"xl/") {
@@ -229,16 +281,13 @@ fn magic(head: &[u8], tail: Option<&[u8]>, extension: &str) -> Option<(Format, &
         });
     }
     let other = [
-        (b"\x1F\x8B".as_slice(), "gzip-compressed data"),
-        (b"\x28\xB5\x2F\xFD", "Zstandard-compressed data"),
-        (b"BZh", "bzip2-compressed data"),
+        (b"BZh".as_slice(), "bzip2-compressed data"),
         (b"\xFD7zXZ\0", "xz-compressed data"),
         (b"PARE", "Parquet with an encrypted footer"),
         (b"%PDF-", "PDF document"),
         (b"\x89PNG", "PNG image"),
         (b"\xFF\xD8\xFF", "JPEG image"),
         (b"\xD0\xCF\x11\xE0", "older Microsoft Office file"),
-        (b"\x93NUMPY", "single NumPy array"),
         (b"\x89HDF", "HDF5 data"),
         (b"Obj\x01", "Avro data"),
         (b"ORC", "ORC data"),

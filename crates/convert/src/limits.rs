@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::options::Options;
+
 /// The room one job may take.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -11,6 +13,17 @@ pub struct Limits {
     pub threads: usize,
     /// An existing folder; each job makes, and removes, one of its own inside it.
     pub temp_dir: PathBuf,
+}
+
+impl Limits {
+    /// What a job with these choices may use.
+    pub(crate) fn with(&self, options: &Options) -> Self {
+        let mut limits = self.clone();
+        if let Some(mib) = options.number("memory") {
+            limits.memory_bytes = mib.max(64).saturating_mul(1 << 20);
+        }
+        limits
+    }
 }
 
 impl Default for Limits {
@@ -26,7 +39,9 @@ impl Default for Limits {
 /// Receives what a job does, and tells it when to stop. Called from the job's
 /// own threads, up to 20 times a second in each phase, so it must be quick.
 pub trait Progress: Sync {
-    /// A phase begins: `scan`, `check`, `write` or `prove`. Counting starts again at 0.
+    /// A phase begins: `scan` (finding out what a file holds), `check` (what the target
+    /// could not hold), `choose` (which rows stay), `write` or `prove`. Counting starts
+    /// again at 0.
     fn phase(&self, name: &str);
     /// The bytes that the phase just begun will go through. Given once per phase.
     fn set_total(&self, bytes: u64);

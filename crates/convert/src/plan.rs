@@ -1,257 +1,323 @@
 //! What a conversion will do, and what it will lose, before it is run.
 
-use std::path::Path;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use serde::Serialize;
 
-use crate::analysis::{Analysis, Column, TableProfile, analyse, renamed};
 use crate::certificate::Loss;
+use crate::changes::{self, Changed};
+use crate::count;
 use crate::error::{ConvertError, Result};
+use crate::facts::{self, Facts};
 use crate::format::{Format, can_convert};
+use crate::formats;
 use crate::limits::{Limits, Progress};
-use crate::sql::grouped;
+use crate::merge::{self, Merge};
+use crate::options::Options;
+use crate::profile::{ColumnProfile, TableProfile};
+use crate::shape::{self, Column, Shape};
+use crate::source::Source;
+use crate::stamp::Stamp;
+use crate::table::{Depth, Job, Table};
 
-/// Made by [`crate::plan`], run by [`crate::convert`]. Holds the source's fingerprint,
-/// so a source that changes in between is refused. Serialises without any path.
+/// Made by [`crate::plan`] and [`crate::merge`], run by [`crate::convert`]. Holds the
+/// sources open as they were found, so that one that changes in between is refused.
+/// Serialises without any path.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConversionPlan {
     pub from: Format,
     pub to: Format,
+    /// Of the source; of the first, where there are several.
     pub profile: TableProfile,
+    /// Rows of the source, rejects included; none where only reading to the end would tell.
+    pub rows_in: Option<u64>,
+    /// Rows that will be written.
+    pub rows_out: Option<u64>,
+    /// Rows that do not fit, left out since `on_reject=report` asked for it.
+    pub rows_rejected: u64,
+    /// What will be different since it was asked for, in sentences.
+    pub changes: Vec<String>,
     pub losses: Vec<Loss>,
     /// Sentences about how the target writes what it has no form of its own for.
     /// Nothing in them is lost.
     pub notes: Vec<String>,
+    /// The columns of the output: name, type in the source, type in the output.
+    pub columns: Vec<PlannedColumn>,
     #[serde(skip)]
-    pub(crate) analysis: Analysis,
-    /// How each column leaves, in the order of the columns.
-    #[serde(skip)]
-    pub(crate) outputs: Vec<Output>,
+    pub(crate) work: Arc<Work>,
 }
 
 /// One column of the output.
-#[derive(Debug, Clone)]
-pub(crate) struct Output {
-    /// Written to the file: an expression over `c0`, `c1`, ….
-    pub expression: String,
-    /// Its type when the output is read back.
-    pub sql_type: String,
-    /// What the certificate calls it.
-    pub shown: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedColumn {
+    pub name: String,
+    pub type_in: String,
+    pub type_out: String,
+}
+
+/// What running a plan takes.
+pub(crate) struct Work {
+    pub table: Arc<dyn Table>,
+    pub stamps: Vec<(PathBuf, Stamp)>,
+    pub shape: Shape,
+    pub options: Options,
+    pub rejected: u64,
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Work {
+    pub(crate) fn hold(&self) -> Result<()> {
+        self.stamps
+            .iter()
+            .try_for_each(|(path, stamp)| stamp.holds(path))
+    }
+
+    /// Bytes of all sources, for progress.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.stamps.iter().map(|(_, stamp)| stamp.size).sum()
+    }
+}
+
+pub(crate) fn profile(
+    source: &Source,
+    options: &Options,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<TableProfile> {
+    let limits = limits.with(options);
+    let stamp = Stamp::of(&source.path)?;
+    let table = formats::open(
+        source,
+        options,
+        Depth::Whole,
+        Job {
+            limits: &limits,
+            progress,
+        },
+    )?;
+    let counted = table
+        .profile()
+        .columns
+        .iter()
+        .any(|c| c.distinct.is_some() || !c.examples.is_empty());
+    let profile = match counted {
+        true => table.profile().clone(),
+        false => count::counted(
+            table.as_ref(),
+            stamp.size,
+            Job {
+                limits: &limits,
+                progress,
+            },
+        )?,
+    };
+    stamp.holds(&source.path)?;
+    Ok(profile)
 }
 
 pub(crate) fn plan(
-    path: &Path,
-    from: Option<Format>,
+    source: &Source,
     to: Format,
+    options: &Options,
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<ConversionPlan> {
-    let from = crate::analysis::resolve(path, from)?;
-    if !can_convert(from, to) {
-        return Err(ConvertError::Unsupported {
-            from: from.id().to_owned(),
-            to: to.id().to_owned(),
-        });
-    }
-    let analysis = analyse(path, Some(from), limits, progress)?;
-    let mut losses = Vec::new();
-    let mut notes = Vec::new();
-    let mut outputs = Vec::new();
-    for (i, column) in analysis.columns.iter().enumerate() {
-        if let Some(said) = &column.said {
-            losses.push(Loss {
-                column: Some(column.name.clone()),
-                kind: "name".to_owned(),
-                detail: renamed(i, said, &column.name),
-                rows: 0,
-            });
-        }
-        let values = analysis.fingerprint.rows - analysis.fingerprint.columns[i].nulls;
-        outputs.push(match to {
-            Format::Parquet => parquet_output(i, column),
-            Format::Json | Format::Ndjson => {
-                json_output(i, column, analysis.format, &mut losses, &mut notes)
-            }
-            _ => text_output(i, column, analysis.format, values, &mut losses),
-        });
-    }
-    if matches!(to, Format::Csv | Format::Tsv) {
-        text_notes(&analysis, &mut notes);
-    }
-    Ok(ConversionPlan {
+    let limits = limits.with(options);
+    let job = Job {
+        limits: &limits,
+        progress,
+    };
+    let stamp = Stamp::of(&source.path)?;
+    let from = formats::resolve(source)?;
+    supported(from, to)?;
+    let table = opened(source, options, job)?;
+    stamp.holds(&source.path)?;
+    settle(
+        table,
+        vec![(source.path.clone(), stamp)],
         from,
         to,
-        profile: analysis.profile.clone(),
-        losses,
-        notes,
-        analysis,
-        outputs,
+        options,
+        Vec::new(),
+        job,
+    )
+}
+
+pub(crate) fn merge(
+    sources: &[Source],
+    merge: &Merge,
+    to: Format,
+    options: &Options,
+    limits: &Limits,
+    progress: &dyn Progress,
+) -> Result<ConversionPlan> {
+    let limits = limits.with(options);
+    let job = Job {
+        limits: &limits,
+        progress,
+    };
+    let mut stamps = Vec::with_capacity(sources.len());
+    let mut tables = Vec::with_capacity(sources.len());
+    let mut first = None;
+    for source in sources {
+        let stamp = Stamp::of(&source.path)?;
+        let from = formats::resolve(source)?;
+        supported(from, to)?;
+        first.get_or_insert(from);
+        tables.push(merge::Input {
+            name: source.file_name(),
+            table: opened(source, options, job)?,
+            bytes: stamp.size,
+        });
+        stamp.holds(&source.path)?;
+        stamps.push((source.path.clone(), stamp));
+    }
+    let Some(from) = first else {
+        return Err(ConvertError::Unreadable {
+            what: "a table".to_owned(),
+            seen: "no file at all".to_owned(),
+        });
+    };
+    let (table, said) = merge::one_below_the_other(tables, merge)?;
+    settle(table, stamps, from, to, options, said, job)
+}
+
+fn supported(from: Format, to: Format) -> Result<()> {
+    if can_convert(from, to) {
+        return Ok(());
+    }
+    Err(ConvertError::Unsupported {
+        from: from.id().to_owned(),
+        to: to.id().to_owned(),
     })
 }
 
-/// From text; the type is proven to print back to the same text.
-fn parquet_output(i: usize, column: &Column) -> Output {
-    let expression = if column.sql_type == "VARCHAR" {
-        format!("c{i}")
-    } else {
-        format!("CAST(c{i} AS {})", column.sql_type)
-    };
-    Output {
-        expression,
-        sql_type: column.sql_type.clone(),
-        shown: column.sql_type.clone(),
+/// A source gone through whole, whose rejects the options allow.
+fn opened(source: &Source, options: &Options, job: Job<'_>) -> Result<Arc<dyn Table>> {
+    let table: Arc<dyn Table> = formats::open(source, options, Depth::Whole, job)?.into();
+    let rejects = &table.profile().rejects;
+    if rejects.count > 0 && !options.is("on_reject", "report") {
+        return Err(ConvertError::Rejected {
+            rejects: Box::new(rejects.clone()),
+        });
     }
+    Ok(table)
 }
 
-fn text_output(
-    i: usize,
-    column: &Column,
+fn settle(
+    table: Arc<dyn Table>,
+    stamps: Vec<(PathBuf, Stamp)>,
     from: Format,
-    values: u64,
-    losses: &mut Vec<Loss>,
-) -> Output {
-    let mut expression = format!("c{i}");
-    if from == Format::Parquet {
-        if column.is_nested() {
-            expression = format!("CAST(to_json(c{i}) AS VARCHAR)");
-            losses.push(Loss {
-                column: Some(column.name.clone()),
-                kind: "type".to_owned(),
-                detail: format!("{} becomes JSON text.", column.sql_type),
-                rows: values,
-            });
-        }
-        if column.altered > 0 {
-            losses.push(Loss {
-                column: Some(column.name.clone()),
-                kind: "value".to_owned(),
-                detail: format!(
-                    "{} values of type {} do not come back from their text.",
-                    grouped(column.altered),
-                    column.sql_type
-                ),
-                rows: column.altered,
-            });
-        }
-    }
-    Output {
-        expression,
-        sql_type: "VARCHAR".to_owned(),
-        shown: "text".to_owned(),
-    }
-}
+    to: Format,
+    options: &Options,
+    mut said: Vec<String>,
+    job: Job<'_>,
+) -> Result<ConversionPlan> {
+    let profile = table.profile().clone();
+    let rejected = profile.rejects.count;
+    let rows_in = table.rows().map(|rows| rows + rejected);
+    let Changed {
+        table,
+        said: changed,
+    } = changes::apply(table, options, job)?;
+    said.extend(changed);
+    let options = options.clone();
 
-fn text_notes(analysis: &Analysis, notes: &mut Vec<String>) {
-    let nulls: u64 = analysis.fingerprint.columns.iter().map(|c| c.nulls).sum();
-    let empties: u64 = analysis.columns.iter().map(|c| c.empties).sum();
-    if nulls > 0 && empties > 0 {
-        notes.push(format!(
-            "{} empty texts are written as \"\" and {} nulls as nothing; some programs read both alike.",
-            grouped(empties),
-            grouped(nulls)
-        ));
-    }
-    if analysis.columns.len() == 1 && nulls > 0 {
-        notes.push(format!(
-            "{} rows hold only a null and become empty lines, which some programs skip.",
-            grouped(nulls)
-        ));
-    }
-    for column in analysis.columns.iter().filter(|c| c.sql_type == "BLOB") {
-        notes.push(format!(
-            "The bytes of {:?} are written as text, with \\xNN where needed.",
-            column.name
-        ));
-    }
-}
-
-/// Numbers that JSON readers hold exactly stay numbers; everything else is text.
-fn json_output(
-    i: usize,
-    column: &Column,
-    from: Format,
-    losses: &mut Vec<Loss>,
-    notes: &mut Vec<String>,
-) -> Output {
-    let sql_type = column.sql_type.as_str();
-    let native = if column.is_nested() {
-        true
-    } else if let Some(precision) = decimal_precision(sql_type) {
-        if precision > 15 {
-            notes.push(format!(
-                "{:?} has more than 15 digits and is written as text, since most JSON readers would round it.",
-                column.name
-            ));
-        } else if column.trailing_zeros > 0 {
-            losses.push(Loss {
-                column: Some(column.name.clone()),
-                kind: "trailing_zeros".to_owned(),
-                detail: "JSON numbers keep no zeros at the end: 1.50 is written 1.5.".to_owned(),
-                rows: column.trailing_zeros,
-            });
-        }
-        precision <= 15
-    } else if matches!(sql_type, "DOUBLE" | "FLOAT") {
-        if column.non_finite > 0 {
-            notes.push(format!(
-                "{:?} has {} values that are infinite or not a number, which JSON lacks; the column is written as text.",
-                column.name,
-                grouped(column.non_finite)
-            ));
-        }
-        column.non_finite == 0
-    } else {
-        matches!(
-            sql_type,
-            "BOOLEAN"
-                | "TINYINT"
-                | "SMALLINT"
-                | "INTEGER"
-                | "BIGINT"
-                | "UTINYINT"
-                | "USMALLINT"
-                | "UINTEGER"
-                | "UBIGINT"
-        )
+    let schema = table.schema();
+    let bytes = stamps.iter().map(|(_, stamp)| stamp.size).sum();
+    let known: Vec<Option<&ColumnProfile>> = {
+        let columns = &table.profile().columns;
+        schema
+            .fields()
+            .iter()
+            .map(|f| columns.iter().find(|c| c.name == *f.name()))
+            .collect()
     };
-    let c = format!("c{i}");
-    if native {
-        let expression = match from {
-            Format::Parquet => c,
-            _ => format!("CAST({c} AS {sql_type})"),
-        };
-        return Output {
-            expression,
-            sql_type: sql_type.to_owned(),
-            shown: shown_json(sql_type).to_owned(),
-        };
-    }
-    let expression = match from {
-        Format::Parquet => crate::analysis::text_of(&c, sql_type),
-        _ => c,
+    let asked: Vec<usize> = (0..known.len())
+        .filter(|at| shape::needs_facts(schema.field(*at), to, known[*at]))
+        .collect();
+    let gathered = match asked.is_empty() {
+        true => Vec::new(),
+        false => facts::gather(table.as_ref(), &asked, bytes, job)?,
     };
-    Output {
-        expression,
-        sql_type: "VARCHAR".to_owned(),
-        shown: "string".to_owned(),
-    }
+    let facts_of =
+        |at: usize| -> Option<&Facts> { asked.iter().position(|a| *a == at).map(|i| &gathered[i]) };
+    let rows = table.rows();
+    let columns: Vec<Column<'_>> = schema
+        .fields()
+        .iter()
+        .enumerate()
+        .map(|(at, field): (usize, &Arc<Field>)| Column {
+            field,
+            profile: known[at],
+            facts: facts_of(at),
+            rows,
+        })
+        .collect();
+    let typed = options.is("prove", "no");
+    let (shape, mut crossing) =
+        shape::shape(&columns, schema.metadata(), table.profile(), to, typed)?;
+    let mut losses = renames(&profile, &columns);
+    losses.append(&mut crossing.losses);
+    let planned = shape.crossings.iter().map(|c| PlannedColumn {
+        name: c.name.clone(),
+        type_in: c.type_in.clone(),
+        type_out: c.type_out.clone(),
+    });
+    Ok(ConversionPlan {
+        from,
+        to,
+        rows_in,
+        rows_out: rows,
+        rows_rejected: rejected,
+        changes: said,
+        losses,
+        notes: crossing.notes,
+        columns: planned.collect(),
+        profile,
+        work: Arc::new(Work {
+            table,
+            stamps,
+            shape,
+            options,
+            rejected,
+        }),
+    })
 }
 
-fn shown_json(sql_type: &str) -> &'static str {
-    match sql_type {
-        "BOOLEAN" => "boolean",
-        t if t.ends_with(']') => "array",
-        t if crate::analysis::is_nested(t) => "object",
-        _ => "number",
+/// Names that a reader had to change, for being twins, empty or not allowed.
+fn renames(profile: &TableProfile, columns: &[Column<'_>]) -> Vec<Loss> {
+    let kept = |name: &str| columns.iter().any(|c| c.field.name() == name);
+    let mut losses = Vec::new();
+    for (at, column) in profile.columns.iter().enumerate() {
+        let Some(said) = column.said.as_ref().filter(|_| kept(&column.name)) else {
+            continue;
+        };
+        let name = &column.name;
+        let detail = if said.is_empty() {
+            format!("Column {} has no name and is called {name:?}.", at + 1)
+        } else {
+            format!(
+                "Column {} is called {name:?}, since {said:?} is taken or not allowed.",
+                at + 1
+            )
+        };
+        losses.push(Loss {
+            column: Some(name.clone()),
+            kind: "name".to_owned(),
+            detail,
+            rows: 0,
+        });
     }
-}
-
-fn decimal_precision(sql_type: &str) -> Option<u32> {
-    sql_type
-        .strip_prefix("DECIMAL(")?
-        .split(',')
-        .next()?
-        .parse()
-        .ok()
+    losses
 }

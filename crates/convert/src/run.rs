@@ -1,44 +1,34 @@
-//! Runs a plan: write beside the destination, read back, compare, and only then
-//! give the file its name. On any other end nothing is left behind.
+//! Runs a plan: write beside the destination, fingerprint on the way, read back, compare,
+//! and only then give the file its name. On any other end nothing is left behind.
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{Column, parquet_relation, positional, select_over_text};
-use crate::certificate::{Certificate, Fingerprint, Row, Verdict};
-use crate::engine::{self, Engine};
+use crate::certificate::{Certificate, Verdict};
 use crate::error::{ConvertError, Result};
-use crate::format::Format;
+use crate::fingerprint::Fingerprint;
+use crate::formats;
 use crate::limits::{Limits, Progress};
-use crate::plan::ConversionPlan;
-use crate::sql;
-use crate::text::{self, Dialect};
+use crate::parallel::Pool;
+use crate::plan::{ConversionPlan, Work};
+use crate::table::{Job, Table};
+use crate::types;
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ParquetCodec {
-    #[default]
-    Snappy,
-    Zstd,
-    Uncompressed,
-}
-
-/// Choices for the output.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Options {
-    pub parquet_codec: ParquetCodec,
-}
-
-/// A conversion that was done: the destination exists, is on disk, and was proved.
+/// A conversion that was done: the destination exists, is on disk, and was proved, unless
+/// the certificate says that it was not to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion {
+    /// `rows_out + rows_rejected + rows_left_out`, always.
     pub rows_in: u64,
-    /// `rows_in - rows_rejected`, always.
     pub rows_out: u64,
+    /// Rows that could not be a row of the table.
     pub rows_rejected: u64,
+    /// Rows that a filter or the like was asked to leave out.
+    pub rows_left_out: u64,
     pub bytes_out: u64,
     pub certificate: Certificate,
 }
@@ -46,12 +36,16 @@ pub struct Conversion {
 pub(crate) fn convert(
     plan: &ConversionPlan,
     dest: &Path,
-    options: &Options,
     limits: &Limits,
     progress: &dyn Progress,
 ) -> Result<Conversion> {
-    let analysis = &plan.analysis;
-    analysis.stamp.holds(&analysis.source)?;
+    let work = plan.work.as_ref();
+    let limits = limits.with(&work.options);
+    let job = Job {
+        limits: &limits,
+        progress,
+    };
+    work.hold()?;
     if fs::symlink_metadata(dest).is_ok() {
         return Err(ConvertError::DestExists);
     }
@@ -67,49 +61,52 @@ pub(crate) fn convert(
         .into_temp_path();
 
     // Guessed from the source: an output that grows past it is rare.
-    let needed = analysis.stamp.size;
-    let engine = Engine::open(&analysis.source, Some(&partial), limits, progress)?;
-    engine.phase("write", analysis.stamp.size);
-    engine
-        .run(&copy_statement(plan, &engine, options), analysis.stamp.size)
-        .map_err(|e| e.needing(needed))?;
-    analysis.stamp.holds(&analysis.source)?;
+    let needed = work.bytes();
+    let prove = !work.options.is("prove", "no");
+    let source = write(plan, &partial, prove, job).map_err(|e| e.needing(needed))?;
+    work.hold()?;
 
-    let output = read_back(plan, &engine, &partial, progress)?;
-    let columns = analysis
-        .columns
-        .iter()
-        .zip(&plan.outputs)
-        .map(|(c, o)| (c.name.clone(), c.sql_type.clone(), o.shown.clone()))
-        .collect();
-    let certificate =
-        Certificate::compare(&analysis.fingerprint, &output, columns, plan.losses.clone());
+    let (losses, changes) = (plan.losses.clone(), plan.changes.clone());
+    let columns = &work.shape.crossings;
+    let certificate = if prove {
+        // The disk works while the processors read back what is still in memory. Left to
+        // itself where the proof ends early: the file is gone then.
+        let path = partial.to_path_buf();
+        let syncing = std::thread::spawn(move || synced(&path));
+        let output = read_back(plan, &partial, job)?;
+        if let Ok(Err(error)) = syncing.join() {
+            return Err(ConvertError::from(error).needing(needed));
+        }
+        Certificate::compare(&source, &output, columns, losses, changes)
+    } else {
+        Certificate::unproved(source.rows, columns, losses, changes)
+    };
     if certificate.verdict == Verdict::Failed {
         return Err(ConvertError::NotProved {
             certificate: Box::new(certificate),
         });
     }
-    drop(engine);
-    if progress.is_cancelled() {
-        return Err(ConvertError::Cancelled);
-    }
-    let bytes_out = engine::size(&partial);
+    job.check()?;
+    let bytes_out = fs::metadata(&partial)?.len();
     place(partial, dest, folder).map_err(|e| e.needing(needed))?;
+    let rows_in = plan.rows_in.unwrap_or(source.rows + work.rejected);
     Ok(Conversion {
-        rows_in: certificate.rows_in,
-        rows_out: certificate.rows_out,
-        rows_rejected: 0,
+        rows_in,
+        rows_out: source.rows,
+        rows_rejected: work.rejected,
+        rows_left_out: rows_in - work.rejected - source.rows,
         bytes_out,
         certificate,
     })
 }
 
+fn synced(path: &Path) -> std::io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.sync_all()
+}
+
 /// To disk, then under its name without replacing, then the name to disk.
 fn place(partial: tempfile::TempPath, dest: &Path, folder: &Path) -> Result<()> {
-    fs::OpenOptions::new()
-        .write(true)
-        .open(&partial)?
-        .sync_all()?;
+    synced(&partial)?;
     partial
         .persist_noclobber(dest)
         .map_err(|e| match e.error.kind() {
@@ -123,116 +120,157 @@ fn place(partial: tempfile::TempPath, dest: &Path, folder: &Path) -> Result<()> 
     Ok(())
 }
 
-fn copy_statement(plan: &ConversionPlan, engine: &Engine<'_>, options: &Options) -> String {
-    let columns: Vec<String> = plan
-        .analysis
-        .columns
-        .iter()
-        .zip(&plan.outputs)
-        .map(|(column, output)| crate::analysis::named(&output.expression, &column.name))
-        .collect();
-    let form = match plan.to {
-        Format::Parquet => {
-            let codec = match options.parquet_codec {
-                ParquetCodec::Snappy => "snappy",
-                ParquetCodec::Zstd => "zstd",
-                ParquetCodec::Uncompressed => "uncompressed",
+/// Writes the output, and gives the fingerprint of what was handed to the writer. Without
+/// `prove` only its rows are counted.
+fn write(plan: &ConversionPlan, path: &Path, prove: bool, job: Job<'_>) -> Result<Fingerprint> {
+    let work: &Arc<Work> = &plan.work;
+    let shape = work.shape.clone();
+    let width = shape.schema.fields().len();
+    let bytes = work.bytes();
+    job.phase("write", bytes);
+    let mut meter = Meter::new(job, bytes);
+    let mut writer = formats::create(plan.to, path, Arc::clone(&shape.schema), &work.options, job)?;
+    let mut reader = work.table.read(None, 0, job)?;
+    let mut pool = Pool::new(
+        "shape",
+        job.limits.threads,
+        job.limits.threads + 1,
+        move |batch: RecordBatch| {
+            let shaped = shape.apply(&batch)?;
+            let print = match prove {
+                true => Fingerprint::of(&shaped)?,
+                false => Fingerprint::counted(shaped.num_rows()),
             };
-            format!("FORMAT parquet, COMPRESSION {codec}")
+            Ok((shaped, print))
+        },
+    )?;
+    let mut whole = Fingerprint::empty(width);
+    loop {
+        let batch = reader.next_batch()?;
+        job.check()?;
+        meter.at(reader.position());
+        let ended = batch.is_none();
+        if let Some(batch) = batch {
+            pool.submit(batch);
         }
-        Format::Ndjson => "FORMAT json, ARRAY false, COMPRESSION uncompressed".to_owned(),
-        Format::Json => "FORMAT json, ARRAY true, COMPRESSION uncompressed".to_owned(),
-        _ => format!(
-            "FORMAT csv, HEADER true, DELIMITER {}, QUOTE '\"', ESCAPE '\"', NULLSTR '', COMPRESSION none",
-            sql::literal(&char::from(delimiter(plan.to)).to_string())
-        ),
+        while ended || pool.is_full() {
+            let Some(shaped) = pool.next() else { break };
+            let (shaped, print) = shaped?;
+            whole.append(&print);
+            writer.write(shaped)?;
+            job.check()?;
+        }
+        if ended {
+            break;
+        }
+    }
+    writer.finish()?;
+    meter.finish();
+    Ok(whole)
+}
+
+/// The output's fingerprint, from its bytes.
+fn read_back(plan: &ConversionPlan, path: &Path, job: Job<'_>) -> Result<Fingerprint> {
+    let work = &plan.work;
+    let bytes = fs::metadata(path)?.len();
+    let schema = &work.shape.schema;
+    job.phase("prove", bytes);
+    let mut meter = Meter::new(job, bytes);
+    let quiet = Job {
+        limits: job.limits,
+        progress: &OnlyCancel(job),
     };
-    format!(
-        "COPY (SELECT {} FROM {}) TO {} ({form}, USE_TMP_FILE false)",
-        columns.join(", "),
-        plan.analysis.relation(engine),
-        engine.output(),
-    )
+    let table = formats::reopen(plan.to, path, Arc::clone(schema), &work.options, quiet)?;
+    same_names(table.as_ref(), schema)?;
+    let schema = Arc::clone(schema);
+    let width = schema.fields().len();
+    let mut reader = table.read(None, 0, quiet)?;
+    if reader.schema().fields().len() != width {
+        return Err(other_columns());
+    }
+    let threads = job.limits.threads;
+    let mut pool = Pool::new("prove", threads, threads + 1, move |batch: RecordBatch| {
+        let columns = batch
+            .columns()
+            .iter()
+            .zip(schema.fields())
+            .map(|(array, field)| types::conform(array, field.data_type()))
+            .collect::<Result<Vec<_>>>()?;
+        Fingerprint::of_columns(&columns, batch.num_rows())
+    })?;
+    let mut whole = Fingerprint::empty(width);
+    while let Some(batch) = reader.next_batch()? {
+        job.check()?;
+        meter.at(reader.position());
+        if pool.is_full()
+            && let Some(print) = pool.next()
+        {
+            whole.append(&print?);
+        }
+        pool.submit(batch);
+    }
+    while let Some(print) = pool.next() {
+        whole.append(&print?);
+    }
+    meter.finish();
+    Ok(whole)
 }
 
-fn delimiter(to: Format) -> u8 {
-    if to == Format::Tsv { b'\t' } else { b',' }
-}
-
-/// A fingerprint has no names in it; JSON needs no check, since its values are
-/// found by name.
-fn same_names(columns: &[Column], written: &[String]) -> Result<()> {
-    if columns.iter().map(|c| &c.name).eq(written) {
+/// A fingerprint has no names in it.
+fn same_names(table: &dyn Table, written: &arrow::datatypes::SchemaRef) -> Result<()> {
+    let read = table.schema();
+    let names = |schema: &arrow::datatypes::SchemaRef| -> Vec<String> {
+        schema.fields().iter().map(|f| f.name().clone()).collect()
+    };
+    if names(&read) == names(written) {
         return Ok(());
     }
-    Err(ConvertError::Engine {
-        detail: "the output names its columns differently from the plan".to_owned(),
-    })
+    Err(other_columns())
 }
 
-/// The output's fingerprint, from its bytes on disk.
-fn read_back(
-    plan: &ConversionPlan,
-    engine: &Engine<'_>,
-    partial: &Path,
-    progress: &dyn Progress,
-) -> Result<Fingerprint> {
-    let size = engine::size(partial);
-    let columns = &plan.analysis.columns;
-    let width = columns.len();
-    let path = engine.output();
-    let relation = match plan.to {
-        Format::Parquet => {
-            engine.phase("prove", size);
-            let described = engine.rows(&format!(
-                "SELECT column_name FROM (DESCRIBE FROM {})",
-                parquet_relation(&path)
-            ))?;
-            let names = described
-                .into_iter()
-                .flatten()
-                .map(Option::unwrap_or_default);
-            same_names(columns, &names.collect::<Vec<_>>())?;
-            format!("{} {}", parquet_relation(&path), positional(width))
+fn other_columns() -> ConvertError {
+    ConvertError::Engine {
+        detail: "the output names its columns differently from the plan".to_owned(),
+    }
+}
+
+/// Turns positions, which come as they come, into steps that add up to the total.
+pub(crate) struct Meter<'a> {
+    job: Job<'a>,
+    total: u64,
+    told: u64,
+}
+
+impl<'a> Meter<'a> {
+    pub(crate) fn new(job: Job<'a>, total: u64) -> Self {
+        Meter {
+            job,
+            total,
+            told: 0,
         }
-        Format::Json | Format::Ndjson => {
-            engine.phase("prove", size);
-            let schema: Vec<String> = columns
-                .iter()
-                .zip(&plan.outputs)
-                .map(|(c, o)| format!("{}: {}", sql::literal(&c.name), sql::literal(&o.sql_type)))
-                .collect();
-            let form = if plan.to == Format::Json {
-                "array"
-            } else {
-                "newline_delimited"
-            };
-            // Escapes take up to six bytes for one; the names come with every row.
-            let names: u64 = columns.iter().map(|c| c.name.len() as u64 * 6 + 16).sum();
-            let most = (plan.analysis.longest_row * 6 + names).max(16 << 20);
-            format!(
-                "read_json({path}, format = '{form}', compression = 'uncompressed', hive_partitioning = false, \
-                 maximum_object_size = {most}, columns = {{{}}}) {}",
-                schema.join(", "),
-                positional(width)
-            )
+    }
+
+    pub(crate) fn at(&mut self, position: u64) {
+        let position = position.min(self.total);
+        if position > self.told {
+            self.job.progress.advance(position - self.told);
+            self.told = position;
         }
-        _ => {
-            engine.phase("prove", size * 2);
-            same_names(columns, &text::first_record(partial, delimiter(plan.to))?)?;
-            let scan = text::scan(partial, delimiter(plan.to), true, width, progress)?;
-            let dialect = Dialect {
-                delimiter: delimiter(plan.to),
-                header: true,
-                names: columns.iter().map(|c| c.name.clone()).collect(),
-                renamed: Vec::new(),
-                warnings: Vec::new(),
-            };
-            text::relation(&path, &dialect, scan.longest_record, scan.quoted_breaks > 0)
-        }
-    };
-    let types: Vec<&str> = plan.outputs.iter().map(|o| o.sql_type.as_str()).collect();
-    let query = select_over_text(&Fingerprint::items(width), &relation, &types);
-    let mut row = Row::new(engine.aggregate(&query, size)?);
-    Fingerprint::take(width, &mut row)
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.at(self.total);
+    }
+}
+
+/// Opening a file for its proof is part of one phase, not phases of its own.
+struct OnlyCancel<'a>(Job<'a>);
+
+impl Progress for OnlyCancel<'_> {
+    fn phase(&self, _: &str) {}
+    fn set_total(&self, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn is_cancelled(&self) -> bool {
+        self.0.progress.is_cancelled()
+    }
 }

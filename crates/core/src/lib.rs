@@ -19,12 +19,16 @@ mod events;
 mod export;
 mod files;
 mod fsx;
+mod grids;
 mod import;
 mod jobs;
+mod kept;
 mod notice;
 mod options;
+mod presets;
 mod profiles;
 mod progress;
+mod query;
 mod recovery;
 mod redline;
 mod restore;
@@ -32,18 +36,23 @@ mod runtime;
 mod secrets;
 mod session;
 mod settings;
+mod stages;
 mod tables;
 pub mod text;
 mod verify;
 mod watch;
 
 pub use contract::*;
+pub use convert::{
+    PathConversion, PathPlan, conversion_options, convert_path, format_of_name, formats,
+    inspect_path, plan_path, preview_path,
+};
 pub use error::{Code, CoreError};
 pub use import::ImportEvents;
 pub use options::{FrontEnd, Options};
+pub use progress::Watch;
 pub use redline::Redline;
 pub use session::{JobId, Session, SourcePath};
-pub use tables::TableView;
 
 /// The version that every front end shows.
 pub fn version() -> &'static str {

@@ -34,18 +34,63 @@ impl redline_store::Progress for Piece<'_> {
     }
 }
 
+/// The phases of the conversion crate as a person reads them.
+fn phase_words(name: &str) -> &str {
+    match name {
+        "scan" | "read" => "reading",
+        "check" => "checking every value",
+        "write" => "writing",
+        "prove" => "proving",
+        other => other,
+    }
+}
+
+/// Work that answers on the spot, without a job: hears what goes on, and says when to
+/// stop. The default of everything is silence.
+pub trait Watch: Sync {
+    /// A phase begins; counting starts again at 0.
+    fn phase(&self, _name: &str) {}
+    /// The bytes that it will go through.
+    fn set_total(&self, _bytes: u64) {}
+    fn advance(&self, _bytes: u64) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl Watch for () {}
+
+/// Tells nobody anything; stops once it is set.
+impl Watch for std::sync::atomic::AtomicBool {
+    fn is_cancelled(&self) -> bool {
+        self.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// A [`Watch`] as the conversion crate wants to see it.
+pub(crate) struct Watching<'a>(pub(crate) &'a dyn Watch);
+
+impl redline_convert::Progress for Watching<'_> {
+    fn phase(&self, name: &str) {
+        self.0.phase(phase_words(name));
+    }
+    fn set_total(&self, bytes: u64) {
+        self.0.set_total(bytes);
+    }
+    fn advance(&self, bytes: u64) {
+        self.0.advance(bytes);
+    }
+    fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
 /// A conversion counts each phase from nothing.
 pub(crate) struct Converting<'a>(pub(crate) &'a Job);
 
 impl redline_convert::Progress for Converting<'_> {
     fn phase(&self, name: &str) {
-        self.0.phase(match name {
-            "scan" => "reading",
-            "check" => "checking every value",
-            "write" => "writing",
-            "prove" => "proving",
-            other => other,
-        });
+        self.0.phase(phase_words(name));
         self.0.restart_counts();
     }
     fn set_total(&self, bytes: u64) {

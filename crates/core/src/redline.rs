@@ -202,7 +202,10 @@ impl Redline {
     /// at the end of a program, so that the next to come need not replay and fold in
     /// what this one wrote. Whatever asks again opens them again.
     pub fn release(&self) {
-        self.each_open(|session| session.0.store.release());
+        self.each_open(|session| {
+            session.let_go();
+            session.0.store.release();
+        });
     }
 
     fn each_open(&self, act: impl Fn(&Session)) {
@@ -256,7 +259,11 @@ impl Inner {
     }
 
     pub(crate) fn drop_session(&self, store_name: &str) {
-        self.sessions.lock().remove(store_name);
+        let slot = self.sessions.lock().remove(store_name);
+        // One that is still being opened holds nothing yet.
+        if let Some(session) = slot.and_then(|slot| slot.try_lock()?.clone()) {
+            session.let_go();
+        }
     }
 
     /// The session of `key`, opening its store if this process has not yet. `make`

@@ -4,7 +4,7 @@
 //! What it does lives in the modules beside this one (files, import, convert,
 //! backup); here is what a session is.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +19,10 @@ use crate::contract::{Event, JobView, KeptIn, OpenNotice, ProfileView, SessionVi
 use crate::convert::PlanCache;
 use crate::error::CoreError;
 use crate::events::StoreEvents;
+use crate::grids::Grids;
 use crate::import::Offers;
 use crate::jobs::Jobs;
+use crate::stages::Stages;
 use crate::{profiles, redline};
 
 /// A job's id: a ULID.
@@ -72,6 +74,12 @@ pub(crate) struct Inner {
     /// Sources inside dropped folders that can be tried again.
     pub(crate) offers: Mutex<Offers>,
     pub(crate) plans: Mutex<PlanCache>,
+    /// What stops the planning that runs, by the files that are planned for.
+    pub(crate) planning: Mutex<HashMap<Vec<i64>, Arc<AtomicBool>>>,
+    pub(crate) grids: Mutex<Grids>,
+    pub(crate) stages: Mutex<Stages>,
+    /// What stops the query that runs.
+    pub(crate) querying: Mutex<Option<Arc<AtomicBool>>>,
     pub(crate) backup: BackupState,
 }
 
@@ -101,6 +109,10 @@ impl Session {
             events,
             offers: Mutex::new(Offers(VecDeque::new())),
             plans: Mutex::default(),
+            planning: Mutex::default(),
+            grids: Mutex::default(),
+            stages: Mutex::default(),
+            querying: Mutex::default(),
             backup: BackupState::default(),
         }));
         crate::watch::follow_others(&session);
@@ -165,6 +177,19 @@ impl Session {
     /// What concerns this session, whoever is signed in in the process.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.0.events.subscribe()
+    }
+
+    /// Where small files of ours beside the catalog are.
+    pub(crate) fn settings_dir(&self) -> PathBuf {
+        self.0.store.private_dir().join("settings")
+    }
+
+    /// Gives back what is held open for a person who looks: plans and grids.
+    pub(crate) fn let_go(&self) {
+        self.cancel_query();
+        self.0.plans.lock().clear();
+        self.0.grids.lock().clear();
+        self.0.stages.lock().clear();
     }
 
     pub(crate) fn store_name(&self) -> &str {

@@ -172,7 +172,8 @@ fn the_thread_from_sign_in_to_undelete() {
         ("csv", prices().len() as u64)
     );
 
-    let plan = session.plan_conversion(source.id, "parquet").unwrap();
+    let parquet = ConversionRequest::to("parquet");
+    let plan = session.plan_conversion(source.id, &parquet).unwrap();
     assert_eq!(
         (plan.profile.rows, plan.output_name.as_str()),
         (500, "prices.parquet")
@@ -183,7 +184,7 @@ fn the_thread_from_sign_in_to_undelete() {
         ("symbol", "VARCHAR"),
         "leading zeros are kept"
     );
-    let conversion = session.convert_now(source.id, "parquet").unwrap();
+    let conversion = session.convert_now(source.id, &parquet).unwrap().remove(0);
     assert_eq!(
         (
             conversion.rows_in,
@@ -203,7 +204,8 @@ fn the_thread_from_sign_in_to_undelete() {
         (output.file_type.as_str(), output.relative_path.as_str()),
         ("parquet", "in/prices.parquet")
     );
-    let back = session.convert_now(output.id, "csv").unwrap();
+    let csv = ConversionRequest::to("csv");
+    let back = session.convert_now(output.id, &csv).unwrap().remove(0);
     assert_eq!(back.rows_out, 500);
 
     let out = home.path().join("out");
@@ -263,14 +265,25 @@ fn what_is_one_keys_is_not_found_by_another() {
     let id = a.import_now(vec![file], None, &mut ()).unwrap().imported[0].id;
     let b = redline.sign_in(for_this_session(Some(OTHER))).unwrap();
     assert_eq!(b.view().profile.tier, Tier::Standard);
+    let parquet = ConversionRequest::to("parquet");
     let foreign: Vec<CoreError> = vec![
         b.file(id).unwrap_err(),
         b.open_file(id).unwrap_err(),
         b.delete(&[id]).unwrap_err(),
         b.undelete(&[id]).unwrap_err(),
         b.export_now(id, home.path()).unwrap_err(),
-        b.convert_now(id, "parquet").unwrap_err(),
-        b.plan_conversion(id, "parquet").unwrap_err(),
+        b.convert_now(id, &parquet).unwrap_err(),
+        b.convert(id, &parquet).unwrap_err(),
+        b.plan_conversion(id, &parquet).unwrap_err(),
+        b.plan_merge(&[id, id], &parquet, MergeBy::Name, &[])
+            .unwrap_err(),
+        b.merge_now(&[id, id], &parquet, MergeBy::Name, &[])
+            .unwrap_err(),
+        b.inspect(id, &Default::default(), &()).unwrap_err(),
+        b.preview(id, &Default::default(), 10, 0).unwrap_err(),
+        b.open_grid(&GridTarget::File(id), &Default::default())
+            .unwrap_err(),
+        b.add_table(id, None, &Default::default(), &()).unwrap_err(),
         b.verify_now(Some(vec![id])).unwrap_err(),
     ];
     let unknown = b.file(987_654).unwrap_err().report();
@@ -465,13 +478,18 @@ fn what_cannot_be_done_says_why() {
         .unwrap()
         .id;
     assert_eq!(session.file(id).unwrap().file_type, "image");
-    let error = session.convert_now(id, "parquet").unwrap_err();
+    let error = session
+        .convert_now(id, &ConversionRequest::to("parquet"))
+        .unwrap_err();
     assert!(
         matches!(error.code(), Code::Malformed | Code::Unsupported),
         "{error:?}"
     );
     assert_eq!(
-        session.convert_now(id, "docx").unwrap_err().code(),
+        session
+            .convert_now(id, &ConversionRequest::to("docx"))
+            .unwrap_err()
+            .code(),
         Code::BadRequest
     );
     assert_eq!(

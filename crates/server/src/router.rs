@@ -8,7 +8,9 @@ use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::error::ApiError;
 use crate::guard::guard;
-use crate::routes::{convert, download, events, files, jobs, machine, openapi, overview, upload};
+use crate::routes::{
+    convert, download, events, files, jobs, look, machine, openapi, overview, upload,
+};
 use crate::state::Shared;
 
 pub(crate) struct Endpoint {
@@ -47,6 +49,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
             "/user-data/files/{id}/convert",
             post(convert::convert),
         ),
+        on("get", "/user-data/files/{id}/profile", get(look::profile)),
+        on("get", "/user-data/files/{id}/preview", get(look::preview)),
         on("get", "/user-data/tables", get(overview::tables)),
         on("get", "/user-data/stats", get(overview::stats)),
         on("get", "/user-data/history", get(overview::history)),

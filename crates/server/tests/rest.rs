@@ -165,13 +165,15 @@ fn the_key_counts_in_each_of_its_places() {
 }
 
 /// Every endpoint that needs a key.
-const GUARDED: [(&str, &str); 12] = [
+const GUARDED: [(&str, &str); 14] = [
     ("GET", "/user-data/files"),
     ("POST", "/user-data/files/upload"),
     ("GET", "/user-data/files/1"),
     ("DELETE", "/user-data/files/1"),
     ("GET", "/user-data/files/1/download"),
     ("POST", "/user-data/files/1/convert"),
+    ("GET", "/user-data/files/1/profile"),
+    ("GET", "/user-data/files/1/preview"),
     ("GET", "/user-data/tables"),
     ("GET", "/user-data/stats"),
     ("GET", "/user-data/history"),
@@ -260,6 +262,8 @@ fn another_keys_file_is_as_unknown_as_none_byte_for_byte() {
         ("GET", "/download"),
         ("HEAD", "/download"),
         ("POST", "/convert"),
+        ("GET", "/profile"),
+        ("GET", "/preview"),
     ] {
         let foreign = ask(method, format!("/user-data/files/{id}{path}"));
         assert_eq!(foreign.0, 404, "{method} {path}");
@@ -584,7 +588,11 @@ fn conversions_history_stats_and_tables() {
         (&json!(2), &json!("proved"))
     );
     for (body, expected) in [
-        ("{\"to\":\"parquet\",\"on_reject\":\"report\"}", vec![400]),
+        ("{\"to\":\"parquet\",\"on_rejects\":\"report\"}", vec![400]),
+        (
+            "{\"to\":\"parquet\",\"options\":{\"codec\":\"rar\"}}",
+            vec![400],
+        ),
         ("nonsense", vec![400]),
         ("{}", vec![400]),
         ("{\"to\":\"nonsense\"}", vec![400, 415]),
@@ -806,6 +814,9 @@ fn answers_hold_no_absolute_path() {
         "/user-data/history",
         "/user-data/tables",
         &format!("/user-data/files/{id}"),
+        &format!("/user-data/files/{id}/profile"),
+        &format!("/user-data/files/{id}/preview"),
+        &format!("/user-data/files/{id}/preview?table=none"),
     ] {
         let text = api.get(path).send().unwrap().text().unwrap();
         assert!(!text.contains(root) && !text.contains(KEY_A), "{path}");

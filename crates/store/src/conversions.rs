@@ -1,11 +1,11 @@
 //! The history of conversions: rows of `converted_files`. What a conversion
 //! proved is core's to say; here it is JSON.
 
-use crate::Result;
 use crate::catalog::{catalog_error, json_text, micros_value};
 use crate::journal::{Journal, Line};
 use crate::open::Store;
 use crate::record::FileId;
+use crate::{Result, StoreError};
 use duckdb::{Connection, params};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -84,45 +84,60 @@ impl Store {
     pub fn conversions(&self, limit: u64, offset: u64) -> Result<Vec<ConversionRecord>> {
         // The engine counts in signed numbers, and no history is longer.
         let [limit, offset] = [limit, offset].map(|n| n.min(i64::MAX as u64));
-        self.inner.catalog.read(|conn| {
-            let run = || -> duckdb::Result<Vec<ConversionRecord>> {
-                conn.prepare(&format!(
-                    "SELECT c.id, c.uid, c.original_file_id, \
-                            coalesce(f.filename, (c.metadata ->> 'source_name'), ''), \
-                            c.output_file_id, c.output_format, c.output_filename, \
-                            coalesce(c.size_bytes, 0), coalesce(c.duration_ms, 0), \
-                            epoch_us(c.converted_at), c.metadata::VARCHAR \
-                     FROM (SELECT * FROM converted_files \
-                           ORDER BY converted_at DESC, id DESC LIMIT {limit} OFFSET {offset}) c \
-                     LEFT JOIN user_files f ON f.id = c.original_file_id \
-                     ORDER BY c.converted_at DESC, c.id DESC"
-                ))?
-                .query_map([], |r| {
-                    Ok(ConversionRecord {
-                        id: r.get(0)?,
-                        uid: r.get(1)?,
-                        source: r.get::<_, Option<i64>>(2)?.map(FileId),
-                        source_name: r.get(3)?,
-                        output: r.get::<_, Option<i64>>(4)?.map(FileId),
-                        output_format: r.get(5)?,
-                        output_filename: r.get(6)?,
-                        size_bytes: r.get::<_, i64>(7)?.max(0) as u64,
-                        duration_ms: r.get::<_, i64>(8)?.max(0) as u64,
-                        converted_at: Timestamp::from_microsecond(
-                            r.get::<_, Option<i64>>(9)?.unwrap_or(0),
-                        )
-                        .unwrap_or_default(),
-                        details: r
-                            .get::<_, Option<String>>(10)?
-                            .and_then(|t| serde_json::from_str(&t).ok())
-                            .unwrap_or_default(),
-                    })
-                })?
-                .collect()
-            };
-            run().map_err(|e| catalog_error("read the history", &e))
-        })
+        let rows = format!("ORDER BY converted_at DESC, id DESC LIMIT {limit} OFFSET {offset}");
+        self.inner.catalog.read(|conn| select(conn, &rows))
     }
+
+    /// One row of the history.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]
+    pub fn conversion(&self, id: i64) -> Result<ConversionRecord> {
+        let row = format!("WHERE id = {id}");
+        self.inner
+            .catalog
+            .read(|conn| select(conn, &row))?
+            .into_iter()
+            .next()
+            .ok_or(StoreError::NotFound)
+    }
+}
+
+/// `rows` says which, and is made of numbers alone.
+fn select(conn: &Connection, rows: &str) -> Result<Vec<ConversionRecord>> {
+    let run = || -> duckdb::Result<Vec<ConversionRecord>> {
+        conn.prepare(&format!(
+            "SELECT c.id, c.uid, c.original_file_id, \
+                    coalesce(f.filename, (c.metadata ->> 'source_name'), ''), \
+                    c.output_file_id, c.output_format, c.output_filename, \
+                    coalesce(c.size_bytes, 0), coalesce(c.duration_ms, 0), \
+                    epoch_us(c.converted_at), c.metadata::VARCHAR \
+             FROM (SELECT * FROM converted_files {rows}) c \
+             LEFT JOIN user_files f ON f.id = c.original_file_id \
+             ORDER BY c.converted_at DESC, c.id DESC"
+        ))?
+        .query_map([], |r| {
+            Ok(ConversionRecord {
+                id: r.get(0)?,
+                uid: r.get(1)?,
+                source: r.get::<_, Option<i64>>(2)?.map(FileId),
+                source_name: r.get(3)?,
+                output: r.get::<_, Option<i64>>(4)?.map(FileId),
+                output_format: r.get(5)?,
+                output_filename: r.get(6)?,
+                size_bytes: r.get::<_, i64>(7)?.max(0) as u64,
+                duration_ms: r.get::<_, i64>(8)?.max(0) as u64,
+                converted_at: Timestamp::from_microsecond(r.get::<_, Option<i64>>(9)?.unwrap_or(0))
+                    .unwrap_or_default(),
+                details: r
+                    .get::<_, Option<String>>(10)?
+                    .and_then(|t| serde_json::from_str(&t).ok())
+                    .unwrap_or_default(),
+            })
+        })?
+        .collect()
+    };
+    run().map_err(|e| catalog_error("read the history", &e))
 }
 
 fn insert(conn: &Connection, row: &ConversionRecord) -> Result<()> {

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::conversions::{self, ConversionRecord};
 use crate::layout::Layout;
 use crate::record::FileRecord;
+use crate::tables::{self, TableRecord};
 use crate::{Result, StoreError, catalog, durable, names, partial};
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Line {
     Files { rows: Vec<FileRecord> },
     Conversion { row: Box<ConversionRecord> },
+    Table { row: Box<TableRecord> },
+    TableDropped { uid: String },
 }
 
 pub(crate) struct Journal {
@@ -124,6 +127,8 @@ pub(crate) fn replay(layout: &Layout, catalog: &Catalog) -> Result<Replayed> {
                 n += match line {
                     Line::Files { rows } => bring_back_files(layout, conn, rows)?,
                     Line::Conversion { row } => conversions::bring_back(conn, &row)?,
+                    Line::Table { row } => tables::bring_back(conn, &row)?,
+                    Line::TableDropped { uid } => tables::drop_again(conn, &uid)?,
                 };
             }
             Ok(n)

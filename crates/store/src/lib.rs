@@ -20,6 +20,8 @@
 //!   .redline/journal/       what was about to become a row
 //!   .redline/quarantine/    what could not be read, set aside, never deleted
 //!   .redline/jobs/          job records, written by core
+//!   .redline/settings/      saved choices and past queries, written by core
+//!   .redline/cache/         what can be made again
 //! ```
 
 mod audit;
@@ -67,6 +69,6 @@ pub use progress::Progress;
 pub use reconcile::ReconcileReport;
 pub use record::{FileId, FileRecord, Status};
 pub use stats::{GrowthDay, Stats, TypeCount};
-pub use tables::TableRecord;
+pub use tables::{NewTable, TableFile, TableRecord};
 pub use trash::Emptied;
 pub use verify::VerifyOutcome;

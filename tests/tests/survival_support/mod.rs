@@ -57,6 +57,11 @@ impl Said {
         })
     }
 
+    /// What stdout has, for the message of a failed check.
+    pub fn json_or_nothing(&self) -> Option<Value> {
+        serde_json::from_slice(&self.stdout).ok()
+    }
+
     /// The error object of stderr's last line.
     pub fn error(&self) -> Value {
         let line = self.stderr.lines().last().unwrap_or_default();

@@ -401,6 +401,19 @@ fn questions(files: &[Value]) -> Vec<(&'static str, Value)> {
         ("restore_points", json!({})),
         ("plan_restore", json!({ "at": null })),
         ("doctor", json!({})),
+        ("formats", json!({})),
+        (
+            "conversion_options",
+            json!({ "from": "csv", "to": "parquet" }),
+        ),
+        ("presets", json!({})),
+        ("data_tables", json!({})),
+        ("query_history", json!({})),
+        ("query_relations", json!({})),
+        (
+            "grid_rows",
+            json!({ "grid": "no such grid", "first": 0, "count": 10 }),
+        ),
         ("server_status", json!({})),
         ("file_details", json!({ "id": 987_654_321 })),
         (
@@ -412,7 +425,7 @@ fn questions(files: &[Value]) -> Vec<(&'static str, Value)> {
         questions.push(("file_details", json!({ "id": file["id"] })));
         questions.push((
             "plan_conversion",
-            json!({ "id": file["id"], "to": "parquet" }),
+            json!({ "id": file["id"], "request": { "to": "parquet", "options": {} } }),
         ));
     }
     questions

@@ -64,6 +64,29 @@ export function verdictWords(verdict: string, losses: number): { word: string; l
   if (verdict === 'proved') return { word: 'proved', look: 'ok' };
   if (verdict === 'lossy') return { word: `${losses} ${losses === 1 ? 'loss' : 'losses'}, accepted`, look: 'warn' };
   if (verdict === 'failed') return { word: 'not proved', look: 'danger' };
+  // Asked for without reading it back.
+  if (verdict === 'unproved') return { word: 'proof left out', look: 'muted' };
   // Taken over from an earlier program, or from a newer Redline than this one: nothing is claimed.
   return { word: 'not checked', look: 'muted' };
 }
+
+/** `file_type`s that may hold a table. */
+export const TABLE_TYPES = ['csv', 'tsv', 'parquet', 'json', 'ndjson', 'text', 'feather', 'excel', 'duckdb', 'sqlite', 'npz'];
+
+/** What each format is good for, under its name where it is chosen. */
+export const FORMAT_TEXTS: Record<string, string> = {
+  parquet: 'Typed columns, small, quick to read.',
+  csv: 'Plain text with commas; opens everywhere, keeps no types.',
+  tsv: 'Plain text with tabs; keeps no types.',
+  txt: 'Plain text with any delimiter, or in Stooq’s layout.',
+  ndjson: 'One JSON object a line; reads as a stream.',
+  json: 'One array of objects.',
+  feather: 'Arrow’s own form: every type kept, read without unpacking.',
+  xlsx: 'An Excel workbook. Numbers past 15 digits go out as text.',
+  duckdb: 'A DuckDB database with one table.',
+  sqlite: 'An SQLite database with one table.',
+  npz: 'NumPy arrays, one for each column.',
+};
+
+/** The order in which formats are offered: the commonest first, the rest as core has them. */
+export const FORMAT_ORDER = ['parquet', 'csv', 'xlsx', 'json', 'ndjson', 'feather', 'tsv', 'txt', 'duckdb', 'sqlite', 'npz'];

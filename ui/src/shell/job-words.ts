@@ -62,6 +62,10 @@ export function titleWords(job: JobView): string {
     }
     case 'convert':
       return `Converted ${sourceName(job.result.value.source_name)} to ${typeName(job.result.value.to)}`;
+    case 'convert_each': {
+      const first = job.result.value[0];
+      return first ? `Converted ${plural(job.result.value.length, 'table')} of ${sourceName(first.source_name)} to ${typeName(first.to)}` : `${verb.past}${rest}`;
+    }
     default:
       return `${verb.past}${rest}`;
   }
@@ -114,6 +118,13 @@ function resultWords(job: JobView): { text: string; look: Look } {
       const { word, look } = verdictWords(r.certificate.verdict, r.certificate.losses.length);
       // The verdict first: in a narrow window the name gives way.
       return { text: `${word}, ${plural(r.rows_out, 'row')} in ${formatDuration(r.duration_ms)} · ${r.output_name}`, look: look === 'muted' ? 'plain' : look };
+    }
+    case 'convert_each': {
+      const all = result.value;
+      const worst = all.find((c) => c.certificate.verdict === 'failed') ?? all.find((c) => c.certificate.verdict === 'lossy') ?? all.find((c) => c.certificate.verdict !== 'proved') ?? all[0];
+      if (!worst) return { text: 'No table in it.', look };
+      const said = verdictWords(worst.certificate.verdict, worst.certificate.losses.length);
+      return { text: `${said.word}, ${plural(all.reduce((n, c) => n + c.rows_out, 0), 'row')} in ${formatCount(all.length)} files`, look: said.look === 'muted' ? 'plain' : said.look };
     }
     case 'backup': {
       const r = result.value;

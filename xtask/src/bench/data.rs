@@ -66,37 +66,112 @@ pub fn many_files(folder: &Path, count: u64, bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// A CSV of the kind people have: dates, prices, volumes, a name with a comma now and then.
-pub fn table(path: &Path, rows: u64) -> Result<()> {
+/// A CSV of the kind people have, of about `bytes`: whole numbers, codes with leading zeros, prices,
+/// measurements, dates, times, words, quoted text, and gaps. Gives the count of rows.
+pub fn mixed(path: &Path, bytes: u64) -> Result<u64> {
+    const NOTES: [&str; 5] = [
+        "plain",
+        "",
+        "\"split, adjusted\"",
+        "see \u{a7} 4",
+        "\"said \"\"no\"\"\"",
+    ];
     let mut noise = Noise::new(7);
-    let file =
-        File::create(path).with_context(|| format!("could not create {}", path.display()))?;
-    let mut out = BufWriter::with_capacity(1 << 20, file);
-    writeln!(out, "id,day,ticker,open,close,volume,note")?;
-    for row in 0..rows {
+    let mut out = Counted::create(path)?;
+    writeln!(
+        out,
+        "id,code,day,at,ticker,open,close,measured,volume,active,note"
+    )?;
+    let mut row = 0u64;
+    while out.written < bytes {
         let random = noise.next();
-        let (open, close) = (random % 100_000, (random >> 20) % 100_000);
+        let other = noise.next();
+        let volume = match random % 20 {
+            0 => String::new(),
+            _ => ((random >> 30) % 10_000_000).to_string(),
+        };
         writeln!(
             out,
-            "{row},20{:02}-{:02}-{:02},T{:03},{}.{:02},{}.{:02},{},{}",
+            "{row},{:07},20{:02}-{:02}-{:02},2026-{:02}-{:02} {:02}:{:02}:{:02},T{:03},{}.{:02},{}.{:02},{},{volume},{},{}",
+            row % 10_000_000,
             random % 25,
             (random >> 8) % 12 + 1,
             (random >> 16) % 28 + 1,
+            (other >> 8) % 12 + 1,
+            (other >> 16) % 28 + 1,
+            (other >> 24) % 24,
+            (other >> 32) % 60,
+            (other >> 40) % 60,
             (random >> 24) % 500,
-            open / 100,
-            open % 100,
-            close / 100,
-            close % 100,
-            (random >> 30) % 10_000_000,
-            if random.is_multiple_of(50) {
-                "\"split, adjusted\""
-            } else {
-                "plain"
-            }
+            (other >> 5) % 1000,
+            (other >> 9) % 100,
+            (other >> 15) % 1000,
+            (other >> 19) % 100,
+            (random >> 11) as f64 / (1u64 << 40) as f64,
+            other.is_multiple_of(2),
+            NOTES[usize::try_from((other >> 50) % 5)?],
+        )?;
+        row += 1;
+    }
+    out.flush()?;
+    Ok(row)
+}
+
+/// Ten columns that a workbook holds exactly.
+pub fn sheet(path: &Path, rows: u64) -> Result<()> {
+    let mut noise = Noise::new(9);
+    let mut out = Counted::create(path)?;
+    writeln!(out, "id,a,b,c,d,e,f,day,name,flag")?;
+    for row in 0..rows {
+        let random = noise.next();
+        writeln!(
+            out,
+            "{row},{},{},{}.{:02},{}.5,{},{},20{:02}-{:02}-{:02},name {},{}",
+            random % 1000,
+            (random >> 10) % 1_000_000,
+            (random >> 20) % 1000,
+            (random >> 30) % 100,
+            (random >> 12) % 10_000,
+            (random >> 40) % 7,
+            (random >> 24) % 100_000,
+            random % 25,
+            (random >> 8) % 12 + 1,
+            (random >> 16) % 28 + 1,
+            (random >> 33) % 50_000,
+            random.is_multiple_of(3),
         )?;
     }
     out.flush()?;
     Ok(())
+}
+
+/// A buffered file that knows how much went into it.
+struct Counted {
+    out: BufWriter<File>,
+    written: u64,
+}
+
+impl Counted {
+    fn create(path: &Path) -> Result<Self> {
+        let file =
+            File::create(path).with_context(|| format!("could not create {}", path.display()))?;
+        Ok(Self {
+            out: BufWriter::with_capacity(1 << 20, file),
+            written: 0,
+        })
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = self.out.write(bytes)?;
+        self.written += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Everything written so far is on the disk, so that the next run does not pay for it.

@@ -2,6 +2,8 @@
 //! kernel counted it. Never samples.
 
 use std::{
+    fs::File,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -20,10 +22,21 @@ pub struct Sample {
 
 /// Runs one program to its end, its output thrown away except for errors.
 pub fn program(command: &mut Command) -> Result<Sample> {
+    timed(command, Stdio::null())
+}
+
+/// The same, its output kept in a file.
+pub fn program_into(command: &mut Command, output: &Path) -> Result<Sample> {
+    let file =
+        File::create(output).with_context(|| format!("could not create {}", output.display()))?;
+    timed(command, file.into())
+}
+
+fn timed(command: &mut Command, output: Stdio) -> Result<Sample> {
     let started = Instant::now();
     let child = command
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(output)
         .spawn()
         .with_context(|| format!("could not start `{}`", command::line(command)))?;
     let (succeeded, peak_memory) = reap(child)?;

@@ -9,6 +9,7 @@ mod data;
 mod import;
 mod machine;
 mod measure;
+mod peers;
 mod start;
 mod table;
 
@@ -35,6 +36,8 @@ pub struct Options {
     pub size_mib: u64,
     pub files: u64,
     pub rows: u64,
+    /// The size of the CSV that conversions start from.
+    pub csv_mib: u64,
     /// Where stores and test data go. The file system is part of what is measured.
     pub dir: PathBuf,
 }
@@ -116,6 +119,7 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
         size_mib: 2048,
         files: 10_000,
         rows: 1_000_000,
+        csv_mib: 600,
         dir: place.output("bench"),
     };
     let mut chosen = Vec::new();
@@ -140,6 +144,7 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
             "--size-mib" => options.size_mib = number()?,
             "--files" => options.files = number()?,
             "--rows" => options.rows = number()?,
+            "--csv-mib" => options.csv_mib = number()?,
             "--dir" => options.dir = Path::new(value).to_path_buf(),
             _ => bail!("bench does not know {argument}; see `cargo xtask help`"),
         }

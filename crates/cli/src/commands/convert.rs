@@ -1,39 +1,110 @@
-//! convert and history: another format, and the proof of it.
+//! convert: another format, and the proof of it. Stored files by ID, others by path.
+
+use std::path::{Path, PathBuf};
 
 use redline_core::{
-    CertificateView, Code, ConversionPlanView, ConversionView, CoreError, LossView, Session,
+    CertificateView, Code, ConversionPlanView, ConversionRequest, ConversionView, CoreError,
+    LossView, PathConversion, PathPlan, ProfileReport, RejectsView, RepairView, Session,
 };
 use serde_json::{Value, json};
 
+use super::choices::{Given, request, source};
+use super::inspect;
 use super::json as to_json;
 use crate::app::App;
-use crate::args::{Convert, History};
+use crate::args::Convert;
 use crate::failure::{Failure, Outcome, status};
 use crate::interrupt::Interrupt;
-use crate::progress::Bar;
-use crate::table::{Align, Table};
+use crate::progress::{Alone, Bar};
 use crate::words;
 
 pub fn convert(app: &App, a: &Convert) -> Outcome {
-    let ids = ids(&a.ids)?;
-    let session = app.session()?;
+    let (mut ids, mut paths) = (Vec::new(), Vec::new());
+    for given in &a.sources {
+        match source(given) {
+            Given::Id(id) => ids.push(id),
+            Given::Path(path) => paths.push(path),
+        }
+    }
+    if !ids.is_empty() && !paths.is_empty() {
+        return Err(Failure::usage(
+            "Stored files, by ID, and paths are not converted by one command.",
+            "Run it once for the IDs and once for the paths. A file called 57 goes by ./57.",
+        ));
+    }
+    if let Some(out) = a.out.as_deref().filter(|out| !out.is_dir())
+        && a.sources.len() > 1
+    {
+        return Err(Failure::usage(
+            format!(
+                "Several results do not fit in \"{}\".",
+                words::name(&out.to_string_lossy())
+            ),
+            "Name a folder that exists.",
+        ));
+    }
+    if paths.is_empty() {
+        return stored(app, a, &ids);
+    }
+    let request = request(app, None, a.to.as_deref(), a.out.as_deref(), &a.choices)?;
     if a.plan {
-        return plan(app, &session, &ids, &a.to);
+        return plan_paths(app, &paths, &request, a.out.as_deref());
+    }
+    let Some(out) = a.out.as_deref() else {
+        let first = words::name(&paths[0].to_string_lossy());
+        return Err(if paths[0].exists() {
+            Failure::usage(
+                format!("It is not said where the result of \"{first}\" goes."),
+                format!(
+                    "Say it with --out, or store the file first and convert it by its ID: redline import \"{first}\""
+                ),
+            )
+        } else {
+            Failure::usage(
+                format!("\"{first}\" is neither the ID of a stored file nor a path."),
+                "List the stored files with `redline files`; a path needs --out, too.",
+            )
+        });
+    };
+    from_paths(app, &paths, &request, out)
+}
+
+fn stored(app: &App, a: &Convert, ids: &[i64]) -> Outcome {
+    let session = app.session()?;
+    let request = request(
+        app,
+        Some(&session),
+        a.to.as_deref(),
+        a.out.as_deref(),
+        &a.choices,
+    )?;
+    if a.plan {
+        return plan(app, &session, ids, &request);
+    }
+    if let Some(out) = a.out.as_deref() {
+        refuse_existing(out)?;
     }
     let interrupt = Interrupt::arm(&session)?;
     let mut bar = Bar::follow(&app.out, &session);
     let mut done = Vec::new();
     let mut failed: Vec<(i64, CoreError)> = Vec::new();
-    for id in &ids {
+    let mut tried = 0;
+    for id in ids {
         if interrupt.pressed() {
             break;
         }
-        match session.convert_now(*id, &a.to) {
-            Ok(conversion) => {
-                if !app.out.json {
-                    bar.aside(|| describe(app, &conversion).and_then(|()| app.out.flush()))?;
+        tried += 1;
+        match session.convert_now(*id, &request) {
+            Ok(conversions) => {
+                for conversion in conversions {
+                    if let Some(out) = a.out.as_deref() {
+                        save_copy(&session, &conversion, out)?;
+                    }
+                    if !app.out.json {
+                        bar.aside(|| describe(app, &conversion).and_then(|()| app.out.flush()))?;
+                    }
+                    done.push(conversion);
                 }
-                done.push(conversion);
             }
             Err(error) => failed.push((*id, error)),
         }
@@ -70,11 +141,7 @@ pub fn convert(app: &App, a: &Convert) -> Outcome {
         .filter(|(_, error)| error.code() == Code::Cancelled)
         .map(|(id, _)| id.to_string())
         .collect();
-    rest.extend(
-        ids.iter()
-            .skip(done.len() + failed.len())
-            .map(ToString::to_string),
-    );
+    rest.extend(ids.iter().skip(tried).map(ToString::to_string));
     if interrupt.pressed() && !rest.is_empty() {
         return Err(Failure::new(
             status::FAILED,
@@ -86,59 +153,113 @@ pub fn convert(app: &App, a: &Convert) -> Outcome {
             format!(
                 "Convert the rest with: redline convert {} --to {}",
                 rest.join(" "),
-                words::name(&a.to)
+                words::name(&request.to)
             ),
         ));
     }
-    Ok(if failed.is_empty() {
+    let rejected = done.iter().any(|conversion| conversion.rows_rejected > 0);
+    Ok(if failed.is_empty() && !rejected {
         status::DONE
     } else {
         status::IN_PART
     })
 }
 
-fn tell_failed(app: &App, failed: &[(i64, CoreError)]) -> std::io::Result<()> {
+/// Before an hour of work, not after it.
+pub fn refuse_existing(out: &Path) -> Result<(), Failure> {
+    if !out.is_dir() && out.symlink_metadata().is_ok() {
+        let name = words::name(&out.file_name().unwrap_or_default().to_string_lossy());
+        return Err(Failure::new(
+            status::FAILED,
+            "already_exists",
+            format!("\"{name}\" exists already."),
+            "Choose another name; nothing is ever overwritten.",
+        ));
+    }
+    Ok(())
+}
+
+pub fn save_copy(
+    session: &Session,
+    conversion: &ConversionView,
+    out: &Path,
+) -> Result<(), Failure> {
+    if let Some(id) = conversion.output_id {
+        session.export_now(id, out)?;
+    }
+    Ok(())
+}
+
+fn from_paths(app: &App, paths: &[PathBuf], request: &ConversionRequest, out: &Path) -> Outcome {
+    let watch = Alone::follow(&app.out, Interrupt::flag()?);
+    let mut done = Vec::new();
+    let mut failed: Vec<(String, CoreError)> = Vec::new();
+    for path in paths {
+        match redline_core::convert_path(path, request, out, &watch) {
+            Ok(conversions) => {
+                for conversion in conversions {
+                    if !app.out.json {
+                        watch.aside(|| {
+                            describe_path(app, &conversion).and_then(|()| app.out.flush())
+                        })?;
+                    }
+                    done.push(conversion);
+                }
+            }
+            Err(error) if paths.len() == 1 || error.code() == Code::Cancelled => {
+                return Err(error.into());
+            }
+            Err(error) => failed.push((path.to_string_lossy().into_owned(), error)),
+        }
+    }
+    drop(watch);
+    if app.out.json {
+        match done.as_slice() {
+            [one] if paths.len() == 1 => app.out.object([("conversion", to_json(one)?)])?,
+            many => {
+                let failed: Vec<Value> = failed
+                    .iter()
+                    .map(|(path, e)| json!({ "path": path, "error": e.report() }))
+                    .collect();
+                app.out.object([
+                    ("conversions", to_json(&many)?),
+                    ("failed", Value::Array(failed)),
+                ])?;
+            }
+        }
+    } else {
+        tell_failed(app, &failed)?;
+    }
+    if let (true, Some((_, error))) = (done.is_empty(), failed.first()) {
+        return Err(error.clone().into());
+    }
+    let rejected = done.iter().any(|conversion| conversion.rows_rejected > 0);
+    Ok(if failed.is_empty() && !rejected {
+        status::DONE
+    } else {
+        status::IN_PART
+    })
+}
+
+fn tell_failed(app: &App, failed: &[(impl std::fmt::Display, CoreError)]) -> std::io::Result<()> {
     if app.out.json {
         return Ok(());
     }
-    for (id, error) in failed {
+    for (which, error) in failed {
         app.out.line(format!(
-            "{}  {id}  {}",
+            "{}  {}  {}",
             app.out.red("failed"),
+            words::name(&which.to_string()),
             words::name(&error.report().message)
         ))?;
     }
     Ok(())
 }
 
-fn ids(given: &[String]) -> Result<Vec<i64>, Failure> {
-    given
-        .iter()
-        .map(|text| {
-            text.parse().map_err(|_| {
-                let shown = words::name(text);
-                if std::path::Path::new(text).exists() {
-                    Failure::usage(
-                        format!("\"{shown}\" is a path; only stored files are converted."),
-                        format!(
-                            "Store it first, then convert it by its ID: redline import \"{shown}\""
-                        ),
-                    )
-                } else {
-                    Failure::usage(
-                        format!("\"{shown}\" is not the ID of a stored file."),
-                        "List them with `redline files`.",
-                    )
-                }
-            })
-        })
-        .collect()
-}
-
-fn plan(app: &App, session: &Session, ids: &[i64], to: &str) -> Outcome {
+fn plan(app: &App, session: &Session, ids: &[i64], request: &ConversionRequest) -> Outcome {
     let plans: Vec<ConversionPlanView> = ids
         .iter()
-        .map(|id| session.plan_conversion(*id, to))
+        .map(|id| session.plan_conversion(*id, request))
         .collect::<Result<_, _>>()?;
     if app.out.json {
         match plans.as_slice() {
@@ -147,124 +268,207 @@ fn plan(app: &App, session: &Session, ids: &[i64], to: &str) -> Outcome {
         }
         return Ok(status::DONE);
     }
-    for plan in &plans {
-        let profile = &plan.profile;
-        app.out.line(format!(
-            "{}  {} to {}, as \"{}\": {}, {}",
-            plan.file_id,
-            plan.from,
-            plan.to,
-            words::name(&plan.output_name),
-            words::count(profile.rows, "row", "rows"),
-            words::count(profile.columns.len() as u64, "column", "columns"),
-        ))?;
-        for warning in &profile.warnings {
-            app.out.line(format!(
-                "  {}  {}",
-                app.out.amber("note"),
-                words::name(warning)
-            ))?;
-        }
-        losses(app, &plan.losses)?;
-        if plan.losses.is_empty() {
-            app.out
-                .line(format!("  {}", app.out.green("Nothing would be lost.")))?;
-        }
+    for (id, plan) in ids.iter().zip(&plans) {
+        tell_plan(app, &id.to_string(), plan)?;
     }
     Ok(status::DONE)
 }
 
-fn losses(app: &App, losses: &[LossView]) -> std::io::Result<()> {
+pub fn tell_plan(app: &App, what: &str, plan: &ConversionPlanView) -> std::io::Result<()> {
+    let ways = (plan.from.as_str(), plan.to.as_str());
+    planned(
+        app,
+        what,
+        ways,
+        &plan.output_name,
+        &plan.profile,
+        &plan.losses,
+        &plan.notes,
+    )
+}
+
+fn plan_paths(
+    app: &App,
+    paths: &[PathBuf],
+    request: &ConversionRequest,
+    out: Option<&Path>,
+) -> Outcome {
+    let watch = Alone::follow(&app.out, Interrupt::flag()?);
+    let plans: Vec<PathPlan> = paths
+        .iter()
+        .map(|path| redline_core::plan_path(path, request, out, &watch))
+        .collect::<Result<_, _>>()?;
+    drop(watch);
+    if app.out.json {
+        match plans.as_slice() {
+            [one] => app.out.object([("plan", to_json(one)?)])?,
+            many => app.out.object([("plans", to_json(&many)?)])?,
+        }
+        return Ok(status::DONE);
+    }
+    for (path, plan) in paths.iter().zip(&plans) {
+        planned(
+            app,
+            &words::name(&path.to_string_lossy()),
+            (&plan.from, &plan.to),
+            &plan.output_name,
+            &plan.profile,
+            &plan.losses,
+            &plan.notes,
+        )?;
+    }
+    Ok(status::DONE)
+}
+
+fn planned(
+    app: &App,
+    what: &str,
+    (from, to): (&str, &str),
+    output: &str,
+    profile: &ProfileReport,
+    lost: &[LossView],
+    notes: &[String],
+) -> std::io::Result<()> {
+    app.out.line(format!(
+        "{what}  {from} to {to}, as \"{}\": {}, {}",
+        words::name(output),
+        words::count(profile.rows, "row", "rows"),
+        words::count(profile.columns.len() as u64, "column", "columns"),
+    ))?;
+    inspect::notes(app, profile)?;
+    for note in notes {
+        app.out.line(format!(
+            "  {}  {}",
+            app.out.amber("note"),
+            words::name(note)
+        ))?;
+    }
+    losses(app, lost)?;
+    if lost.is_empty() {
+        app.out
+            .line(format!("  {}", app.out.green("Nothing would be lost.")))?;
+    }
+    Ok(())
+}
+
+pub fn losses(app: &App, losses: &[LossView]) -> std::io::Result<()> {
     for loss in losses {
         let column = loss
             .column
             .as_deref()
             .map(|c| format!("{}: ", words::name(c)))
             .unwrap_or_default();
+        // A name or a type is lost for the column, not row by row.
+        let rows = match loss.rows {
+            0 => String::new(),
+            n => format!(" ({})", words::count(n, "row", "rows")),
+        };
         app.out.line(format!(
-            "  {}  {column}{} ({})",
+            "  {}  {column}{}{rows}",
             app.out.amber("loss"),
             words::name(&loss.detail),
-            words::count(loss.rows, "row", "rows")
         ))?;
     }
     Ok(())
 }
 
-fn describe(app: &App, c: &ConversionView) -> std::io::Result<()> {
+/// What is told of every conversion, wherever its result went.
+struct Told<'a> {
+    head: String,
+    rows_in: u64,
+    rows_out: u64,
+    size_bytes: u64,
+    duration_ms: u64,
+    certificate: &'a CertificateView,
+    repairs: &'a [RepairView],
+    rejects: &'a RejectsView,
+    rows_rejected: u64,
+    rows_left_out: u64,
+}
+
+pub fn describe(app: &App, c: &ConversionView) -> std::io::Result<()> {
     let id = c
         .output_id
         .map(|id| format!("{id:>6}  "))
         .unwrap_or_default();
+    tell(
+        app,
+        &Told {
+            head: format!("{id}{}", words::name(&c.output_name)),
+            rows_in: c.rows_in,
+            rows_out: c.rows_out,
+            size_bytes: c.size_bytes,
+            duration_ms: c.duration_ms,
+            certificate: &c.certificate,
+            repairs: &c.repairs,
+            rejects: &c.rejects,
+            rows_rejected: c.rows_rejected,
+            rows_left_out: c.rows_left_out,
+        },
+    )
+}
+
+pub fn describe_path(app: &App, c: &PathConversion) -> std::io::Result<()> {
+    tell(
+        app,
+        &Told {
+            head: words::name(&c.output_name),
+            rows_in: c.rows_in,
+            rows_out: c.rows_out,
+            size_bytes: c.size_bytes,
+            duration_ms: c.duration_ms,
+            certificate: &c.certificate,
+            repairs: &c.repairs,
+            rejects: &c.rejects,
+            rows_rejected: c.rows_rejected,
+            rows_left_out: c.rows_left_out,
+        },
+    )
+}
+
+fn tell(app: &App, t: &Told<'_>) -> std::io::Result<()> {
     app.out.line(format!(
-        "{id}{}  {}  {}  {}  {}",
-        words::name(&c.output_name),
-        words::count(c.rows_out, "row", "rows"),
-        words::size(c.size_bytes),
-        words::duration(c.duration_ms),
-        verdict(app, &c.certificate),
+        "{}  {}  {}  {}  {}",
+        t.head,
+        words::count(t.rows_out, "row", "rows"),
+        words::size(t.size_bytes),
+        words::duration(t.duration_ms),
+        verdict(app, t.certificate),
     ))?;
-    if c.rows_rejected > 0 {
+    for change in &t.certificate.changes {
         app.out.line(format!(
             "  {}  {}",
-            app.out.amber("rejected"),
-            words::count(c.rows_rejected, "row", "rows")
+            app.out.dim("changed"),
+            words::name(change)
         ))?;
     }
-    losses(app, &c.certificate.losses)
+    for repair in t.repairs {
+        app.out.line(format!(
+            "  {}  {} × {}",
+            app.out.amber("repaired"),
+            words::number(repair.count),
+            words::name(&repair.kind)
+        ))?;
+    }
+    if t.rows_rejected + t.rows_left_out > 0 {
+        app.out.line(format!(
+            "  {} in, {} out, {} left out as asked, {} rejected",
+            words::number(t.rows_in),
+            words::number(t.rows_out),
+            words::number(t.rows_left_out),
+            words::number(t.rows_rejected)
+        ))?;
+    }
+    inspect::rejects(app, t.rejects)?;
+    losses(app, &t.certificate.losses)
 }
 
 /// Never colour alone: the word is always there.
-fn verdict(app: &App, certificate: &CertificateView) -> String {
+pub fn verdict(app: &App, certificate: &CertificateView) -> String {
     match certificate.verdict.as_str() {
         "proved" => app.out.green("proved"),
         "lossy" => app.out.amber("lossy"),
+        "unproved" => app.out.dim("unproved"),
         other => app.out.red(other),
     }
-}
-
-pub fn history(app: &App, a: &History) -> Outcome {
-    let session = app.session()?;
-    let conversions = session.history(a.limit, a.offset)?;
-    if app.out.json {
-        app.out.object([("conversions", to_json(&conversions)?)])?;
-        return Ok(status::DONE);
-    }
-    if conversions.is_empty() {
-        app.out
-            .summary("Nothing was converted yet. Start with: redline convert ID --to parquet")?;
-        return Ok(status::DONE);
-    }
-    let columns = [
-        ("ID", Align::Right),
-        ("WHEN", Align::Left),
-        ("ROWS", Align::Right),
-        ("SIZE", Align::Right),
-        ("TOOK", Align::Right),
-        ("PROOF", Align::Left),
-        ("WHAT", Align::Left),
-    ];
-    let mut table = Table::new(&columns, app.out.colour());
-    app.out.write(|to| {
-        for c in &conversions {
-            table.row(
-                vec![
-                    c.id.to_string(),
-                    words::when(&c.converted_at),
-                    words::number(c.rows_out),
-                    words::size(c.size_bytes),
-                    words::duration(c.duration_ms),
-                    c.certificate.verdict.clone(),
-                    format!(
-                        "{} → {}",
-                        words::name(&c.source_name),
-                        words::name(&c.output_name)
-                    ),
-                ],
-                to,
-            )?;
-        }
-        table.end(to)
-    })?;
-    Ok(status::DONE)
 }

@@ -1,4 +1,4 @@
-//! jobs, stats, tables, doctor: what goes on, how much there is, what is amiss.
+//! jobs, stats, doctor: what goes on, how much there is, what is amiss.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::json as to_json;
 use crate::app::App;
-use crate::args::{Jobs, JobsAction, Tables, TablesAction};
+use crate::args::{Jobs, JobsAction};
 use crate::failure::{Outcome, status};
 use crate::table::{Align, Table, pairs};
 use crate::words;
@@ -222,49 +222,6 @@ fn describe(app: &App, stats: &StoreStats) -> io::Result<()> {
         })?;
     }
     Ok(())
-}
-
-pub fn tables(app: &App, a: &Tables) -> Outcome {
-    let (None | Some(TablesAction::List)) = a.action;
-    let tables = app.session()?.tables()?;
-    if app.out.json {
-        app.out.object([("tables", to_json(&tables)?)])?;
-        return Ok(status::DONE);
-    }
-    if tables.is_empty() {
-        app.out.summary("No data tables.")?;
-        return Ok(status::DONE);
-    }
-    let columns = [
-        ("NAME", Align::Left),
-        ("TICKER", Align::Left),
-        ("FORMAT", Align::Left),
-        ("ROWS", Align::Right),
-        ("COLUMNS", Align::Right),
-        ("MADE", Align::Left),
-        ("USED", Align::Left),
-    ];
-    let mut table = Table::new(&columns, app.out.colour());
-    app.out.write(|to| {
-        for row in &tables {
-            let text = |text: &Option<String>| words::name(text.as_deref().unwrap_or_default());
-            let when = |time: &Option<String>| time.as_deref().map(words::when);
-            table.row(
-                vec![
-                    words::name(&row.table_name),
-                    text(&row.ticker),
-                    text(&row.format),
-                    row.row_count.map(words::number).unwrap_or_default(),
-                    words::number(row.columns.len() as u64),
-                    when(&row.created_at).unwrap_or_default(),
-                    when(&row.last_accessed).unwrap_or_default(),
-                ],
-                to,
-            )?;
-        }
-        table.end(to)
-    })?;
-    Ok(status::DONE)
 }
 
 /// Findings are the answer, so the exit status is 0 either way; `ok` tells.

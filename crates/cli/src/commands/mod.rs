@@ -1,14 +1,22 @@
 //! One function for each command: ask core, print the answer.
 
 mod backup;
+mod choices;
 mod convert;
 mod export;
 mod files;
+mod history;
 mod import;
+mod inspect;
 mod machine;
 mod manual;
+mod merge;
+mod presets;
 mod profiles;
+mod query;
+mod rows;
 mod serve;
+mod tables;
 mod trash;
 mod verify;
 
@@ -61,9 +69,14 @@ fn dispatch(app: &App, command: Command) -> Outcome {
         Command::Verify(a) => verify::verify(app, a),
         Command::Jobs(a) => machine::jobs(app, a),
         Command::Stats => machine::stats(app),
-        Command::Tables(a) => machine::tables(app, &a),
+        Command::Tables(a) => tables::tables(app, a),
+        Command::Inspect(a) => inspect::inspect(app, &a),
+        Command::Preview(a) => inspect::preview(app, &a),
         Command::Convert(a) => convert::convert(app, &a),
-        Command::History(a) => convert::history(app, &a),
+        Command::Merge(a) => merge::merge(app, &a),
+        Command::Query(a) => query::query(app, &a),
+        Command::History(a) => history::history(app, &a),
+        Command::Presets(a) => presets::presets(app, a),
         Command::Backup(a) => backup::backup(app, a.action),
         Command::Restore(a) => backup::restore(app, a.action),
         Command::Serve(a) => serve::serve(app, &a),

@@ -1,115 +1,499 @@
-//! Delimited text: its dialect, and a whole-file pass of our own over it.
-//! Never changes a byte and never guesses past the first look: what has no single
-//! faithful reading is an error that names the line.
+//! Delimited text, both ways. Opening a file settles its dialect and goes through all of
+//! it once, so that types are proved and every row has its place; reading and writing keep
+//! both cores busy. Never changes a text in silence: what is no row of the table is a
+//! reject, and what had to be mended is listed.
 
-mod scan;
-mod sniff;
+mod build;
+mod cells;
+mod clock;
+mod cut;
+pub(crate) mod dialect;
+mod encode;
+pub(crate) mod encoding;
+mod forms;
+mod index;
+mod infer;
+mod kind;
+mod lenient;
+mod reader;
+pub(crate) mod repair;
+mod seen;
+mod settle;
+mod shown;
+mod sketch;
+pub(crate) mod stooq;
+mod times;
+mod unpack;
+mod values;
+mod whole;
+mod writer;
 
-pub(crate) use scan::{Scan, scan};
-pub(crate) use sniff::{consistent_delimiter, first_record, sniff};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::sql;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use encoding_rs::UTF_8;
 
-/// How lines end. One kind per file; a mixture is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LineEnd {
-    Lf,
-    CrLf,
-    Cr,
+use crate::error::{ConvertError, Result};
+use crate::format::Format;
+use crate::options::Options;
+use crate::profile::{ColumnProfile, Rejects, Repair, TableProfile, TextForm};
+use crate::source::Source;
+use crate::stamp::Stamp;
+use crate::table::{Depth, Job, Table, TableReader, TableWriter};
+use cells::{Mend, Mends};
+use dialect::{Dialect, Escape, Look, Syntax};
+use index::Index;
+use infer::Terms;
+use kind::Kind;
+use lenient::{Asked, Scalar};
+use unpack::{Ends, Origin};
+
+pub(crate) use encode::formed;
+pub(crate) use kind::{FORM, LAYOUT};
+use unpack::Packing;
+
+/// A file of this size is gone through even for a preview: it takes no time.
+const SMALL: u64 = 4 << 20;
+/// Of a packed file that is only looked at.
+const LOOK: usize = 4 << 20;
+
+/// A text table that is open, for its readers on every thread.
+struct Shared {
+    origin: Origin,
+    stamp: Stamp,
+    dialect: Dialect,
+    terms: Terms,
+    kinds: Vec<Kind>,
+    asked: Vec<Option<Asked>>,
+    schema: SchemaRef,
+    /// Grows with what is read, where the file was not gone through before.
+    index: Mutex<Arc<Index>>,
+    /// The index has every chunk.
+    complete: bool,
+    /// There are rejects, which readers leave out.
+    damaged: bool,
+    /// Bytes that are no text are shown as U+FFFD.
+    lossy: bool,
 }
 
-impl LineEnd {
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            LineEnd::Lf => "LF",
-            LineEnd::CrLf => "CRLF",
-            LineEnd::Cr => "CR",
+impl Shared {
+    fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Adds the place of a chunk that follows the last known one.
+    fn learn(&self, span: index::Span) {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        if span.offset == index.end().unwrap_or(self.dialect.start) {
+            Arc::make_mut(&mut index).push(span);
         }
     }
 }
 
-/// How a delimited file is to be read. The quote is `"`, doubled to stand for itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Dialect {
-    pub delimiter: u8,
-    pub header: bool,
-    /// Unique, not empty, and without a NUL: fit to be SQL names.
-    pub names: Vec<String>,
-    /// What the header said, where it differs from `names`: (position, said).
-    pub renamed: Vec<(usize, String)>,
-    /// Choices that the content did not force.
-    pub warnings: Vec<String>,
+/// A table of a text file.
+pub(crate) struct TextTable {
+    shared: Arc<Shared>,
+    profile: TableProfile,
 }
 
-/// The engine's default, and the least it may be given.
-const BUFFER_BYTES: u64 = 32_000_000;
+impl Table for TextTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.shared.schema)
+    }
 
-/// `read_csv` with everything stated. Columns are called `c0`, `c1`, … and are all
-/// VARCHAR; NULL is an empty field, `''` a quoted one.
-pub(crate) fn relation(path: &str, dialect: &Dialect, longest: u64, quoted_breaks: bool) -> String {
-    let columns: Vec<String> = (0..dialect.names.len())
-        .map(|i| format!("'c{i}': 'VARCHAR'"))
-        .collect();
-    // Past its start a parallel read must guess whether it is inside quotes. Where
-    // quotes hold line breaks, the guess can be wrong: one thread reads those.
-    let line = longest.max(2_000_000) + 16;
-    format!(
-        "read_csv({path}, auto_detect = false, header = {}, columns = {{{}}}, delim = {}, \
-         quote = '\"', escape = '\"', comment = '', nullstr = '', allow_quoted_nulls = false, \
-         strict_mode = true, null_padding = false, ignore_errors = false, compression = 'none', \
-         hive_partitioning = false, max_line_size = {line}, buffer_size = {}, parallel = {})",
-        dialect.header,
-        columns.join(", "),
-        sql::literal(&char::from(dialect.delimiter).to_string()),
-        BUFFER_BYTES.max(line * 2),
-        !quoted_breaks,
-    )
+    fn profile(&self) -> &TableProfile {
+        &self.profile
+    }
+
+    fn rows(&self) -> Option<u64> {
+        self.shared.complete.then_some(self.profile.rows)
+    }
+
+    fn read<'a>(
+        &'a self,
+        columns: Option<&[usize]>,
+        first: u64,
+        job: Job<'a>,
+    ) -> Result<Box<dyn TableReader + 'a>> {
+        self.shared.stamp.holds(&self.shared.origin.path)?;
+        Ok(Box::new(reader::Reader::new(
+            &self.shared,
+            columns,
+            first,
+            job,
+        )?))
+    }
 }
 
-/// Makes names unique without regard to case (the engine has none), and never empty.
-/// Gives the names, and what they were where that differs.
-pub(crate) fn unique_names(said: &[String]) -> (Vec<String>, Vec<(usize, String)>) {
-    let mut taken: std::collections::HashSet<String> =
-        said.iter().map(|n| n.to_lowercase()).collect();
-    let mut seen = std::collections::HashSet::new();
-    let mut names = Vec::with_capacity(said.len());
-    let mut renamed = Vec::new();
-    for (i, original) in said.iter().enumerate() {
-        let plain = original.replace('\0', "");
-        let fits = !plain.is_empty() && plain == *original && seen.insert(plain.to_lowercase());
-        if fits {
-            names.push(plain);
-            continue;
-        }
-        let base = if plain.is_empty() {
-            format!("column{}", i + 1)
+/// Opens delimited text of the format that was told from its bytes; with [`Depth::Whole`]
+/// all of it is gone through, and types are proved. Goes on in the phase `scan`.
+pub(crate) fn open(
+    format: Format,
+    source: &Source,
+    options: &Options,
+    depth: Depth,
+    job: Job<'_>,
+) -> Result<Box<dyn Table>> {
+    let stamp = Stamp::of(&source.path)?;
+    let whole = depth == Depth::Whole;
+    let most = if whole { usize::MAX } else { LOOK };
+    let ends = unpack::ends(&source.path, most, whole, &|| job.check())?;
+    let look = Look {
+        head: &ends.head,
+        tail: &ends.tail,
+        whole: ends.whole,
+        size: ends.size,
+        format,
+    };
+    let dialect = dialect::settle(&look, options)?;
+    let origin = Origin {
+        path: source.path.clone(),
+        packing: ends.packing,
+        encoding: dialect.encoding,
+        mixed: dialect.mixed,
+        bom: dialect.bom,
+    };
+    let whole = whole || (ends.whole && stamp.size <= SMALL);
+    let terms = terms(&dialect, options, whole);
+    let asked = asked(&dialect, options, &terms)?;
+    let table = if whole {
+        gone_through(
+            format, origin, stamp, dialect, terms, asked, &ends, options, depth, job,
+        )?
+    } else {
+        looked_at(format, origin, stamp, dialect, terms)
+    };
+    table.shared.stamp.holds(&table.shared.origin.path)?;
+    Ok(Box::new(table))
+}
+
+fn terms(dialect: &Dialect, options: &Options, whole: bool) -> Terms {
+    let width = dialect.names.len().max(1);
+    Terms {
+        null: options
+            .get("null")
+            .map(|n| n.as_bytes().to_vec())
+            .filter(|n| !n.is_empty()),
+        point: if options.is("decimal", ",") {
+            b','
         } else {
-            plain
-        };
-        let mut candidate = base.clone();
-        let mut n = 2;
-        while !taken.insert(candidate.to_lowercase()) {
-            candidate = format!("{base}_{n}");
-            n += 1;
-        }
-        seen.insert(candidate.to_lowercase());
-        names.push(candidate);
-        renamed.push((i, original.clone()));
+            b'.'
+        },
+        precision: if width <= 2_000 { 12 } else { 6 },
+        sample: (400_000 / width).clamp(32, 4_096),
+        types: whole && !options.is("types", "text"),
     }
-    (names, renamed)
+}
+
+/// The types that were asked for, by position.
+fn asked(dialect: &Dialect, options: &Options, terms: &Terms) -> Result<Vec<Option<Asked>>> {
+    let mut asked = vec![None; dialect.names.len()];
+    let order = lenient::order(options.get("date_order"));
+    for (column, said) in options.by_column("type.") {
+        let key = format!("type.{column}");
+        let scalar = Scalar::parse(&key, said)?;
+        let at = dialect
+            .names
+            .iter()
+            .position(|n| n == column)
+            .or_else(|| {
+                dialect
+                    .names
+                    .iter()
+                    .position(|n| n.to_lowercase() == column.to_lowercase())
+            })
+            .ok_or_else(|| ConvertError::NoColumn {
+                column: column.to_owned(),
+                columns: dialect.names.clone(),
+            })?;
+        asked[at] = Some(Asked {
+            scalar,
+            point: terms.point,
+            order,
+        });
+    }
+    Ok(asked)
+}
+
+fn schema_of(dialect: &Dialect, kinds: &[Kind]) -> SchemaRef {
+    let fields: Vec<_> = dialect
+        .names
+        .iter()
+        .zip(kinds)
+        .map(|(n, k)| k.field(n))
+        .collect();
+    let mut metadata = HashMap::new();
+    if let Some(layout) = dialect.layout {
+        metadata.insert(LAYOUT.to_owned(), stooq::name(layout).to_owned());
+    }
+    Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+#[allow(clippy::too_many_arguments)] // Each is settled by another step of `open`.
+fn gone_through(
+    format: Format,
+    origin: Origin,
+    stamp: Stamp,
+    dialect: Dialect,
+    terms: Terms,
+    asked: Vec<Option<Asked>>,
+    ends: &Ends,
+    options: &Options,
+    depth: Depth,
+    job: Job<'_>,
+) -> Result<TextTable> {
+    let expected = stooq::expected(&dialect);
+    let found = whole::pass(&origin, &dialect, &terms, &asked, &expected, job)?;
+    stamp.holds(&origin.path)?;
+    let stops = depth == Depth::Whole && !options.is("on_reject", "report");
+    if found.rejects.count > 0 && stops {
+        return Err(ConvertError::Rejected {
+            rejects: Box::new(found.rejects),
+        });
+    }
+    let order = lenient::order(options.get("date_order"));
+    let line = |(chunk, line)| found.index.line(chunk, line);
+    let mut choices = dialect.choices.clone();
+    let mut kinds = Vec::with_capacity(dialect.names.len());
+    let mut columns = Vec::with_capacity(dialect.names.len());
+    for (i, (column, name)) in found.columns.iter().zip(&dialect.names).enumerate() {
+        let mut settled = settle::settle(column, name, &terms, order, &line);
+        choices.extend(settled.choice.take());
+        let said = said(&dialect, i);
+        columns.push(shown::profile(
+            column,
+            &settled,
+            name,
+            said,
+            &terms,
+            found.sample_step,
+        ));
+        kinds.push(settled.kind);
+    }
+    let mut warnings = dialect.warnings.clone();
+    if found.nul_bytes > 0 {
+        let n = settle::grouped(found.nul_bytes);
+        warnings.push(format!("NUL characters are kept as text: {n}."));
+    }
+    if depth == Depth::Head && found.rejects.count > 0 {
+        warnings.push(format!(
+            "Rows that are no row of this table: {}.",
+            found.rejects.count
+        ));
+    }
+    let damaged = found.rejects.count > 0;
+    let profile = TableProfile {
+        rows: found.index.rows(),
+        columns,
+        choices,
+        repairs: repairs(&found.mends, &found.index),
+        rejects: found.rejects,
+        warnings,
+        ..described(format, &dialect, ends.packing)
+    };
+    let shared = Shared {
+        schema: schema_of(&dialect, &kinds),
+        damaged: damaged || asked.iter().any(Option::is_some),
+        index: Mutex::new(Arc::new(found.index)),
+        origin,
+        stamp,
+        dialect,
+        terms,
+        kinds,
+        asked,
+        complete: true,
+        lossy: false,
+    };
+    Ok(TextTable {
+        shared: Arc::new(shared),
+        profile,
+    })
+}
+
+fn looked_at(
+    format: Format,
+    origin: Origin,
+    stamp: Stamp,
+    dialect: Dialect,
+    terms: Terms,
+) -> TextTable {
+    let kinds = vec![Kind::Text; dialect.names.len()];
+    let columns = dialect
+        .names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| ColumnProfile {
+            said: said(&dialect, i),
+            evidence: "not read to the end".to_owned(),
+            ..ColumnProfile::stated(name.clone(), "VARCHAR".to_owned())
+        });
+    let profile = TableProfile {
+        columns: columns.collect(),
+        choices: dialect.choices.clone(),
+        warnings: dialect.warnings.clone(),
+        ..described(format, &dialect, origin.packing)
+    };
+    let shared = Shared {
+        schema: schema_of(&dialect, &kinds),
+        asked: vec![None; kinds.len()],
+        index: Mutex::new(Arc::new(Index::new(Vec::new(), dialect.start_line))),
+        origin,
+        stamp,
+        dialect,
+        terms,
+        kinds,
+        complete: false,
+        damaged: false,
+        lossy: true,
+    };
+    TextTable {
+        shared: Arc::new(shared),
+        profile,
+    }
+}
+
+fn said(dialect: &Dialect, column: usize) -> Option<String> {
+    dialect
+        .said
+        .iter()
+        .find(|(at, _)| *at == column)
+        .map(|(_, said)| said.clone())
+}
+
+/// What is known of a table before its rows.
+fn described(format: Format, dialect: &Dialect, packing: Option<Packing>) -> TableProfile {
+    let syntax = &dialect.syntax;
+    let text = TextForm {
+        encoding: dialect.encoding.name().to_owned(),
+        byte_order_mark: dialect.bom > 0,
+        delimiter: (!syntax.delimiter.is_empty())
+            .then(|| String::from_utf8_lossy(&syntax.delimiter).into_owned()),
+        quote: syntax.quote.map(char::from),
+        escape: syntax.quote.and_then(|quote| match syntax.escape {
+            Escape::Doubled => Some(char::from(quote)),
+            Escape::Backslash => Some('\\'),
+            Escape::None => None,
+        }),
+        line_end: dialect.line_end.to_owned(),
+        header_rows: dialect.header_rows,
+        preamble: dialect.preamble.clone(),
+        footnotes: dialect.footnotes.clone(),
+        layout: dialect.layout.map(|l| stooq::name(l).replace('_', " ")),
+    };
+    TableProfile {
+        format,
+        compression: packing.map(|p| p.name().to_owned()),
+        table: None,
+        tables: dialect.tables.clone(),
+        text: Some(text),
+        rows: 0,
+        columns: Vec::new(),
+        choices: Vec::new(),
+        repairs: Vec::new(),
+        rejects: Rejects::default(),
+        warnings: Vec::new(),
+    }
+}
+
+fn repairs(mends: &Mends, index: &Index) -> Vec<Repair> {
+    let told = mends.iter().map(|(mend, mended)| {
+        let (kind, detail) = match mend {
+            Mend::Fitted(fitted) => (fitted.kind(), fitted.detail()),
+            Mend::StrayQuote => (
+                "stray quote",
+                "quotes that open nothing, or stand undoubled inside quotes; kept as text",
+            ),
+            Mend::EmptyLine => ("empty line", "lines without a value; no rows"),
+            Mend::PageHeader => (
+                "repeated header",
+                "lines that name the columns again; no rows",
+            ),
+        };
+        Repair {
+            kind: kind.to_owned(),
+            detail: detail.to_owned(),
+            count: mended.count,
+            lines: mended
+                .first
+                .iter()
+                .map(|(chunk, line)| index.line(*chunk, *line))
+                .collect(),
+        }
+    });
+    told.collect()
+}
+
+/// Begins a text file at `path`, which exists and is empty.
+pub(crate) fn create<'a>(
+    to: Format,
+    path: &Path,
+    schema: SchemaRef,
+    options: &Options,
+    job: Job<'a>,
+) -> Result<Box<dyn TableWriter + 'a>> {
+    Ok(Box::new(writer::Writer::new(
+        to, path, schema, options, job,
+    )?))
+}
+
+/// Reads what [`create`] made with the same schema and options, for its proof: the dialect
+/// is the writer's, nothing is guessed, and columns come back as the types that `schema`
+/// states.
+pub(crate) fn reopen(
+    to: Format,
+    path: &Path,
+    schema: SchemaRef,
+    options: &Options,
+    _job: Job<'_>,
+) -> Result<Box<dyn Table>> {
+    let stamp = Stamp::of(path)?;
+    let style = writer::Style::new(to, &schema, options)?;
+    let dialect = style.dialect(&schema);
+    let ends = unpack::ends(path, 64, false, &|| Ok(()))?;
+    let origin = Origin {
+        path: path.to_owned(),
+        packing: ends.packing,
+        encoding: UTF_8,
+        mixed: false,
+        bom: dialect.bom,
+    };
+    let mut terms = terms(&dialect, options, false);
+    terms.null = style.null.clone();
+    let mut table = looked_at(to, origin, stamp, dialect, terms);
+    let kinds = schema.fields().iter().map(|f| Kind::of_field(f)).collect();
+    let fields = schema.fields().iter().map(|f| match Kind::of_field(f) {
+        Kind::Text => f.as_ref().clone().with_data_type(DataType::Utf8),
+        _ => f.as_ref().clone(),
+    });
+    let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone());
+    let shared = Arc::get_mut(&mut table.shared);
+    if let Some(shared) = shared {
+        shared.kinds = kinds;
+        shared.schema = Arc::new(schema);
+        shared.lossy = false;
+    }
+    Ok(Box::new(table))
+}
+
+/// The delimiter of a head that is delimited text; none for prose and for one column.
+pub(crate) fn consistent_delimiter(head: &[u8], whole: bool) -> Option<u8> {
+    match dialect::guess(head, "", whole)? {
+        Format::Tsv => Some(b'\t'),
+        Format::Csv => Some(b','),
+        _ => Some(b'|'),
+    }
+}
+
+/// The syntax in which this crate writes.
+fn own_syntax(delimiter: u8, width: usize) -> Syntax {
+    Syntax {
+        delimiter: vec![delimiter],
+        width,
+        ..Syntax::default()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_become_unique_and_say_so() {
-        let said: Vec<String> = ["a", "A", "", "a_2", "a", "x"].map(str::to_owned).into();
-        let (names, renamed) = unique_names(&said);
-        assert_eq!(names, ["a", "A_3", "column3", "a_2", "a_4", "x"]);
-        assert_eq!(renamed.len(), 3);
-        let lower: std::collections::HashSet<_> = names.iter().map(|n| n.to_lowercase()).collect();
-        assert_eq!(lower.len(), names.len());
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arrow::array::RecordBatch;
 use redline_convert::*;
 use tempfile::TempDir;
 
@@ -11,6 +12,8 @@ pub struct Bench {
     pub dir: TempDir,
     pub limits: Limits,
 }
+
+pub type Outcome<T> = Result<T, ConvertError>;
 
 impl Bench {
     pub fn new() -> Self {
@@ -35,26 +38,72 @@ impl Bench {
         path
     }
 
-    pub fn profile(&self, path: &Path) -> Result<TableProfile, ConvertError> {
-        profile(path, &self.limits, &())
+    /// A Parquet file from SQL, made outside of the crate under test.
+    pub fn parquet(&self, name: &str, select: &str) -> PathBuf {
+        let path = self.path(name);
+        let con = duckdb::Connection::open_in_memory().unwrap();
+        con.execute_batch(&format!(
+            "SET TimeZone = 'America/New_York'; COPY ({select}) TO '{}' (FORMAT parquet)",
+            path.display()
+        ))
+        .unwrap();
+        path
     }
 
-    pub fn plan(&self, path: &Path, to: Format) -> Result<ConversionPlan, ConvertError> {
-        plan(path, None, to, &self.limits, &())
+    /// A Feather file of these batches.
+    pub fn feather(&self, name: &str, batches: &[RecordBatch]) -> PathBuf {
+        let path = self.path(name);
+        let file = fs::File::create(&path).unwrap();
+        let mut writer =
+            arrow::ipc::writer::FileWriter::try_new(file, &batches[0].schema()).unwrap();
+        for batch in batches {
+            writer.write(batch).unwrap();
+        }
+        writer.finish().unwrap();
+        path
     }
 
-    pub fn to(
+    pub fn profile(&self, path: &Path) -> Outcome<TableProfile> {
+        profile(&Source::new(path), &Options::default(), &self.limits, &())
+    }
+
+    pub fn plan(&self, path: &Path, to: Format) -> Outcome<ConversionPlan> {
+        self.plan_with(path, to, &[])
+    }
+
+    pub fn plan_with(
+        &self,
+        path: &Path,
+        to: Format,
+        set: &[(&str, &str)],
+    ) -> Outcome<ConversionPlan> {
+        let options = Options::parse(set.iter().copied())?;
+        plan(&Source::new(path), to, &options, &self.limits, &())
+    }
+
+    pub fn run(&self, plan: &ConversionPlan, name: &str) -> Outcome<(PathBuf, Conversion)> {
+        let dest = self.path(name);
+        let done = convert(plan, &dest, &self.limits, &())?;
+        assert_eq!(
+            done.rows_in,
+            done.rows_out + done.rows_rejected + done.rows_left_out
+        );
+        assert_eq!(done.bytes_out, fs::metadata(&dest).unwrap().len());
+        Ok((dest, done))
+    }
+
+    pub fn to(&self, path: &Path, to: Format, name: &str) -> Outcome<(PathBuf, Conversion)> {
+        self.run(&self.plan(path, to)?, name)
+    }
+
+    pub fn to_with(
         &self,
         path: &Path,
         to: Format,
         name: &str,
-    ) -> Result<(PathBuf, Conversion), ConvertError> {
-        let dest = self.path(name);
-        let plan = self.plan(path, to)?;
-        let done = convert(&plan, &dest, &Options::default(), &self.limits, &())?;
-        assert_eq!(done.rows_in, done.rows_out + done.rows_rejected);
-        assert_eq!(done.bytes_out, fs::metadata(&dest).unwrap().len());
-        Ok((dest, done))
+        set: &[(&str, &str)],
+    ) -> Outcome<(PathBuf, Conversion)> {
+        self.run(&self.plan_with(path, to, set)?, name)
     }
 
     /// Names in the folder, and in the folder for temporary files.
@@ -70,16 +119,29 @@ impl Bench {
     }
 }
 
-/// Every value of a table, null apart from empty.
-pub fn cells(path: &Path) -> Vec<Vec<Option<String>>> {
+pub fn show(path: &Path) -> Preview {
+    let format = path
+        .extension()
+        .and_then(|e| Format::from_id(e.to_str().unwrap()));
+    let mut source = Source::new(path);
+    source.format = format;
     preview(
-        path,
-        path.extension().and_then(|e| Format::from_id(e.to_str()?)),
-        10_000_000,
+        &source,
+        &Options::default(),
+        u64::MAX,
         0,
+        &Limits::default(),
     )
     .unwrap()
-    .rows
+}
+
+/// Every value of a table, null apart from empty.
+pub fn cells(path: &Path) -> Vec<Vec<Option<String>>> {
+    show(path).rows
+}
+
+pub fn names(path: &Path) -> Vec<String> {
+    show(path).columns.into_iter().map(|c| c.name).collect()
 }
 
 pub fn types(profile: &TableProfile) -> Vec<&str> {

@@ -1,24 +1,69 @@
 //! What a conversion could not do, in words.
 
-use redline_convert::{ConvertError, Format, can_convert};
+use redline_convert::{ConvertError, Format, Rejects, can_convert};
 
 use super::from_store::bare;
 use super::{Code, CoreError};
 use crate::text;
 
+/// What a message calls a query instead of a file's name.
+pub(crate) const THE_QUERY: &str = "the query";
+
 /// `name` is the source, as its owner knows it.
 pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
-    let could_not = |why: String| format!("Could not convert \"{name}\": {why}.");
+    let subject = match name {
+        THE_QUERY => name.to_owned(),
+        file => format!("\"{file}\""),
+    };
+    let could_not = |why: String| format!("Could not convert {subject}: {why}.");
     match error {
         ConvertError::Unreadable { what, seen } => CoreError::new(
             Code::Malformed,
-            format!("Could not read \"{name}\" as {what}: {}.", bare(&seen)),
+            format!("Could not read {subject} as {what}: {}.", bare(&seen)),
             "The file is kept as it is. If its format is another, give it the extension of that format.",
         ),
         ConvertError::Unsupported { from, to } => CoreError::new(
             Code::Unsupported,
             format!("There is no conversion from {from} to {to} in this version."),
             targets(&from),
+        ),
+        ConvertError::BadOption {
+            key,
+            value,
+            expected,
+        } => CoreError::bad_request(
+            format!(
+                "\"{}={}\" is not a choice of a conversion.",
+                one_line(&key),
+                one_line(&value)
+            ),
+            format!("Expected {}.", bare(&expected)),
+        ),
+        ConvertError::Rejected { rejects } => rejected(&subject, &rejects),
+        ConvertError::NoTable { table, tables } => CoreError::bad_request(
+            format!("There is no table \"{}\" in {subject}.", one_line(&table)),
+            listed(
+                "It has no table at all",
+                "--set table=NAME, or Table in the window, takes one of",
+                &tables,
+            ),
+        ),
+        ConvertError::NoColumn { column, columns } => CoreError::bad_request(
+            format!("There is no column \"{}\" in {subject}.", one_line(&column)),
+            listed("It has no column at all", "Its columns are", &columns),
+        ),
+        ConvertError::Query { detail } => CoreError::bad_request(
+            format!("The query was refused: {}.", calm(&detail)),
+            "One SELECT at a time, over data tables and stored files by their names; nothing else can be read, and nothing written.",
+        ),
+        ConvertError::NoRoom { to, limit, seen } => CoreError::new(
+            Code::Unsupported,
+            could_not(format!(
+                "{to} holds {}, and there are {}",
+                bare(&limit),
+                bare(&seen)
+            )),
+            "Choose fewer with --set select=… or --set filter=…, or Columns and Rows in the window; or another format.",
         ),
         ConvertError::Malformed {
             line,
@@ -68,7 +113,7 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
                 text::bytes(limit),
                 bare(&detail)
             )),
-            "Split the file; very long rows need the most.",
+            "Give it more with --set memory=MIB, or Memory in the window; very long rows need the most.",
         ),
         ConvertError::NotProved { certificate } => {
             let columns: Vec<String> = certificate
@@ -111,6 +156,71 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             "Try again.",
         ),
     }
+}
+
+fn rejected(subject: &str, rejects: &Rejects) -> CoreError {
+    let rows = match rejects.count {
+        1 => "1 row does not fit the table".to_owned(),
+        n => format!("{} rows do not fit the table", text::grouped(n)),
+    };
+    let first = rejects.examples.first().map(|reject| {
+        let field = match reject.column {
+            Some(column) => format!(", field {column}"),
+            None => String::new(),
+        };
+        let line = text::grouped(reject.line);
+        let at = if rejects.count == 1 {
+            "it is"
+        } else {
+            "the first is"
+        };
+        format!("; {at} in line {line}{field}: {}", calm(&reject.reason))
+    });
+    CoreError::new(
+        Code::Lossy,
+        format!(
+            "Could not convert {subject}: {rows}{}.",
+            first.unwrap_or_default()
+        ),
+        "Nothing was written. Correct them in the source; or leave them out, counted and listed, with --on-reject report, or \"Report and go on\" in the window.",
+    )
+}
+
+/// A few names at the end of a hint.
+fn listed(none: &str, some: &str, names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    if names.is_empty() {
+        return format!("{none}.");
+    }
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("\"{}\"", one_line(name)))
+        .collect();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {} more", text::grouped(n as u64)),
+    };
+    format!("{some}: {}{more}.", shown.join(", "))
+}
+
+/// A text from outside, in the middle of a sentence.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST)
+        .collect();
+    if text.chars().count() > LONGEST {
+        line.push('…');
+    }
+    line
+}
+
+/// Another program's words as the end of a sentence of ours.
+fn calm(detail: &str) -> String {
+    one_line(&bare(detail).replace('!', ""))
 }
 
 /// What a file of the format `from` can become.

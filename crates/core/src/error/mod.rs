@@ -16,7 +16,7 @@ mod scrub;
 mod tests;
 
 pub use code::Code;
-pub(crate) use from_convert::convert_error;
+pub(crate) use from_convert::{THE_QUERY, convert_error};
 pub(crate) use from_store::{Doing, cancelled, store_error};
 pub(crate) use scrub::hide_root;
 pub use scrub::scrub;

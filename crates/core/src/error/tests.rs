@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use redline_backup::{BackupError, NameProblem};
-use redline_convert::{Certificate, CertificateColumn, ConvertError, Verdict};
+use redline_convert::{Certificate, CertificateColumn, ConvertError, Reject, Rejects, Verdict};
 use redline_license::{LicenseKey, ProfileError, SecretError};
 use redline_store::StoreError;
 
@@ -105,6 +105,7 @@ fn certificate() -> Box<Certificate> {
         rows_out: 3,
         row_hash_in: "aa".into(),
         row_hash_out: "bb".into(),
+        changes: Vec::new(),
     })
 }
 
@@ -144,6 +145,56 @@ fn convert_errors(text: &str) -> Vec<ConvertError> {
         },
         ConvertError::Io(io::Error::other(text())),
         ConvertError::Engine { detail: text() },
+        ConvertError::BadOption {
+            key: "codec".into(),
+            value: text(),
+            expected: "snappy or zstd".into(),
+        },
+        ConvertError::Rejected {
+            rejects: Box::new(Rejects {
+                count: 1_204,
+                examples: vec![Reject {
+                    line: 1_204_331,
+                    column: Some(3),
+                    reason: text(),
+                    text: text(),
+                }],
+            }),
+        },
+        ConvertError::Rejected {
+            rejects: Box::new(Rejects {
+                count: 1,
+                examples: vec![Reject {
+                    line: 17,
+                    column: None,
+                    reason: text(),
+                    text: text(),
+                }],
+            }),
+        },
+        ConvertError::Rejected {
+            rejects: Box::default(),
+        },
+        ConvertError::NoTable {
+            table: text(),
+            tables: vec!["Q3".into(), text()],
+        },
+        ConvertError::NoTable {
+            table: text(),
+            tables: Vec::new(),
+        },
+        ConvertError::NoColumn {
+            column: text(),
+            columns: (0..22).map(|n| format!("c{n}")).collect(),
+        },
+        ConvertError::Query {
+            detail: format!("Only SELECT statements can be run! {}\nLINE 1: x", text()),
+        },
+        ConvertError::NoRoom {
+            to: "xlsx".into(),
+            limit: "1,048,575 rows".into(),
+            seen: "1,204,331".into(),
+        },
     ]
 }
 

@@ -192,7 +192,8 @@ fn for_record(job: &JobView) -> JobView {
         Some(JobResult::Backup(report)) => forget(&mut report.left_out),
         Some(JobResult::Restore(report)) => forget(&mut report.failed),
         Some(JobResult::Verify(report)) => forget(&mut report.unreadable),
-        Some(JobResult::Reconcile(_) | JobResult::Convert(_)) | None => {}
+        Some(JobResult::Reconcile(_) | JobResult::Convert(_) | JobResult::ConvertEach(_))
+        | None => {}
     }
     job
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::{HeaderMap, header};
+use redline_core::ConversionRequest;
 use serde_json::{Map, Value, json};
 
 use super::files::{about_file, file_id, found};
@@ -40,14 +41,19 @@ pub(crate) async fn convert(
             .map(str::to_owned);
     }
     let session = session_of(&shared, &peer, key).await?;
-    let to = target(fields?)?;
+    let asked = asked(fields?)?;
     let id = file_id(&id)?;
     found(&session, id).await?;
-    let conversion = tokio::task::spawn_blocking(move || session.convert_now(id, &to))
+    let conversions = tokio::task::spawn_blocking(move || session.convert_now(id, &asked))
         .await
         .map_err(|_| ApiError::internal())?
         .map_err(about_file)?;
-    Ok(Json(json!({ "success": true, "conversion": conversion })))
+    // Several only where each table of the file was asked for.
+    let answer = match conversions.as_slice() {
+        [one] => json!({ "success": true, "conversion": one }),
+        many => json!({ "success": true, "conversion": many.first(), "conversions": many }),
+    };
+    Ok(Json(answer))
 }
 
 /// A small JSON object, or a form.
@@ -76,8 +82,10 @@ fn fields(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, ApiEr
     serde_json::from_slice(body).map_err(|_| wrong())
 }
 
-/// An option that is not known is refused, not ignored: it was meant to change the result.
-fn target(mut fields: Map<String, Value>) -> Result<String, ApiError> {
+/// `{"to", "options": {…}}`; choices may also stand beside `to`, as a form has them. One
+/// that core does not know is refused there, not ignored: it was meant to change the
+/// result.
+fn asked(mut fields: Map<String, Value>) -> Result<ConversionRequest, ApiError> {
     fields.remove("license_key");
     let to = match fields.remove("to") {
         Some(Value::String(to)) if !to.trim().is_empty() => to.trim().to_owned(),
@@ -88,37 +96,62 @@ fn target(mut fields: Map<String, Value>) -> Result<String, ApiError> {
             ));
         }
     };
-    if let Some(name) = fields.keys().next() {
-        return Err(ApiError::bad_request(
-            format!(
-                "This version does not know the option \"{}\".",
-                name.escape_debug()
-            ),
-            "Leave it out.",
-        ));
+    match fields.remove("options") {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(options)) => fields.extend(options),
+        Some(_) => {
+            return Err(ApiError::bad_request(
+                "The options of the request are not an object.",
+                "Send JSON such as {\"to\":\"parquet\",\"options\":{\"codec\":\"zstd\"}}.",
+            ));
+        }
     }
-    Ok(to)
+    let options = fields
+        .into_iter()
+        .map(|(key, value)| {
+            let value = match value {
+                Value::String(text) => text,
+                Value::Number(number) => number.to_string(),
+                Value::Bool(true) => "yes".to_owned(),
+                Value::Bool(false) => "no".to_owned(),
+                _ => {
+                    return Err(ApiError::bad_request(
+                        format!(
+                            "The option \"{}\" is neither a text nor a number.",
+                            key.escape_debug()
+                        ),
+                        "Send it as a text.",
+                    ));
+                }
+            };
+            Ok((key, value))
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(ConversionRequest { to, options })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(kind: &'static str, body: &'static str) -> Result<String, ApiError> {
+    fn read(kind: &'static str, body: &'static str) -> Result<ConversionRequest, ApiError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-        fields(&headers, &Bytes::from_static(body.as_bytes())).and_then(target)
+        fields(&headers, &Bytes::from_static(body.as_bytes())).and_then(asked)
     }
 
     #[test]
     fn json_and_forms_say_the_same() {
+        let plain = read("application/json", r#"{"to":" parquet "}"#).unwrap();
+        assert_eq!(plain, ConversionRequest::to("parquet"));
+        let nested =
+            r#"{"to":"csv","options":{"on_reject":"report","row_group":1000,"prove":false}}"#;
+        let flat = "to=csv&on_reject=report&row_group=1000&prove=no&license_key=x";
+        let read_back = read("application/json", nested).unwrap();
+        assert_eq!(read_back.options["row_group"], "1000");
         assert_eq!(
-            read("application/json", r#"{"to":" parquet "}"#).unwrap(),
-            "parquet"
-        );
-        assert_eq!(
-            read("application/x-www-form-urlencoded", "to=csv&license_key=x").unwrap(),
-            "csv"
+            read_back,
+            read("application/x-www-form-urlencoded", flat).unwrap()
         );
     }
 
@@ -131,7 +164,8 @@ mod tests {
             "{\"to\":7}",
             "{\"to\":\"\"}",
             "to=csv",
-            "{\"to\":\"csv\",\"on_reject\":\"report\"}",
+            "{\"to\":\"csv\",\"options\":[]}",
+            "{\"to\":\"csv\",\"options\":{\"select\":[\"a\"]}}",
         ] {
             assert_eq!(
                 read("application/json", body).unwrap_err().code,

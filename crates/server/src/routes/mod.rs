@@ -5,6 +5,7 @@ pub(crate) mod download;
 pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod jobs;
+pub(crate) mod look;
 pub(crate) mod machine;
 pub(crate) mod openapi;
 pub(crate) mod overview;

@@ -21,7 +21,10 @@ pub(crate) fn document() -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use redline_core::{FileStatus, FileView, StoreStats};
+    use redline_core::{
+        CertificateView, ConversionView, DataTableView, FileStatus, FileView, ProfileReport,
+        RejectsView, StoreStats,
+    };
 
     use super::*;
     use crate::router::endpoints;
@@ -84,6 +87,69 @@ mod tests {
             .collect()
     }
 
+    /// One of each, empty.
+    fn conversions() -> Vec<(&'static str, Value)> {
+        let certificate = CertificateView::default();
+        let conversion = ConversionView {
+            id: 1,
+            kind: String::new(),
+            source_id: None,
+            source_name: String::new(),
+            sources: Vec::new(),
+            output_id: None,
+            output_name: String::new(),
+            from: String::new(),
+            to: String::new(),
+            options: Default::default(),
+            size_bytes: 0,
+            rows_in: 0,
+            rows_out: 0,
+            rows_rejected: 0,
+            rows_left_out: 0,
+            repairs: Vec::new(),
+            rejects: RejectsView::default(),
+            duration_ms: 0,
+            converted_at: String::new(),
+            certificate: certificate.clone(),
+            command: String::new(),
+        };
+        let profile = ProfileReport {
+            format: String::new(),
+            compression: None,
+            table: None,
+            tables: Vec::new(),
+            text: None,
+            rows: 0,
+            columns: Vec::new(),
+            choices: Vec::new(),
+            repairs: Vec::new(),
+            rejects: RejectsView::default(),
+            warnings: Vec::new(),
+        };
+        let table = DataTableView {
+            id: 1,
+            uid: String::new(),
+            table_name: String::new(),
+            file_id: None,
+            file_name: None,
+            ticker: None,
+            format: None,
+            row_count: None,
+            columns: Vec::new(),
+            created_at: None,
+            last_accessed: None,
+            missing: false,
+            metadata: json!({}),
+        };
+        vec![
+            ("Certificate", json!(certificate)),
+            ("Conversion", json!(conversion)),
+            ("Profile", json!(profile)),
+            ("Rejects", json!(RejectsView::default())),
+            ("Table", json!(table)),
+        ]
+    }
+
     #[test]
     fn the_schemas_have_the_fields_of_the_contract() {
         let file = FileView {
@@ -107,5 +173,12 @@ mod tests {
             names(&schemas["Stats"]["properties"]),
             names(&json!(StoreStats::default()))
         );
+        for (schema, value) in conversions() {
+            assert_eq!(
+                names(&schemas[schema]["properties"]),
+                names(&value),
+                "{schema}"
+            );
+        }
     }
 }

@@ -38,6 +38,6 @@ pub(crate) async fn history(Caller(session): Caller, uri: Uri) -> Result<Json<Va
 }
 
 pub(crate) async fn tables(Caller(session): Caller) -> Result<Json<Value>, ApiError> {
-    let tables = blocking(move || session.tables()).await?;
+    let tables = blocking(move || session.data_tables()).await?;
     Ok(Json(json!({ "success": true, "tables": tables })))
 }

@@ -2,8 +2,15 @@
 import type { CertificateColumn } from "./CertificateColumn";
 import type { LossView } from "./LossView";
 
+/**
+ * What was proven about a conversion.
+ */
 export type CertificateView = { 
 /**
- * `proved`, `lossy` or `failed`; `unknown` for a conversion of the predecessor.
+ * `proved`, `lossy`, `failed`, `unproved`, or `unknown` for a conversion of the predecessor.
  */
-verdict: string, losses: Array<LossView>, columns: Array<CertificateColumn>, };
+verdict: string, losses: Array<LossView>, columns: Array<CertificateColumn>, rows_in: number, rows_out: number, row_hash_in: string, row_hash_out: string, 
+/**
+ * What was asked to change before writing, in sentences.
+ */
+changes: Array<string>, };

@@ -6,4 +6,8 @@ import type { ProfileReport } from "./ProfileReport";
  * What a conversion would do. Converting the same file to the same format next
  * carries out this very plan, unless the file changed since.
  */
-export type ConversionPlanView = { file_id: number, from: string, to: string, output_name: string, profile: ProfileReport, losses: Array<LossView>, };
+export type ConversionPlanView = { 
+/**
+ * Null where no single stored file is converted.
+ */
+file_id: number | null, from: string, to: string, output_name: string, options: { [key: string]: string }, profile: ProfileReport, losses: Array<LossView>, notes: Array<string>, };

@@ -7,4 +7,4 @@ import type { OpenNotice } from "./OpenNotice";
 import type { RestoreReport } from "./RestoreReport";
 import type { VerifyReport } from "./VerifyReport";
 
-export type JobResult = { "type": "import", "value": ImportReport } | { "type": "verify", "value": VerifyReport } | { "type": "reconcile", "value": OpenNotice } | { "type": "export", "value": ExportReport } | { "type": "convert", "value": ConversionView } | { "type": "backup", "value": BackupReport } | { "type": "restore", "value": RestoreReport };
+export type JobResult = { "type": "import", "value": ImportReport } | { "type": "verify", "value": VerifyReport } | { "type": "reconcile", "value": OpenNotice } | { "type": "export", "value": ExportReport } | { "type": "convert", "value": ConversionView } | { "type": "convert_each", "value": Array<ConversionView> } | { "type": "backup", "value": BackupReport } | { "type": "restore", "value": RestoreReport };

@@ -28,10 +28,14 @@ const FIRST: Partial<FileView>[] = [
   { filename: 'positions.duckdb', file_type: 'duckdb', format: 'duckdb', size_bytes: 402_112_512, metadata: { tables: 7 }, status: 'missing' },
   { filename: 'orders_export_final_v2.json', file_type: 'json', format: 'json', size_bytes: 204_001_337, metadata: { rows: 310_555 } },
   { filename: 'readme.pdf', file_type: 'pdf', format: 'pdf', size_bytes: 1_204_888, metadata: {} },
+  { filename: 'sales_export_north.csv', file_type: 'csv', format: 'csv', size_bytes: 1_402_118, metadata: { rows: 18_402 } },
+  { filename: 'genome_matrix.parquet', file_type: 'parquet', format: 'parquet', size_bytes: 91_204_330, metadata: { rows: 24_000 } },
+  { filename: 'ticks_2024.parquet', file_type: 'parquet', format: 'parquet', size_bytes: 1_204_881_002, metadata: { rows: 50_000_000 } },
+  { filename: 'ticks_live.csv', file_type: 'csv', format: 'csv', size_bytes: 2_040_112_004, metadata: {} },
 ];
 
 /** A small mixing function: the same number gives the same file. */
-function mix(n: number): number {
+export function mix(n: number): number {
   let h = (n + 0x9e3779b9) | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

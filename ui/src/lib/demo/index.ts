@@ -4,7 +4,8 @@
  *
  * `files=0|3|10000|1000000` · `session=none` · `profiles=0` ·
  * `keyring=locked|absent|denied` · `theme=light|dark` · `jobs=some` ·
- * `backup=none|some` · `quota=none` · `slow=MS` · `fail=COMMAND` · `drag=1` · `new=1`
+ * `backup=none|some` · `quota=none` · `slow=MS` · `fail=COMMAND` · `drag=1` · `new=1` ·
+ * `quick=1` (jobs and queries end at once) · `tables=N` more tables
  *
  * Never part of a production bundle: only `lib/tauri/transport.ts` loads it, and
  * only in development.
@@ -13,6 +14,7 @@ import type { AppState } from '../contract/AppState';
 import type { ErrorReport } from '../contract/ErrorReport';
 import type { Event as CoreEvent } from '../contract/Event';
 import type { FileQuery } from '../contract/FileQuery';
+import type { FileView } from '../contract/FileView';
 import type { JobResult } from '../contract/JobResult';
 import type { JobView } from '../contract/JobView';
 import type { OfferedPath } from '../contract/OfferedPath';
@@ -22,13 +24,26 @@ import type { SignInRequest } from '../contract/SignInRequest';
 import type { Transport } from '../tauri/transport';
 import { backupStatus, bucket, restorePlan, restorePoints } from './backup';
 import { DemoCatalog } from './catalog';
-import { conversions, plan } from './conversions';
+import { convertCommands } from './convert-commands';
+import { conversions } from './conversions';
 import { storeStats } from './stats';
+import { tableCommands } from './table-commands';
 
 const GB = 1_000_000_000;
 
 /** Written as a method, so that each command can name the arguments it takes. */
 type Command = { run(args: unknown): unknown }['run'];
+
+/** What every group of commands stands on. */
+export interface DemoShell {
+  catalog: DemoCatalog;
+  /** Throws as core does where there is none. */
+  file(id: number): FileView;
+  tell(event: CoreEvent): void;
+  job(kind: JobView['kind'], title: string, phase: string, bytes: number, items: number, finish: () => JobResult, seconds?: number): string;
+  /** No waiting, for tests and pictures. */
+  quick: boolean;
+}
 
 function report(message: string, hint: string, retryable = true): ErrorReport {
   return { code: 'internal', message, hint, retryable };
@@ -141,8 +156,13 @@ export function demoTransport(options: URLSearchParams): Transport {
         view.can_cancel = false;
         view.left = null;
         view.finished_at = new Date().toISOString();
-        view.result = finish();
-        if (view.result.type === 'import' && view.result.value.failed_count > 0) view.state = 'partial';
+        try {
+          view.result = finish();
+        } catch (thrown) {
+          view.state = 'failed';
+          view.error = thrown as ErrorReport;
+        }
+        if (view.result?.type === 'import' && view.result.value.failed_count > 0) view.state = 'partial';
       }
       tell({ type: 'job', value: copy(view) });
     };
@@ -191,6 +211,8 @@ export function demoTransport(options: URLSearchParams): Transport {
     if (!found) throw report(`No file ${id} in this store.`, 'It may have been deleted for good.', false);
     return found;
   }
+
+  const shell: DemoShell = { catalog, file, tell, job, quick: options.has('quick') };
 
   const commands: Record<string, Command> = {
     app_state: () => state,
@@ -281,22 +303,8 @@ export function demoTransport(options: URLSearchParams): Transport {
       return null;
     },
     dismiss_job: ({ id }: { id: string }) => jobs.delete(id),
-    plan_conversion: ({ id, to }: { id: number; to: string }) => plan(file(id), to),
-    convert_file: ({ id, to }: { id: number; to: string }) => {
-      const source = file(id);
-      return job('convert', `Converting ${source.filename}`, 'writing', source.size_bytes, 1, () => {
-        const p = plan(source, to);
-        const done = conversions(1, { source, to, lossy: p.losses.length > 0 })[0]!;
-        const output = catalog.add(p.output_name, Math.round(source.size_bytes / 7));
-        done.output_id = output.id;
-        done.id = history.length + 1;
-        history.unshift(done);
-        tell({ type: 'history' });
-        tell({ type: 'files' });
-        return { type: 'convert', value: done };
-      }, 2);
-    },
-    history: ({ limit, offset }: { limit: number; offset: number }) => history.slice(offset, offset + limit),
+    ...convertCommands(shell, history),
+    ...tableCommands(shell, history, options),
     backup_status: () => backupStatus(hasBucket),
     set_bucket: ({ setup }: { setup: { bucket: string; region: string; endpoint_url: string | null } }) => {
       const view = bucket(setup.bucket, setup.region, setup.endpoint_url);
@@ -394,7 +402,7 @@ export function demoTransport(options: URLSearchParams): Transport {
       if (command === fail) throw report('The store is in use by another program (python3, process 4711).', 'Close it there, then retry.');
       const run = commands[command];
       if (!run) throw report(`No command “${command}”.`, '', false);
-      return copy(run(args) ?? null);
+      return copy((await run(args)) ?? null);
     },
     listen: (event, handler) => {
       const set = handlers.get(event) ?? new Set();

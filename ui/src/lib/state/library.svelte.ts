@@ -8,6 +8,8 @@ import { on, throttled } from './bus';
 import { FileList } from './file-list.svelte';
 import { jobs } from './jobs.svelte';
 import { Selection } from './selection.svelte';
+import { query } from './query.svelte';
+import { tables } from './tables.svelte';
 import { toasts } from './toasts.svelte';
 
 class Library {
@@ -38,6 +40,7 @@ class Library {
   open(): void {
     this.clear();
     void this.#count();
+    void tables.load();
     void jobs.load().catch((e) => toasts.fail(shell.toReport(e)));
   }
 
@@ -48,6 +51,8 @@ class Library {
     this.selected.reset();
     this.selectedTrash.reset();
     jobs.clear();
+    tables.clear();
+    query.clear();
     toasts.clear();
   }
 

@@ -9,15 +9,29 @@ import type { BackupStatus } from '../contract/BackupStatus';
 import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { ConversionPlanView } from '../contract/ConversionPlanView';
+import type { ConversionRequest } from '../contract/ConversionRequest';
 import type { ConversionView } from '../contract/ConversionView';
+import type { DataTableView } from '../contract/DataTableView';
 import type { DoctorCheck } from '../contract/DoctorCheck';
 import type { Event as CoreEvent } from '../contract/Event';
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
 import type { FileView } from '../contract/FileView';
+import type { FormatView } from '../contract/FormatView';
+import type { GridOpen } from '../contract/GridOpen';
+import type { GridQuery } from '../contract/GridQuery';
+import type { GridRows } from '../contract/GridRows';
+import type { GridTarget } from '../contract/GridTarget';
 import type { JobView } from '../contract/JobView';
+import type { MergeBy } from '../contract/MergeBy';
 import type { OfferedPath } from '../contract/OfferedPath';
 import type { OnDuplicate } from '../contract/OnDuplicate';
+import type { OptionView } from '../contract/OptionView';
+import type { PresetView } from '../contract/PresetView';
+import type { ProfileReport } from '../contract/ProfileReport';
+import type { QueryRecord } from '../contract/QueryRecord';
+import type { QueryRelation } from '../contract/QueryRelation';
+import type { QueryView } from '../contract/QueryView';
 import type { RestorePlanView } from '../contract/RestorePlanView';
 import type { RestorePointView } from '../contract/RestorePointView';
 import type { ServerStatus } from '../contract/ServerStatus';
@@ -27,6 +41,9 @@ import type { SignInRequest } from '../contract/SignInRequest';
 import type { StoreStats } from '../contract/StoreStats';
 import type { TypeCount } from '../contract/TypeCount';
 import { call, door, type Unlisten } from './transport';
+
+/** The choices of a conversion, as `redline convert --set` takes them. */
+export type Options = Record<string, string>;
 
 export { toReport, useTransport, type Transport, type Unlisten } from './transport';
 
@@ -63,9 +80,35 @@ export const cancelJob = (id: string) => call<unknown>('cancel_job', { id });
 export const dismissJob = (id: string) => call<unknown>('dismiss_job', { id });
 
 // convert
-export const planConversion = (id: number, to: string) => call<ConversionPlanView>('plan_conversion', { id, to });
-export const convertFile = (id: number, to: string) => call<string>('convert_file', { id, to });
+export const formats = () => call<FormatView[]>('formats');
+export const conversionOptions = (from: string, to: string) => call<OptionView[]>('conversion_options', { from, to });
+export const planConversion = (id: number, request: ConversionRequest) => call<ConversionPlanView>('plan_conversion', { id, request });
+export const convertFile = (id: number, request: ConversionRequest) => call<string>('convert_file', { id, request });
+export const planMerge = (ids: number[], request: ConversionRequest, by: MergeBy, map: [string, string][]) =>
+  call<ConversionPlanView>('plan_merge', { ids, request, by, map });
+export const mergeFiles = (ids: number[], request: ConversionRequest, by: MergeBy, map: [string, string][]) =>
+  call<string>('merge_files', { ids, request, by, map });
+export const rerunConversion = (id: number) => call<string>('rerun_conversion', { id });
 export const history = (limit: number, offset: number) => call<ConversionView[]>('history', { limit, offset });
+export const saveCertificate = (conversionId: number) => call<boolean>('save_certificate', { conversionId });
+export const inspectFile = (id: number, options: Options) => call<ProfileReport>('inspect_file', { id, options });
+export const presets = () => call<PresetView[]>('presets');
+export const savePreset = (preset: PresetView) => call<PresetView[]>('save_preset', { preset });
+export const deletePreset = (name: string) => call<PresetView[]>('delete_preset', { name });
+
+// grids, tables, queries
+export const openGrid = (of: GridTarget, options: Options) => call<GridOpen>('open_grid', { of, options });
+export const gridRows = (grid: string, first: number, count: number) => call<GridRows>('grid_rows', { grid, first, count });
+export const refineGrid = (grid: string, query: GridQuery) => call<GridOpen>('refine_grid', { grid, query });
+export const closeGrid = (grid: string) => call<unknown>('close_grid', { grid });
+export const runQuery = (sql: string) => call<QueryView>('run_query', { sql });
+export const cancelQuery = () => call<unknown>('cancel_query');
+export const exportQuery = (sql: string, request: ConversionRequest, name: string) => call<string>('export_query', { sql, request, name });
+export const queryHistory = () => call<QueryRecord[]>('query_history');
+export const queryRelations = () => call<QueryRelation[]>('query_relations');
+export const dataTables = () => call<DataTableView[]>('data_tables');
+export const addTable = (fileId: number, name: string | null) => call<DataTableView>('add_table', { fileId, name });
+export const dropTable = (name: string) => call<unknown>('drop_table', { name });
 
 // backup
 export const backupStatus = () => call<BackupStatus>('backup_status');

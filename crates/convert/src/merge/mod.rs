@@ -1,0 +1,247 @@
+//! One table out of several, one below the other: columns matched by name or by position,
+//! types reconciled so that no value changes.
+
+mod reconcile;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ConvertError, Result};
+use crate::names;
+use crate::profile::ColumnProfile;
+use crate::table::Table;
+use crate::types;
+use reconcile::{Fit, reconcile};
+use table::{MergedTable, Part};
+
+/// How the columns of several tables find each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// By name; without regard to case where that leaves no doubt. A column that a table
+    /// lacks is null there.
+    #[default]
+    Name,
+    /// The first with the first, under the names of the first table.
+    Position,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merge {
+    pub by: By,
+    /// (name in a source, name in the result), before columns are matched.
+    pub map: Vec<(String, String)>,
+}
+
+/// A table to merge: what people call it, and bytes of its file, for progress.
+pub(crate) struct Input {
+    pub name: String,
+    pub table: Arc<dyn Table>,
+    pub bytes: u64,
+}
+
+/// A column of the result while it is found.
+struct Merged {
+    field: Field,
+    /// For each table: its column.
+    places: Vec<Option<usize>>,
+}
+
+/// The merged table, and sentences about what was reconciled.
+pub(crate) fn one_below_the_other(
+    inputs: Vec<Input>,
+    merge: &Merge,
+) -> Result<(Arc<dyn Table>, Vec<String>)> {
+    let mut said = vec![format!(
+        "{} tables are put one below the other.",
+        inputs.len()
+    )];
+    let named = inputs
+        .iter()
+        .map(|input| mapped(input, merge))
+        .collect::<Result<Vec<_>>>()?;
+    unused(&inputs, merge)?;
+    let mut columns: Vec<Merged> = Vec::new();
+    for (at, names) in named.iter().enumerate() {
+        let mut taken = vec![false; columns.len()];
+        for (place, name) in names.iter().enumerate() {
+            let found = match merge.by {
+                By::Position => Some(place).filter(|place| *place < columns.len()),
+                By::Name => matching(&columns, &taken, name),
+            };
+            match found {
+                Some(column) => {
+                    taken[column] = true;
+                    columns[column].places[at] = Some(place);
+                }
+                None => {
+                    let field = inputs[at]
+                        .table
+                        .schema()
+                        .field(place)
+                        .clone()
+                        .with_name(name);
+                    let mut places = vec![None; inputs.len()];
+                    places[at] = Some(place);
+                    columns.push(Merged { field, places });
+                    taken.push(true);
+                }
+            }
+        }
+    }
+    let mut fits: Vec<Vec<Fit>> = vec![Vec::new(); inputs.len()];
+    for column in &mut columns {
+        settle(column, &inputs, &mut fits, &mut said);
+    }
+    let wanted: Vec<String> = columns.iter().map(|c| c.field.name().clone()).collect();
+    let (unique, _) = names::unique(&wanted);
+    let fields: Vec<Field> = columns
+        .iter()
+        .zip(unique)
+        .map(|(column, name)| column.field.clone().with_name(name).with_nullable(true))
+        .collect();
+    let schema = Arc::new(Schema::new(fields));
+    let parts = inputs
+        .into_iter()
+        .zip(fits)
+        .enumerate()
+        .map(|(at, (input, fits))| Part {
+            table: input.table,
+            bytes: input.bytes,
+            places: columns.iter().map(|c| c.places[at]).collect(),
+            fits,
+        })
+        .collect();
+    Ok((Arc::new(MergedTable::new(schema, parts)), said))
+}
+
+/// The names of a table's columns after the mapping.
+fn mapped(input: &Input, merge: &Merge) -> Result<Vec<String>> {
+    let map: HashMap<&str, &str> = merge
+        .map
+        .iter()
+        .map(|(from, to)| (from.as_str(), to.as_str()))
+        .collect();
+    let schema = input.table.schema();
+    let names: Vec<String> = schema
+        .fields()
+        .iter()
+        .map(|f| {
+            map.get(f.name().as_str())
+                .map_or_else(|| f.name().clone(), |to| (*to).to_owned())
+        })
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    if let Some(twice) = names.iter().find(|name| !seen.insert(name.to_lowercase())) {
+        return Err(ConvertError::BadOption {
+            key: "map".to_owned(),
+            value: twice.clone(),
+            expected: format!("a name that no other column of {:?} has", input.name),
+        });
+    }
+    Ok(names)
+}
+
+/// A mapping of a column that no table has is a slip of the pen.
+fn unused(inputs: &[Input], merge: &Merge) -> Result<()> {
+    for (from, _) in &merge.map {
+        let there = |input: &Input| input.table.schema().column_with_name(from).is_some();
+        if !inputs.iter().any(there) {
+            let all = inputs.iter().flat_map(|input| {
+                let schema = input.table.schema();
+                schema
+                    .fields()
+                    .iter()
+                    .map(|f| f.name().clone())
+                    .collect::<Vec<_>>()
+            });
+            return Err(ConvertError::NoColumn {
+                column: from.clone(),
+                columns: all.collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn matching(columns: &[Merged], taken: &[bool], name: &str) -> Option<usize> {
+    let free = |at: &usize| !taken.get(*at).copied().unwrap_or(false);
+    let lower = name.to_lowercase();
+    let exact = (0..columns.len())
+        .filter(free)
+        .find(|at| columns[*at].field.name() == name);
+    exact.or_else(|| {
+        (0..columns.len())
+            .filter(free)
+            .find(|at| columns[*at].field.name().to_lowercase() == lower)
+    })
+}
+
+/// Finds the type that holds the values of all tables, and how each gets there.
+fn settle(column: &mut Merged, inputs: &[Input], fits: &mut [Vec<Fit>], said: &mut Vec<String>) {
+    let mut target: Option<Field> = None;
+    let mut kinds: Vec<String> = Vec::new();
+    let mut sides = Vec::with_capacity(inputs.len());
+    for (input, place) in inputs.iter().zip(&column.places) {
+        let Some(place) = place else {
+            sides.push(None);
+            continue;
+        };
+        let schema = input.table.schema();
+        let field = schema.field(*place).clone();
+        let profile = input
+            .table
+            .profile()
+            .columns
+            .iter()
+            .find(|c| c.name == *field.name());
+        let empty = nothing_in(&field, profile, input.table.rows());
+        if !empty {
+            let name = types::name(&field);
+            if !kinds.contains(&name) {
+                kinds.push(name);
+            }
+            target = Some(match target {
+                Some(so_far) => reconcile(&so_far, &field, profile),
+                None => field.clone(),
+            });
+        }
+        sides.push(Some((field, empty)));
+    }
+    let target = target.unwrap_or_else(|| column.field.clone());
+    // A wider type found late can ask more of an early table: so the way there comes last.
+    for (side, fits) in sides.into_iter().zip(fits) {
+        fits.push(match side {
+            None => Fit::Missing,
+            Some((_, true)) => Fit::Nulls,
+            Some((field, false)) => Fit::between(&field, &target),
+        });
+    }
+    let name = column.field.name().clone();
+    column.field = target.with_name(&name);
+    if kinds.len() > 1 {
+        let becomes = types::name(&column.field);
+        said.push(format!(
+            "{name:?} is {} and becomes {becomes}.",
+            kinds.join(" and ")
+        ));
+    }
+    let lacking = column.places.iter().filter(|p| p.is_none()).count();
+    if lacking > 0 {
+        said.push(format!(
+            "{name:?} is missing in {lacking} of the tables and is null there."
+        ));
+    }
+}
+
+/// A text column without a value says nothing of its type.
+fn nothing_in(field: &Field, profile: Option<&ColumnProfile>, rows: Option<u64>) -> bool {
+    types::tag(field) == Some("NULL")
+        || (*field.data_type() == arrow::datatypes::DataType::Utf8
+            && rows.is_some()
+            && profile.map(|p| p.nulls) == rows)
+}

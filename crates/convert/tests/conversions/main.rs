@@ -1,0 +1,12 @@
+//! Whole conversions, through the crate's public door. One program, since linking takes
+//! longer than most of what is in here.
+
+mod changes;
+#[path = "../common/mod.rs"]
+mod common;
+mod fidelity;
+mod matrix;
+mod merge;
+mod parquet;
+mod properties;
+mod survival;

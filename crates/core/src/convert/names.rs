@@ -1,0 +1,152 @@
+//! What the result of a conversion is called.
+
+use std::collections::BTreeMap;
+
+use redline_convert::Format;
+
+/// Endings that name a way of packing, not a format.
+const PACKED: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
+/// Endings of tables beside the formats' own.
+const ALSO: [&str; 6] = ["dat", "asc", "prn", "db", "xls", "xlsm"];
+
+/// `reports/q3.csv.gz` to Parquet becomes `reports/q3.parquet`.
+pub(crate) fn of_file(name: &str, to: Format, options: &BTreeMap<String, String>) -> String {
+    let (folder, stem) = stem(name);
+    format!("{folder}{stem}{}", ending(to, options))
+}
+
+/// `q3.xlsx` and its sheet `May/June` become `q3 May_June.csv`.
+pub(crate) fn of_table(
+    name: &str,
+    table: &str,
+    to: Format,
+    options: &BTreeMap<String, String>,
+) -> String {
+    let (folder, stem) = stem(name);
+    let table: String = table
+        .chars()
+        .map(|c| {
+            if c == '/' || c == '\\' || c.is_control() {
+                '_'
+            } else {
+                c
+            }
+        })
+        .collect();
+    format!("{folder}{stem} {table}{}", ending(to, options))
+}
+
+/// `q1.csv` with two others becomes `q1 and 2 more.parquet`.
+pub(crate) fn of_merge(names: &[&str], to: Format, options: &BTreeMap<String, String>) -> String {
+    let Some((first, others)) = names.split_first() else {
+        return format!("merged{}", ending(to, options));
+    };
+    let (folder, stem) = stem(first);
+    format!(
+        "{folder}{stem} and {} more{}",
+        others.len(),
+        ending(to, options)
+    )
+}
+
+/// What was asked for, with the ending of the format where it has another.
+pub(crate) fn of_query(asked: &str, to: Format, options: &BTreeMap<String, String>) -> String {
+    let asked = asked.trim();
+    if asked.is_empty() {
+        return format!("query{}", ending(to, options));
+    }
+    let ending = ending(to, options);
+    if asked.to_lowercase().ends_with(&ending) {
+        return asked.to_owned();
+    }
+    let (folder, stem) = stem(asked);
+    format!("{folder}{stem}{ending}")
+}
+
+/// The folder with its `/`, and the name without the endings that conversion replaces.
+pub(crate) fn stem(name: &str) -> (&str, &str) {
+    let at = name.rfind('/').map_or(0, |slash| slash + 1);
+    let (folder, mut file) = name.split_at(at);
+    if let Some((rest, ending)) = cut(file)
+        && PACKED.contains(&ending.as_str())
+    {
+        file = rest;
+    }
+    if let Some((rest, ending)) = cut(file)
+        && (Format::from_id(&ending).is_some() || ALSO.contains(&ending.as_str()))
+    {
+        file = rest;
+    }
+    (folder, file)
+}
+
+fn cut(file: &str) -> Option<(&str, String)> {
+    let (rest, ending) = file.rsplit_once('.')?;
+    (!rest.is_empty()).then(|| (rest, ending.to_ascii_lowercase()))
+}
+
+/// `.csv`, or `.csv.gz` where the choices pack text.
+pub(crate) fn ending(to: Format, options: &BTreeMap<String, String>) -> String {
+    let packs = matches!(
+        to,
+        Format::Csv | Format::Tsv | Format::Txt | Format::Json | Format::Ndjson
+    );
+    let packed = match options.get("codec").map(String::as_str) {
+        Some("gzip") if packs => ".gz",
+        Some("zstd") if packs => ".zst",
+        _ => "",
+    };
+    format!(".{}{packed}", to.extension())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none() -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    #[test]
+    fn results_are_named_after_their_source() {
+        for (name, to, expected) in [
+            ("q3.csv", Format::Parquet, "q3.parquet"),
+            (
+                "reports/2026/q3.final.CSV",
+                Format::Json,
+                "reports/2026/q3.final.json",
+            ),
+            ("v1.2 numbers", Format::Csv, "v1.2 numbers.csv"),
+            (".csv", Format::Tsv, ".csv.tsv"),
+            ("prices.us.txt", Format::Parquet, "prices.us.parquet"),
+            ("q3.csv.gz", Format::Parquet, "q3.parquet"),
+            ("a.b/q3.CSV.ZST", Format::Ndjson, "a.b/q3.ndjson"),
+            ("measures.dat", Format::Csv, "measures.csv"),
+            ("notes.gz", Format::Csv, "notes.csv"),
+        ] {
+            assert_eq!(of_file(name, to, &none()), expected);
+        }
+        let packed = BTreeMap::from([("codec".to_owned(), "gzip".to_owned())]);
+        assert_eq!(of_file("q3.parquet", Format::Csv, &packed), "q3.csv.gz");
+        assert_eq!(of_file("q3.csv", Format::Parquet, &packed), "q3.parquet");
+    }
+
+    #[test]
+    fn tables_merges_and_queries_have_names_too() {
+        assert_eq!(
+            of_table("in/q3.xlsx", "May/June", Format::Csv, &none()),
+            "in/q3 May_June.csv"
+        );
+        assert_eq!(
+            of_merge(&["in/q1.csv", "q2.csv", "q3.csv"], Format::Parquet, &none()),
+            "in/q1 and 2 more.parquet"
+        );
+        assert_eq!(of_query(" ", Format::Csv, &none()), "query.csv");
+        assert_eq!(of_query("best.csv", Format::Csv, &none()), "best.csv");
+        assert_eq!(
+            of_query("best.csv", Format::Parquet, &none()),
+            "best.parquet"
+        );
+        assert_eq!(of_query("best", Format::Xlsx, &none()), "best.xlsx");
+    }
+}
