@@ -12,8 +12,8 @@ use survival_support::{
 };
 
 const CALLS: &str = "trace=openat,write,writev,pwrite64,pwritev,fsync,fdatasync,syncfs,rename,\
-                     renameat,renameat2,mkdir,mkdirat,ftruncate,unlink,unlinkat,link,linkat,\
-                     copy_file_range,sendfile,mmap";
+                     renameat,renameat2,mkdir,mkdirat,fallocate,ftruncate,unlink,unlinkat,link,\
+                     linkat,copy_file_range,sendfile,mmap";
 
 fn traced(machine: &Machine, arguments: &[&str]) -> Vec<Call> {
     let log = machine.dir.path().join("log");
@@ -29,7 +29,7 @@ fn parent(path: &str) -> &str {
 fn is_write(call: &Call) -> bool {
     matches!(
         &*call.name,
-        "write" | "writev" | "pwrite64" | "pwritev" | "ftruncate"
+        "write" | "writev" | "pwrite64" | "pwritev" | "ftruncate" | "fallocate"
     )
 }
 
@@ -183,7 +183,7 @@ fn many_files_are_synced_together_before_their_names_and_rows() {
     let mut files: Vec<(String, Vec<u8>)> = (0..12)
         .map(|i| (format!("{}/{i}.csv", i % 3), noise(i, 999 * i as usize)))
         .collect();
-    // Its last bytes take another way to the disk than the rest.
+    // Two threads write it, and its last bytes take another way to the disk than the rest.
     files.push(("big.bin".into(), noise(77, 17 * MIB + 5)));
     let folder = machine.sources("many", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
     import_keeps_its_order(&machine, &folder, 13);

@@ -1,11 +1,12 @@
 //! One pass over a file: read, hash and write at the same time.
 //!
-//! This thread reads, a second one hashes and a third one writes, so that a big
-//! file takes as long as the slowest of the three, not their sum.
+//! This thread reads, a second one hashes and a third one writes, or two write at once,
+//! so that a big file takes as long as the slowest of the three, not their sum.
 
 use crate::Progress;
 use crate::blocks::{Block, Blocks};
 use crate::direct::Output;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -63,8 +64,8 @@ pub(crate) fn copy_hashed(
     let head = first.bytes()[..n.min(HEAD)].to_vec();
     if n < BLOCK {
         // The whole file: no thread is worth it.
-        if let Some(mut dest) = dest {
-            dest.write(first.bytes()).map_err(CopyError::Write)?;
+        if let Some(dest) = dest {
+            dest.write_at(first.bytes(), 0).map_err(CopyError::Write)?;
         }
         progress.advance(n as u64, 0);
         return Ok(Copied {
@@ -74,16 +75,25 @@ pub(crate) fn copy_hashed(
         });
     }
     let stop = AtomicBool::new(false);
+    let dest = dest.as_ref();
     std::thread::scope(|scope| {
         let gone = || CopyError::Read(io::Error::other("a thread of the copy stopped"));
         let stop = &stop;
         // Neither queue ever holds more than there are blocks.
         let (to_hasher, chunks) = channel();
         let hasher = scope.spawn(move || hash_all(chunks));
-        let writer = dest.map(|dest| {
-            let (to_writer, chunks) = channel();
-            let handle = scope.spawn(move || write_all(dest, chunks, stop, progress));
-            (to_writer, handle)
+        let writers = dest.map(|dest| {
+            let (to_writers, chunks) = channel();
+            // Theirs alone: the last of them that ends lets go of what was not taken,
+            // for which the reading may wait.
+            let chunks = Arc::new(Mutex::new(chunks));
+            let handles: Vec<_> = (0..dest.writers())
+                .map(|_| {
+                    let chunks = Arc::clone(&chunks);
+                    scope.spawn(move || write_all(dest, &chunks, stop, progress))
+                })
+                .collect();
+            (to_writers, handles)
         });
         let mut size = 0;
         let mut block = first;
@@ -92,13 +102,13 @@ pub(crate) fn copy_hashed(
                 break Err(CopyError::Cancelled);
             }
             if stop.load(Ordering::Relaxed) {
-                // The writer says why.
+                // A writer says why.
                 break Ok(());
             }
             let len = block.bytes().len() as u64;
             let read = Arc::new(block);
-            if let Some((to_writer, _)) = &writer
-                && to_writer.send(Arc::clone(&read)).is_err()
+            if let Some((to_writers, _)) = &writers
+                && to_writers.send((size, Arc::clone(&read))).is_err()
             {
                 break Err(gone());
             }
@@ -106,7 +116,7 @@ pub(crate) fn copy_hashed(
                 break Err(gone());
             }
             size += len;
-            if writer.is_none() {
+            if writers.is_none() {
                 progress.advance(len, 0);
             }
             let mut next = blocks.take();
@@ -124,9 +134,13 @@ pub(crate) fn copy_hashed(
             stop.store(true, Ordering::Relaxed);
         }
         drop(to_hasher);
-        if let Some((to_writer, handle)) = writer {
-            drop(to_writer);
-            let written = handle.join().map_err(|_| gone()).flatten();
+        if let Some((to_writers, handles)) = writers {
+            drop(to_writers);
+            let mut written = Ok(());
+            // All of them, whichever failed.
+            for handle in handles {
+                written = written.and(handle.join().map_err(|_| gone()).flatten());
+            }
             // If it failed, that is why the reading ended.
             outcome = written.and(outcome);
         }
@@ -148,24 +162,30 @@ fn hash_all(chunks: Receiver<Arc<Block>>) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// Writes until it fails or is told to stop.
+/// A block and where in the file it lies.
+type Chunk = (u64, Arc<Block>);
+
+/// Writes what it gets hold of, until it fails or is told to stop.
 fn write_all(
-    mut dest: Output<'_>,
-    chunks: Receiver<Arc<Block>>,
+    dest: &Output<'_>,
+    chunks: &Mutex<Receiver<Chunk>>,
     stop: &AtomicBool,
     progress: &dyn Progress,
 ) -> Result<(), CopyError> {
-    for block in chunks {
+    loop {
+        // One waits for the next block, the other for its turn to.
+        let Ok((offset, block)) = chunks.lock().recv() else {
+            return Ok(());
+        };
         if stop.load(Ordering::Relaxed) {
-            break;
+            return Ok(());
         }
-        if let Err(e) = dest.write(block.bytes()) {
+        if let Err(e) = dest.write_at(block.bytes(), offset) {
             stop.store(true, Ordering::Relaxed);
             return Err(CopyError::Write(e));
         }
         progress.advance(block.bytes().len() as u64, 0);
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -183,7 +203,31 @@ mod tests {
         Output::through_the_cache(file)
     }
 
-    const WAYS: [fn(&File) -> Output<'_>; 2] = [past, through];
+    /// By several threads, into a file that has no size yet.
+    fn at_once(file: &File) -> Output<'_> {
+        past(file).of_set_size()
+    }
+
+    const WAYS: [fn(&File) -> Output<'_>; 3] = [past, through, at_once];
+
+    const LENGTHS: [usize; 16] = [
+        0,
+        1,
+        ALIGN - 1,
+        ALIGN,
+        ALIGN + 1,
+        BLOCK - ALIGN,
+        BLOCK - 1,
+        BLOCK,
+        BLOCK + 1,
+        BLOCK + ALIGN,
+        BLOCK + ALIGN + 511,
+        2 * BLOCK - 512,
+        3 * BLOCK,
+        BLOCKS * BLOCK,
+        BLOCKS * BLOCK + 1,
+        (BLOCKS + 3) * BLOCK + 7,
+    ];
 
     /// Counts what is told, and is cancelled once this much was.
     struct Until(AtomicU64, u64);
@@ -220,24 +264,7 @@ mod tests {
 
     #[test]
     fn every_length_around_a_block_and_a_page_is_copied_and_hashed() {
-        for len in [
-            0,
-            1,
-            ALIGN - 1,
-            ALIGN,
-            ALIGN + 1,
-            BLOCK - ALIGN,
-            BLOCK - 1,
-            BLOCK,
-            BLOCK + 1,
-            BLOCK + ALIGN,
-            BLOCK + ALIGN + 511,
-            2 * BLOCK - 512,
-            3 * BLOCK,
-            BLOCKS * BLOCK,
-            BLOCKS * BLOCK + 1,
-            (BLOCKS + 3) * BLOCK + 7,
-        ] {
+        for len in LENGTHS {
             let bytes = noise(len);
             let sha256 = hex::encode(Sha256::digest(&bytes));
             let told = Until(AtomicU64::new(0), u64::MAX);
@@ -279,16 +306,118 @@ mod tests {
         }
     }
 
+    /// A file whose size was set first, to what its source was said to have.
+    fn sized(said: usize) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        if !crate::durable::reserve(file.as_file(), said as u64, true).unwrap_or(false) {
+            file.as_file().set_len(said as u64).unwrap();
+        }
+        file
+    }
+
+    #[test]
+    fn writers_at_once_fill_a_file_whose_size_was_set_first() {
+        for len in LENGTHS {
+            let bytes = noise(len);
+            let sha256 = hex::encode(Sha256::digest(&bytes));
+            // As long as it is, shorter, and longer.
+            for said in [len, len / 2 + 1, len + 2 * BLOCK + 99] {
+                let file = sized(said);
+                let out = file.reopen().unwrap();
+                let told = Until(AtomicU64::new(0), u64::MAX);
+                let copied =
+                    copy_hashed(&mut Pieces(&bytes, false), Some(at_once(&out)), &told).unwrap();
+                assert_eq!((copied.size, &copied.sha256), (len as u64, &sha256));
+                assert_eq!(told.0.into_inner(), len as u64);
+                let mut all = std::fs::read(file.path()).unwrap();
+                assert_eq!(all.len(), len.max(said));
+                assert!(all.drain(len..).all(|b| b == 0), "{len} of {said}");
+                assert!(all == bytes, "{len} of {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_that_pauses_at_odd_places_is_copied_whole() {
+        /// Ends for a moment this far before every other block's end, as a file that
+        /// still grows may.
+        struct Growing<'a>(&'a [u8], usize, usize);
+        impl Read for Growing<'_> {
+            fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+                self.1 += 1;
+                let n = match self.1 % 4 {
+                    0 => 0,
+                    _ => room.len().min(self.0.len()).min(BLOCK - self.2),
+                };
+                room[..n].copy_from_slice(&self.0[..n]);
+                self.0 = &self.0[n..];
+                Ok(n)
+            }
+        }
+        let bytes = noise(9 * BLOCK);
+        for way in WAYS {
+            for before in [5, ALIGN] {
+                let file = tempfile::NamedTempFile::new().unwrap();
+                let out = file.reopen().unwrap();
+                let mut source = Growing(&bytes, 0, before);
+                let copied = copy_hashed(&mut source, Some(way(&out)), &()).unwrap();
+                assert_eq!(copied.size, bytes.len() as u64);
+                assert_eq!(copied.sha256, hex::encode(Sha256::digest(&bytes)));
+                assert!(std::fs::read(file.path()).unwrap() == bytes);
+            }
+        }
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_a_write_error_and_ends_the_copy() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         for way in WAYS {
-            // A source without an end: only the failure can end it.
+            for _ in 0..10 {
+                // A source without an end: only the failure can end it.
+                assert!(matches!(
+                    copy_hashed(&mut io::repeat(1), Some(way(&full)), &()),
+                    Err(CopyError::Write(e)) if e.kind() == io::ErrorKind::StorageFull
+                ));
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn one_writer_that_fails_ends_the_others() {
+        use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+        for (way, room) in WAYS.into_iter().zip([3, 4, 5]).cycle().take(12) {
+            // What lies in this much of it is written, and not a byte more.
+            let out = memfd_create("full", MemfdFlags::ALLOW_SEALING).unwrap();
+            let out = File::from(out);
+            out.set_len(room * BLOCK as u64).unwrap();
+            fcntl_add_seals(&out, SealFlags::GROW).unwrap();
+            let told = Until(AtomicU64::new(0), u64::MAX);
             assert!(matches!(
-                copy_hashed(&mut io::repeat(1), Some(way(&full)), &()),
-                Err(CopyError::Write(e)) if e.kind() == io::ErrorKind::StorageFull
+                copy_hashed(&mut io::repeat(1), Some(way(&out)), &told),
+                Err(CopyError::Write(e)) if e.kind() == io::ErrorKind::PermissionDenied
             ));
+            assert!(told.0.into_inner() <= room * BLOCK as u64);
+        }
+    }
+
+    #[test]
+    fn writers_that_panic_end_the_copy() {
+        struct Panics;
+        impl Progress for Panics {
+            fn phase(&self, _: &str) {}
+            fn set_total(&self, _: Option<u64>, _: Option<u64>) {}
+            fn advance(&self, _: u64, _: u64) {
+                panic!("told to")
+            }
+            fn is_cancelled(&self) -> bool {
+                false
+            }
+        }
+        for way in WAYS {
+            let out = tempfile::tempfile().unwrap();
+            assert!(copy_hashed(&mut io::repeat(1), Some(way(&out)), &Panics).is_err());
         }
     }
 
@@ -316,5 +445,12 @@ mod tests {
             let written = out.metadata().unwrap().len();
             assert!(written <= (6 + BLOCKS as u64) * BLOCK as u64, "{written}");
         }
+        let out = sized(64 * BLOCK).reopen().unwrap();
+        let progress = Until(AtomicU64::new(0), 5 * BLOCK as u64);
+        assert!(matches!(
+            copy_hashed(&mut io::repeat(1), Some(at_once(&out)), &progress),
+            Err(CopyError::Cancelled)
+        ));
+        assert!(progress.0.into_inner() <= (6 + BLOCKS as u64) * BLOCK as u64);
     }
 }

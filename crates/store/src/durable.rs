@@ -103,6 +103,34 @@ pub(crate) fn start_write_back(file: &File, offset: u64, len: u64) {
     let _ = (file, offset, len);
 }
 
+/// Reserves the first `len` bytes of a new file. Where `sized`, it also has that length
+/// from now on, as zeros; returns whether it does. Where the file system cannot, the file
+/// grows as it is written: a length without space would not spare a write of taking it,
+/// and where ext4 maps blocks as ext3 did, it sends each past the cache through it after
+/// all. The only failure is a disk without room.
+pub(crate) fn reserve(file: &File, len: u64, sized: bool) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        let flags = if sized {
+            FallocateFlags::empty()
+        } else {
+            FallocateFlags::KEEP_SIZE
+        };
+        match fallocate(file, flags, 0, len) {
+            Ok(()) => Ok(sized),
+            Err(e @ (Errno::NOSPC | Errno::DQUOT)) => Err(e.into()),
+            Err(_) => Ok(false),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (file, len, sized);
+        Ok(false)
+    }
+}
+
 /// Makes writes to `file` go past the page cache, or through it again. Returns whether
 /// it is so now; the file system has a say in it.
 pub(crate) fn set_direct(file: &File, on: bool) -> bool {
@@ -180,6 +208,43 @@ mod tests {
     fn a_file_system_without_a_size_is_not_full() {
         assert_eq!(free_space(Path::new("/proc")), u64::MAX);
         assert!(free_space(&std::env::temp_dir()) < u64::MAX);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn space_is_reserved_with_a_length_or_without() {
+        for sized in [false, true] {
+            let file = tempfile::tempfile().unwrap();
+            let is = reserve(&file, 100_000, sized).unwrap();
+            assert!(sized || !is);
+            let about = file.metadata().unwrap();
+            assert_eq!(about.len(), if is { 100_000 } else { 0 });
+        }
+        // A device has no space of its own to give.
+        let device = File::options().write(true).open("/dev/null").unwrap();
+        assert!(!reserve(&device, 100_000, true).unwrap());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_without_room_is_told_when_space_is_reserved() {
+        const TMPFS: u64 = 0x0102_1994;
+        // It knows at once; others take all the space there is before they know.
+        let Ok(file) = tempfile::tempfile_in("/dev/shm") else {
+            return;
+        };
+        let (about, size) = (
+            rustix::fs::fstatfs(&file).unwrap(),
+            rustix::fs::fstatvfs(&file).unwrap(),
+        );
+        if about.f_type as u64 != TMPFS || size.f_blocks == 0 {
+            return;
+        }
+        for sized in [false, true] {
+            let e = reserve(&file, (size.f_blocks + 1) * size.f_frsize, sized).unwrap_err();
+            assert_eq!(e.kind(), io::ErrorKind::StorageFull);
+            assert_eq!(file.metadata().unwrap().len(), 0);
+        }
     }
 
     #[test]

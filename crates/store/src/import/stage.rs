@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From this size on the space is reserved up front, so that a full disk is
 /// noticed before gigabytes are written, and the file lies in one piece; and the
-/// bytes go past the page cache.
+/// bytes go past the page cache, where they can into a file that has its size already.
 const RESERVE_FROM: u64 = 16 << 20;
 
 /// A file that lies complete in the scratch folder.
@@ -187,15 +187,23 @@ impl Stager {
             .open(partial)
             .map_err(|e| StoreError::writing(name, expected, self.free(), e))?;
         let output = if expected >= RESERVE_FROM {
-            self.reserve(name, &dest, expected)?;
-            Output::past_the_cache(&dest)
+            let output = Output::past_the_cache(&dest);
+            // Until it is synced, a file of its full length may hold nothing but zeros after
+            // a crash. Nothing believes it: what lies here has no final name and no journal
+            // line before its batch's sync (`commit.rs`), and without them the next
+            // open sweeps it away unread.
+            if self.reserve(name, &dest, expected, output.is_direct())? {
+                output.of_set_size()
+            } else {
+                output
+            }
         } else {
             Output::through_the_cache(&dest)
         };
         let copied = copy_hashed(source, Some(output), progress)
             .map_err(|e| self.explain(name, expected, e))?;
         if copied.size < expected {
-            // Shorter than it said: the reserved tail is not part of it.
+            // Shorter than it said: the tail, reserved or of zeros, is not part of it.
             dest.set_len(copied.size)
                 .map_err(|e| StoreError::writing(name, expected, self.free(), e))?;
         }
@@ -207,7 +215,8 @@ impl Stager {
         Ok(copied)
     }
 
-    fn reserve(&self, name: &str, dest: &File, len: u64) -> Result<()> {
+    /// Returns whether the file has its length from now on, which is asked for by `sized`.
+    fn reserve(&self, name: &str, dest: &File, len: u64, sized: bool) -> Result<bool> {
         let full = || StoreError::DiskFull {
             name: name.to_owned(),
             needed: len,
@@ -216,18 +225,7 @@ impl Stager {
         if self.free() < len {
             return Err(full());
         }
-        #[cfg(target_os = "linux")]
-        {
-            use rustix::fs::{FallocateFlags, fallocate};
-            if let Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) =
-                fallocate(dest, FallocateFlags::KEEP_SIZE, 0, len)
-            {
-                return Err(full());
-            }
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = dest;
-        Ok(())
+        durable::reserve(dest, len, sized).map_err(|_| full())
     }
 
     fn finished(&self, origin: Origin, partial: PathBuf, copied: Copied) -> Result<Staged> {
@@ -321,4 +319,123 @@ pub(crate) fn hash_stored(
         return Err(StoreError::SourceChanged { name: name.into() });
     }
     Ok((copied, durable::mtime_ns(&after)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sha2::{Digest, Sha256};
+
+    const EXPECTED: u64 = RESERVE_FROM + (1 << 20);
+
+    struct Fixture {
+        _root: tempfile::TempDir,
+        stager: Stager,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let layout = Layout::new(root.path(), "0123456789abcdef");
+            layout.create().unwrap();
+            Self {
+                stager: Stager::new(&layout, &layout.partial(), |_, _| Classified::default()),
+                _root: root,
+            }
+        }
+
+        /// The bytes that are staged of those offered.
+        fn write(&self, expected: u64, bytes: &[u8]) -> Vec<u8> {
+            let partial = self.stager.new_partial();
+            let copied = self
+                .stager
+                .write("x", &partial, expected, &mut &bytes[..], &())
+                .unwrap();
+            assert_eq!(copied.size, bytes.len() as u64);
+            assert_eq!(copied.sha256, hex::encode(Sha256::digest(bytes)));
+            fs::read(partial).unwrap()
+        }
+    }
+
+    fn noise(len: u64) -> Vec<u8> {
+        (0..len).map(|i| (i * 31 % 251) as u8).collect()
+    }
+
+    #[test]
+    fn a_big_file_is_as_long_as_it_is_whatever_it_said() {
+        let fixture = Fixture::new();
+        let noise = noise(EXPECTED + (5 << 20) + 77);
+        for len in [
+            0,
+            77,
+            4096,
+            1 << 20,
+            RESERVE_FROM - 4096,
+            RESERVE_FROM + 5,
+            EXPECTED - 1,
+            EXPECTED,
+            EXPECTED + 1,
+            EXPECTED + 4096,
+            noise.len() as u64,
+        ] {
+            let bytes = &noise[..len as usize];
+            assert!(fixture.write(EXPECTED, bytes) == bytes, "{len}");
+        }
+    }
+
+    // Elsewhere nobody says how much is free.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_cannot_fit_is_refused_before_a_byte_is_read() {
+        struct Untouched;
+        impl Read for Untouched {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("it was read")
+            }
+        }
+        let fixture = Fixture::new();
+        let partial = fixture.stager.new_partial();
+        let e = fixture
+            .stager
+            .write("big", &partial, u64::MAX - 1, &mut Untouched, &())
+            .err()
+            .unwrap();
+        let StoreError::DiskFull { name, needed, .. } = &e else {
+            panic!("{e}")
+        };
+        assert_eq!((&**name, *needed), ("big", u64::MAX - 1));
+        discard(&partial, e);
+        assert!(!partial.exists());
+    }
+
+    #[test]
+    fn a_cancelled_big_file_leaves_nothing() {
+        /// Cancelled once something was written.
+        struct Once(std::sync::atomic::AtomicBool);
+        impl Progress for Once {
+            fn phase(&self, _: &str) {}
+            fn set_total(&self, _: Option<u64>, _: Option<u64>) {}
+            fn advance(&self, _: u64, _: u64) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+            fn is_cancelled(&self) -> bool {
+                self.0.load(Ordering::Relaxed)
+            }
+        }
+        let fixture = Fixture::new();
+        let source = tempfile::NamedTempFile::new().unwrap();
+        source.as_file().set_len(3 * EXPECTED).unwrap();
+        let origin = Origin {
+            path: source.path().to_owned(),
+            token: None,
+            wanted: "x".into(),
+            shown: "x".into(),
+            original: "x".into(),
+            follow: true,
+            place: 0,
+        };
+        let cancelled = fixture.stager.stage(&origin, &Once(false.into()));
+        assert!(matches!(cancelled, Err(StoreError::Cancelled)));
+        assert_eq!(fs::read_dir(&fixture.stager.dir).unwrap().count(), 0);
+    }
 }
