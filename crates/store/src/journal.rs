@@ -119,6 +119,19 @@ pub(crate) fn replay(layout: &Layout, catalog: &Catalog) -> Result<Replayed> {
     }
     dead.sort();
     let mut replayed = Replayed::default();
+    // Journals of one moment are in no order: what any of them dropped stays dropped, and
+    // makes room for a new table of its name.
+    let dropped: HashSet<String> = dead
+        .iter()
+        .flat_map(|path| read(path))
+        .filter_map(|line| match line {
+            Line::TableDropped { uid } => Some(uid),
+            _ => None,
+        })
+        .collect();
+    if !dropped.is_empty() {
+        catalog.write(|conn| dropped.iter().try_for_each(|uid| tables::delete(conn, uid)))?;
+    }
     for path in dead {
         replayed.journals += 1;
         replayed.rows += catalog.write(|conn| {
@@ -127,8 +140,9 @@ pub(crate) fn replay(layout: &Layout, catalog: &Catalog) -> Result<Replayed> {
                 n += match line {
                     Line::Files { rows } => bring_back_files(layout, conn, rows)?,
                     Line::Conversion { row } => conversions::bring_back(conn, &row)?,
+                    Line::Table { row } if dropped.contains(&row.uid) => 0,
                     Line::Table { row } => tables::bring_back(conn, &row)?,
-                    Line::TableDropped { uid } => tables::drop_again(conn, &uid)?,
+                    Line::TableDropped { .. } => 0,
                 };
             }
             Ok(n)

@@ -225,9 +225,9 @@ fn insert(conn: &Connection, row: &TableRecord) -> Result<()> {
     .map_err(|e| catalog_error("keep a data table", &e))
 }
 
-fn delete(conn: &Connection, uid: &str) -> Result<u64> {
+pub(crate) fn delete(conn: &Connection, uid: &str) -> Result<()> {
     conn.execute("DELETE FROM user_data_tables WHERE uid = ?", [uid])
-        .map(|n| n as u64)
+        .map(drop)
         .map_err(|e| catalog_error("drop a data table", &e))
 }
 
@@ -247,9 +247,4 @@ pub(crate) fn bring_back(conn: &Connection, row: &TableRecord) -> Result<u64> {
     crate::migrate::advance(conn, "user_data_tables_id", row.id)
         .map_err(|e| catalog_error("list the data tables", &e))?;
     Ok(1)
-}
-
-/// Drops again what a lost log still had; that is no row recovered.
-pub(crate) fn drop_again(conn: &Connection, uid: &str) -> Result<u64> {
-    delete(conn, uid).map(|_| 0)
 }

@@ -31,7 +31,7 @@ fn a_table_is_a_name_for_a_file_until_it_is_dropped() {
     let made = named(&store, "Prices", file.id).unwrap();
     assert_eq!(made.metadata["file_uid"], file.uid);
     assert_eq!(made.metadata["types"], json!(["BIGINT"]));
-    assert_eq!(store.tables().unwrap(), [made.clone()]);
+    assert_eq!(store.tables().unwrap(), std::slice::from_ref(&made));
     assert_eq!(store.table("pRICES").unwrap(), made);
     assert_eq!(store.stats().unwrap().tables, 1);
     // A name is taken in any case, as SQL sees it.
