@@ -82,12 +82,10 @@ enum Found {
 }
 
 impl ProfileBook {
-    /// Opens the book in `config_dir`, which is made if it is missing. A damaged file is renamed
+    /// Opens the book in `config_dir`, which is made by the first change. A damaged file is renamed
     /// (see [`set_aside`](Self::set_aside)), and the profiles in it that can still be read are kept.
     pub fn open(config_dir: impl AsRef<Path>) -> Result<Self, ProfileError> {
         let path = config_dir.as_ref().join(FILE_NAME);
-        files::create_private_folder(config_dir.as_ref())
-            .map_err(failed("make the folder", config_dir.as_ref()))?;
         let book = Self {
             path,
             set_aside: Mutex::default(),
@@ -284,6 +282,9 @@ impl ProfileBook {
     }
 
     fn lock(&self) -> Result<FileLock, ProfileError> {
+        if let Some(folder) = self.path.parent() {
+            files::create_private_folder(folder).map_err(failed("make the folder", folder))?;
+        }
         FileLock::acquire(&self.path, self.patience).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => ProfileError::Busy {
                 path: self.path.clone(),
