@@ -1,9 +1,11 @@
 //! Which format a file is in, told from its bytes; its name only breaks ties.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use encoding_rs::{UTF_16BE, UTF_16LE};
 use serde::{Deserialize, Serialize};
 
 use crate::text;
@@ -228,7 +230,7 @@ fn unpacked(head: &[u8]) -> Option<(&'static str, Vec<u8>, bool)> {
 }
 
 /// `prices.csv.gz` holds `prices.csv`.
-fn inner_name(name: &str) -> &str {
+pub(crate) fn inner_name(name: &str) -> &str {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     match extension.to_ascii_lowercase().as_str() {
         "gz" | "gzip" | "zst" | "zstd" => stem,
@@ -308,22 +310,25 @@ fn plain_text(head: &[u8], extension: &str, whole: bool) -> (Format, &'static st
     if head.is_empty() {
         return (named.unwrap_or(Format::Other), "empty file");
     }
-    let wide = head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF");
-    if wide {
-        return (named.unwrap_or(Format::Other), "UTF-16 text");
-    }
-    if binary(head, named.is_some()) {
+    // UTF-16 has a NUL beside every Latin letter: what it says is looked at, not its bytes.
+    let wide = text::encoding::detect(head, whole, None)
+        .ok()
+        .filter(|found| [UTF_16LE, UTF_16BE].contains(&found.encoding));
+    let unmarked = match &wide {
+        Some(found) => text::encoding::decoded(&head[found.bom as usize..], found, whole),
+        None => Cow::Borrowed(head),
+    };
+    if binary(&unmarked, named.is_some()) {
         return (Format::Other, "binary data of an unknown kind");
     }
-    let body = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
+    let body = unmarked.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&unmarked);
     if let Some(found) = json(body) {
         return found;
     }
-    match (text::consistent_delimiter(head, whole), named) {
+    match (text::dialect::guess(head, "", whole), named) {
         (_, Some(Format::Txt)) => (Format::Txt, "text"),
-        (Some(b'\t'), _) => (Format::Tsv, "tab-separated text"),
-        (Some(b','), _) => (Format::Csv, "comma-separated text"),
-        (Some(b';'), Some(Format::Csv) | None) => (Format::Csv, "semicolon-separated text"),
+        (Some(Format::Tsv), _) => (Format::Tsv, "tab-separated text"),
+        (Some(Format::Csv), _) => (Format::Csv, "comma- or semicolon-separated text"),
         (Some(_), Some(named)) => (named, "delimited text"),
         (Some(_), None) => (Format::Txt, "delimited text"),
         (None, Some(Format::Json | Format::Ndjson)) => (Format::Other, "text that is not JSON"),
@@ -347,7 +352,11 @@ fn json(body: &[u8]) -> Option<(Format, &'static str)> {
         let inner = text[1..].trim_ascii_start();
         let plausible = inner
             .first()
-            .is_none_or(|b| matches!(b, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9'));
+            .is_none_or(|b| matches!(b, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9'))
+            || ["null", "true", "false", "NaN", "Infinity"]
+                .iter()
+                .filter_map(|word| inner.strip_prefix(word.as_bytes()))
+                .any(|rest| matches!(rest.trim_ascii_start().first(), None | Some(b',' | b']')));
         // `[1] a,b` is a table whose first name has brackets: JSON would go on with a comma.
         let closed = text
             .iter()

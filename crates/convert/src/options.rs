@@ -94,6 +94,8 @@ pub const SPECS: &[Spec] = &[
         "Lines before the table. Found out, otherwise.", &[Format::Csv, Format::Tsv, Format::Txt, Format::Xlsx]),
     spec("footnotes", Group::Reading, Kind::Number, "Lines after",
         "Lines after the table. Found out, otherwise.", TEXT),
+    spec("blank_rows", Group::Reading, Kind::Choice(&["drop", "keep"]), "Empty rows around the table",
+        "`keep` takes rows of delimiters alone, above the first value or below the last, as rows of nulls. Left out and told, otherwise.", TEXT),
     spec("null", Group::Reading, Kind::Text, "Null is written",
         "A text that stands for null where it is a whole unquoted field, as NA. Only an empty field is, otherwise.", TEXT),
     spec("types", Group::Reading, Kind::Choice(&["proved", "text"]), "Types",

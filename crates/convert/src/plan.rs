@@ -12,7 +12,7 @@ use crate::changes::{self, Changed};
 use crate::count;
 use crate::error::{ConvertError, Result};
 use crate::facts::{self, Facts};
-use crate::format::{Format, can_convert};
+use crate::format::{Format, can_convert, inner_name};
 use crate::formats;
 use crate::limits::{Limits, Progress};
 use crate::merge::{self, Merge};
@@ -22,6 +22,7 @@ use crate::shape::{self, Column, Shape};
 use crate::source::Source;
 use crate::stamp::Stamp;
 use crate::table::{Depth, Job, Table};
+use crate::text;
 
 /// Made by [`crate::plan`] and [`crate::merge`], run by [`crate::convert`]. Holds the
 /// sources open as they were found, so that one that changes in between is refused.
@@ -142,12 +143,13 @@ pub(crate) fn plan(
     supported(from, to)?;
     let table = opened(source, options, job)?;
     stamp.holds(&source.path)?;
+    let options = writing(source, table.as_ref(), to, options)?;
     settle(
         table,
         vec![(source.path.clone(), stamp)],
         from,
         to,
-        options,
+        &options,
         Vec::new(),
         job,
     )
@@ -189,7 +191,28 @@ pub(crate) fn merge(
         });
     };
     let (table, said) = merge::one_below_the_other(tables, merge)?;
-    settle(table, stamps, from, to, options, said, job)
+    let options = match sources.first() {
+        Some(first) => writing(first, table.as_ref(), to, options)?,
+        None => options.clone(),
+    };
+    settle(table, stamps, from, to, &options, said, job)
+}
+
+/// The options of the run: a sheet or table of the output is called as the table that it is
+/// made from, or else as the file, where nobody said otherwise.
+fn writing(source: &Source, table: &dyn Table, to: Format, options: &Options) -> Result<Options> {
+    let mut options = options.clone();
+    let named = matches!(to, Format::Xlsx | Format::Duckdb | Format::Sqlite);
+    if named && options.get("sheet").is_none() {
+        let file = source.file_name();
+        let stem = inner_name(&file).rsplit_once('.').map(|(stem, _)| stem);
+        let of_table = table.profile().table.as_deref();
+        let name = of_table.or(stem).unwrap_or(&file).trim();
+        if !name.is_empty() {
+            options.set("sheet", name)?;
+        }
+    }
+    Ok(options)
 }
 
 fn supported(from: Format, to: Format) -> Result<()> {
@@ -226,6 +249,7 @@ fn settle(
     let profile = table.profile().clone();
     let rejected = profile.rejects.count;
     let rows_in = table.rows().map(|rows| rows + rejected);
+    said.extend(left_out(&profile, options));
     let Changed {
         table,
         said: changed,
@@ -267,7 +291,7 @@ fn settle(
     let typed = options.is("prove", "no");
     let (shape, mut crossing) =
         shape::shape(&columns, schema.metadata(), table.profile(), to, typed)?;
-    let mut losses = renames(&profile, &columns);
+    let mut losses = renames(&profile, &columns, to);
     losses.append(&mut crossing.losses);
     let planned = shape.crossings.iter().map(|c| PlannedColumn {
         name: c.name.clone(),
@@ -295,9 +319,43 @@ fn settle(
     })
 }
 
-/// Names that a reader had to change, for being twins, empty or not allowed.
-fn renames(profile: &TableProfile, columns: &[Column<'_>]) -> Vec<Loss> {
-    let kept = |name: &str| columns.iter().any(|c| c.field.name() == name);
+/// What the file holds beside the table, in sentences: whoever converts it does not get that.
+fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
+    let mut said = Vec::new();
+    if profile.tables.len() > 1 && options.get("table").is_none() {
+        said.push(format!(
+            "The file holds {} tables; one of them is taken.",
+            profile.tables.len()
+        ));
+    }
+    let lines = |n: usize| match n {
+        1 => "1 line".to_owned(),
+        n => format!("{n} lines"),
+    };
+    if let Some(text) = &profile.text {
+        if !text.preamble.is_empty() {
+            let n = lines(text.preamble.len());
+            said.push(format!("{n} above the table left out, as no rows of it."));
+        }
+        if !text.footnotes.is_empty() {
+            let n = lines(text.footnotes.len());
+            said.push(format!("{n} below the table left out, as no rows of it."));
+        }
+    }
+    if let Some(empty) = profile.choices.iter().find(|c| c.what == "empty rows") {
+        said.push(format!("Empty rows left out: {}.", empty.why));
+    }
+    said
+}
+
+/// Names that a reader had to change, for being twins, empty or not allowed; a text that is
+/// made from a text says again what its header said.
+fn renames(profile: &TableProfile, columns: &[Column<'_>], to: Format) -> Vec<Loss> {
+    let says_again = |field: &Field| to.is_delimited() && field.metadata().contains_key(text::SAID);
+    let kept = |name: &str| {
+        let column = columns.iter().find(|c| c.field.name() == name);
+        column.is_some_and(|c| !says_again(c.field))
+    };
     let mut losses = Vec::new();
     for (at, column) in profile.columns.iter().enumerate() {
         let Some(said) = column.said.as_ref().filter(|_| kept(&column.name)) else {

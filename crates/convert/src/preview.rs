@@ -17,6 +17,7 @@ use crate::profile::TableProfile;
 use crate::source::Source;
 use crate::stamp::Stamp;
 use crate::table::{Depth, Job, Table};
+use crate::text::{FORM, formed};
 use crate::types::{self, Text};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,10 +149,19 @@ impl Grid {
     }
 }
 
-/// The exact text of every value, row by row.
+/// The exact text of every value, row by row: as it stands in a text, where it came from one.
 pub(crate) fn cells(batch: &RecordBatch) -> Result<Vec<Vec<Option<String>>>> {
-    let texts = batch
+    let schema = batch.schema();
+    let shown = batch
         .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(array, field)| match field.metadata().contains_key(FORM) {
+            true => formed(array, field),
+            false => Ok(Arc::clone(array)),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let texts = shown
         .iter()
         .map(|array| Ok((array, Text::new(array.as_ref())?)))
         .collect::<Result<Vec<_>>>()?;

@@ -60,11 +60,11 @@ impl Carrier {
     /// As text, which keeps the source's word for its type.
     pub(crate) fn text(field: &Field) -> Self {
         let mut plain = Field::new(field.name(), DataType::Utf8, true);
-        if let Some(form) = field.metadata().get(text_form::FORM) {
-            // As the text that it came from had it.
-            let form = HashMap::from([(text_form::FORM.to_owned(), form.clone())]);
-            plain = plain.with_metadata(form);
-        }
+        // As the text that it came from had it.
+        let kept = field.metadata().iter();
+        let kept =
+            kept.filter(|(key, _)| [text_form::FORM, text_form::SAID].contains(&key.as_str()));
+        plain.set_metadata(kept.map(|(k, v)| (k.clone(), v.clone())).collect());
         let step = if *field.data_type() == DataType::Utf8 {
             Step::Same
         } else {
@@ -193,10 +193,17 @@ pub(crate) fn shape(
         fields.push(carrier.field.with_nullable(true));
         steps.push(carrier.step);
     }
-    if matches!(to, Format::Csv | Format::Tsv | Format::Txt) {
+    let mut metadata = metadata.clone();
+    if to.is_delimited() {
         text::notes(columns, table, &mut said);
+    } else {
+        // What a header said, or that there was none, is for another text to say again.
+        metadata.remove(text_form::HEADLESS);
+        for field in &mut fields {
+            field.metadata_mut().remove(text_form::SAID);
+        }
     }
-    let schema = Arc::new(Schema::new_with_metadata(fields, metadata.clone()));
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     Ok((
         Shape {
             schema,

@@ -20,6 +20,7 @@ use crate::names;
 use crate::options::Options;
 use crate::sql::grouped;
 use crate::table::{Job, Table};
+use crate::text;
 use crate::types;
 pub(crate) use rows::NUMBER;
 use table::ChangedTable;
@@ -42,7 +43,7 @@ pub(crate) fn apply(table: Arc<dyn Table>, options: &Options, job: Job<'_>) -> R
         && fields
             .iter()
             .zip(table.schema().fields())
-            .all(|(new, old)| new.name() == old.name());
+            .all(|(new, old)| new == old.as_ref());
     let chooses =
         asked("filter") || options.is("missing", "drop") || options.is("duplicates", "drop");
     if untouched && !chooses {
@@ -60,10 +61,12 @@ pub(crate) fn apply(table: Arc<dyn Table>, options: &Options, job: Job<'_>) -> R
         kept = Some(found);
     }
     let fills: Vec<Option<ArrayRef>> = columns.iter().map(|at| fills[*at].clone()).collect();
-    let schema = Arc::new(Schema::new_with_metadata(
-        fields,
-        table.schema().metadata().clone(),
-    ));
+    let mut metadata = table.schema().metadata().clone();
+    if options.by_column("rename.").next().is_some() || options.is("names", "tidy") {
+        // Whoever names columns wants to see the names.
+        metadata.remove(text::HEADLESS);
+    }
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     let mut changed = ChangedTable::new(table, columns, fills, schema, kept);
     if options.is("missing", "drop") {
         let found = rows::complete(&changed, job)?;
@@ -202,7 +205,13 @@ fn named(
     let fields: Vec<Field> = columns
         .iter()
         .zip(&unique)
-        .map(|(at, name)| schema.field(*at).clone().with_name(name))
+        .map(|(at, name)| {
+            let mut field = schema.field(*at).clone();
+            if tidy || name != field.name() {
+                field.metadata_mut().remove(text::SAID);
+            }
+            field.with_name(name)
+        })
         .collect();
     for (at, field) in columns.iter().zip(&fields) {
         let before = schema.field(*at).name();

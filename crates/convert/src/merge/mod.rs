@@ -14,6 +14,7 @@ use crate::error::{ConvertError, Result};
 use crate::names;
 use crate::profile::ColumnProfile;
 use crate::table::Table;
+use crate::text;
 use crate::types;
 use reconcile::{Fit, reconcile};
 use table::{MergedTable, Part};
@@ -102,9 +103,18 @@ pub(crate) fn one_below_the_other(
     let fields: Vec<Field> = columns
         .iter()
         .zip(unique)
-        .map(|(column, name)| column.field.clone().with_name(name).with_nullable(true))
+        .map(|(column, name)| {
+            let mut field = column.field.clone().with_name(name).with_nullable(true);
+            field.metadata_mut().remove(text::SAID);
+            field
+        })
         .collect();
-    let schema = Arc::new(Schema::new(fields));
+    let headless = |input: &Input| input.table.schema().metadata().contains_key(text::HEADLESS);
+    let metadata = match inputs.iter().all(headless) && merge.map.is_empty() {
+        true => HashMap::from([(text::HEADLESS.to_owned(), String::new())]),
+        false => HashMap::new(),
+    };
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     let parts = inputs
         .into_iter()
         .zip(fits)

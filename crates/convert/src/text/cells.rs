@@ -89,8 +89,8 @@ impl Block {
     pub(crate) fn remove(&mut self, out: &[bool]) {
         let width = self.width;
         let mut kept = 0;
-        for row in 0..self.lines.len() {
-            if out[row] {
+        for (row, out) in out.iter().enumerate().take(self.lines.len()) {
+            if *out {
                 continue;
             }
             if kept != row {

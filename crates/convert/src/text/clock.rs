@@ -3,8 +3,8 @@
 use super::forms::{DateForm, Fraction, Order, StampForm, TimeForm, Zone};
 
 /// The year, month and day of a day from 1970-01-01.
-pub(crate) fn civil(days: i32) -> (i32, u32, u32) {
-    let z = i64::from(days) + 719_468;
+pub(crate) fn civil(days: i64) -> (i64, u32, u32) {
+    let z = days + 719_468;
     let era = z.div_euclid(146_097);
     let of_era = z.rem_euclid(146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -13,11 +13,11 @@ pub(crate) fn civil(days: i32) -> (i32, u32, u32) {
     let day = (of_year - (153 * m + 2) / 5 + 1) as u32;
     let month = if m < 10 { m + 3 } else { m - 9 } as u32;
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year as i32, month, day)
+    (year, month, day)
 }
 
 struct Line {
-    bytes: [u8; 48],
+    bytes: [u8; 64],
     len: usize,
 }
 
@@ -50,7 +50,7 @@ impl Line {
 
     /// Years outside four digits, as all exact texts here have them.
     #[cold]
-    fn odd_year(&mut self, year: i32) {
+    fn odd_year(&mut self, year: i64) {
         let text = if year < 0 {
             format!("-{:04}", year.unsigned_abs())
         } else {
@@ -62,7 +62,7 @@ impl Line {
     }
 
     #[inline(always)]
-    fn date(&mut self, days: i32, form: DateForm) {
+    fn date(&mut self, days: i64, form: DateForm) {
         let (year, month, day) = civil(days);
         let year_of = |line: &mut Line| match u32::try_from(year) {
             Ok(y) if y <= 9999 => line.four(y),
@@ -115,7 +115,7 @@ impl Line {
             self.push(b':');
         }
         self.two(seconds / 60 % 60);
-        if !form.seconds && seconds % 60 == 0 && rest == 0 {
+        if !form.seconds && seconds.is_multiple_of(60) && rest == 0 {
             return;
         }
         if !form.compact {
@@ -163,7 +163,7 @@ impl Line {
 
 fn line(write: impl FnOnce(&mut Line), out: &mut Vec<u8>) {
     let mut line = Line {
-        bytes: [0; 48],
+        bytes: [0; 64],
         len: 0,
     };
     write(&mut line);
@@ -172,7 +172,7 @@ fn line(write: impl FnOnce(&mut Line), out: &mut Vec<u8>) {
 
 #[inline(always)]
 pub(crate) fn print_date(days: i32, form: DateForm, out: &mut Vec<u8>) {
-    line(|l| l.date(days, form), out);
+    line(|l| l.date(i64::from(days), form), out);
 }
 
 /// `nanos` from midnight.
@@ -185,7 +185,7 @@ pub(crate) fn print_time(nanos: i64, form: TimeForm, out: &mut Vec<u8>) {
 #[inline(always)]
 pub(crate) fn print_stamp(seconds: i64, nanos: u32, form: StampForm, out: &mut Vec<u8>) {
     let local = seconds + i64::from(form.zone.minutes()) * 60;
-    let days = local.div_euclid(86_400) as i32;
+    let days = local.div_euclid(86_400);
     let of_day = local.rem_euclid(86_400) * 1_000_000_000 + i64::from(nanos);
     line(
         |l| {

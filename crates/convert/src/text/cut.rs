@@ -81,6 +81,10 @@ pub(crate) fn close(text: &[u8], open: usize, quote: u8, syntax: &Syntax) -> Clo
         };
         match syntax.escape {
             Escape::Doubled if next == Some(quote) => from = at + 2,
+            // Spaces, or a CR, and then the field's end: not for a plain rule to say.
+            Escape::None if matches!(next, Some(b' ' | b'\r')) && !ends => {
+                return Close::Behind(at);
+            }
             Escape::None if !ends => from = at + 1,
             Escape::Backslash => {
                 let slashes = text[open + 1..at]

@@ -4,7 +4,8 @@
 //! notes of its own, put together at the end.
 
 use super::cells::Block;
-use super::lenient::{Asked, Value};
+pub(crate) use super::class::{Class, NUMBERS};
+use super::lenient::{Asked, Scalar, Value};
 pub(crate) use super::seen::ORDERS;
 pub(crate) use super::seen::Range;
 use super::seen::{Times, join, widen};
@@ -14,48 +15,6 @@ use super::{times, values};
 
 /// A place in the file: chunk, and line in it. Lines of the file are known at the end.
 pub(crate) type Place = (u32, u32);
-
-/// What a text can be. Each is noted with the first text that was it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Class {
-    Bool,
-    /// Whole, up to 18 digits.
-    Whole,
-    /// Whole, up to 38.
-    Wide,
-    /// With a decimal point, as a DECIMAL prints.
-    Decimal,
-    /// `12.0`: as a DOUBLE it is printed so only where all whole numbers are.
-    PointZero,
-    /// A decimal that no DOUBLE prints: zeros at the end, or too many digits.
-    NotDouble,
-    /// Only a DOUBLE prints it: `1e+20`, `nan`.
-    Double,
-    /// Only a DOUBLE whose whole numbers stand without `.0` prints it: `-0`.
-    ShortDouble,
-    Date,
-    /// `13/02/2026` and the like.
-    OtherDate,
-    Stamp,
-    Time,
-    /// Anything else, and `""`.
-    Text,
-    /// `""` itself.
-    Empty,
-    /// Two forms of a kind that has one for the whole column.
-    Mixed,
-}
-
-impl Class {
-    pub(crate) const COUNT: usize = 15;
-
-    pub(crate) fn bit(self) -> u16 {
-        1 << self as u8
-    }
-}
-
-pub(crate) const NUMBERS: u16 = 0b1111_1110;
 
 #[derive(Debug, Clone)]
 pub(crate) struct First {
@@ -505,7 +464,8 @@ impl Column {
     /// A value under the type that was asked for; none where it has none.
     pub(crate) fn asked_value(&mut self, asked: Asked, value: &[u8]) -> bool {
         let number = match asked.read(value) {
-            None => return false,
+            // Every text is one.
+            None => return asked.scalar == Scalar::Text,
             Some(Value::Bool(b)) => f64::from(u8::from(b)),
             Some(Value::Int(i)) => i as f64,
             Some(Value::Double(d)) => d,

@@ -16,6 +16,14 @@ pub(crate) const FORM: &str = "redline:form";
 /// The key of a schema's metadata under which a known layout stands: `stooq`, `stooq_short`.
 pub(crate) const LAYOUT: &str = "redline:layout";
 
+/// The key of a schema's metadata that is there where nothing named the columns: a text
+/// made from such a table does not begin with names that were made up for it.
+pub(crate) const HEADLESS: &str = "redline:headless";
+
+/// The key of a field's metadata under which stands what a text's header said, where the
+/// field had to be called otherwise, for being a twin or without a name.
+pub(crate) const SAID: &str = "redline:said";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,

@@ -5,6 +5,7 @@
 
 mod build;
 mod cells;
+mod class;
 mod clock;
 mod cut;
 pub(crate) mod dialect;
@@ -51,7 +52,7 @@ use lenient::{Asked, Scalar};
 use unpack::{Ends, Origin};
 
 pub(crate) use encode::formed;
-pub(crate) use kind::{FORM, LAYOUT};
+pub(crate) use kind::{FORM, HEADLESS, LAYOUT, SAID};
 use unpack::Packing;
 
 /// A file of this size is gone through even for a preview: it takes no time.
@@ -222,9 +223,19 @@ fn schema_of(dialect: &Dialect, kinds: &[Kind]) -> SchemaRef {
         .names
         .iter()
         .zip(kinds)
-        .map(|(n, k)| k.field(n))
+        .enumerate()
+        .map(|(i, (name, kind))| {
+            let mut field = kind.field(name);
+            if let Some(said) = said(dialect, i) {
+                field.metadata_mut().insert(SAID.to_owned(), said);
+            }
+            field
+        })
         .collect();
     let mut metadata = HashMap::new();
+    if dialect.header_rows == 0 && !fields.is_empty() {
+        metadata.insert(HEADLESS.to_owned(), String::new());
+    }
     if let Some(layout) = dialect.layout {
         metadata.insert(LAYOUT.to_owned(), stooq::name(layout).to_owned());
     }
@@ -475,15 +486,6 @@ pub(crate) fn reopen(
         shared.lossy = false;
     }
     Ok(Box::new(table))
-}
-
-/// The delimiter of a head that is delimited text; none for prose and for one column.
-pub(crate) fn consistent_delimiter(head: &[u8], whole: bool) -> Option<u8> {
-    match dialect::guess(head, "", whole)? {
-        Format::Tsv => Some(b'\t'),
-        Format::Csv => Some(b','),
-        _ => Some(b'|'),
-    }
 }
 
 /// The syntax in which this crate writes.

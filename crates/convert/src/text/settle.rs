@@ -4,6 +4,7 @@
 
 use super::infer::{Class, Column, First, NUMBERS, ORDERS, Place, Range, Terms};
 use super::kind::Kind;
+use super::lenient::Scalar;
 use super::stooq::Expected;
 use super::times::{DateForm, Fraction, Order, StampForm, TimeForm};
 use super::values;
@@ -21,7 +22,7 @@ pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -56,7 +57,7 @@ pub(crate) fn settle(
     order: Option<Order>,
     line: &dyn Fn(Place) -> u64,
 ) -> Settled {
-    if let Some(asked) = column.asked {
+    if let Some(asked) = column.asked.filter(|a| a.scalar != Scalar::Text) {
         return Settled {
             kind: Kind::Asked(asked),
             evidence: "as asked".to_owned(),
@@ -68,7 +69,7 @@ pub(crate) fn settle(
         evidence,
         choice: None,
     };
-    if !terms.types {
+    if !terms.types || column.asked.is_some() {
         return text("left text, as asked".to_owned());
     }
     if column.values == 0 {
@@ -157,10 +158,11 @@ fn becomes(first: &First, line: &dyn Fn(Place) -> u64) -> String {
 fn as_number(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        if let Ok(whole) = text.parse::<i64>() {
-            return Some(whole.to_string());
-        }
+    if !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && let Ok(whole) = text.parse::<i64>()
+    {
+        return Some(whole.to_string());
     }
     if !digits.bytes().any(|b| b.is_ascii_digit()) {
         return None;
@@ -245,16 +247,18 @@ fn number(column: &Column, point: u8) -> Result<Kind, Why> {
         });
     }
     let whole = has(Class::Whole) || has(Class::Wide);
-    if !whole && !has(Class::Double) && !has(Class::ShortDouble) {
-        if let Some((scale, digits)) = one_scale(column) {
-            let precision = digits.max(scale + 1);
-            if precision <= 38 {
-                return Ok(Kind::Decimal {
-                    precision,
-                    scale,
-                    point,
-                });
-            }
+    if !whole
+        && !has(Class::Double)
+        && !has(Class::ShortDouble)
+        && let Some((scale, digits)) = one_scale(column)
+    {
+        let precision = digits.max(scale + 1);
+        if precision <= 38 {
+            return Ok(Kind::Decimal {
+                precision,
+                scale,
+                point,
+            });
         }
     }
     if has(Class::Wide) {

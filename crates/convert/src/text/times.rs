@@ -8,7 +8,7 @@ pub(crate) use super::forms::{DateForm, Fraction, Order, StampForm, TimeForm, Zo
 #[inline(always)]
 pub(crate) fn days(year: u32, month: u32, day: u32) -> Option<i32> {
     const LENGTH: [u8; 16] = [0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 0, 0, 0];
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = u32::from(LENGTH[(month & 15) as usize]);
     let fits = year >= 1
         && (1..=12).contains(&month)

@@ -15,6 +15,7 @@ use encoding_rs::UTF_8;
 
 use super::dialect::{Dialect, Layout};
 use super::encode::Encoder;
+use super::kind::{HEADLESS, SAID};
 use super::stooq;
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
@@ -84,7 +85,10 @@ impl Style {
         Ok(Style {
             delimiter,
             null: null.map(|n| n.as_bytes().to_vec()),
-            header: !options.is("out_header", "no"),
+            header: match options.get("out_header") {
+                Some(said) => said != "no",
+                None => !schema.metadata().contains_key(HEADLESS),
+            },
             quotes_all: options.is("out_quote", "all"),
             line_end: if options.is("line_end", "crlf") {
                 b"\r\n"
@@ -125,10 +129,12 @@ impl Style {
             if i > 0 {
                 out.push(self.delimiter);
             }
-            let name = fixed
-                .and_then(|f| f.get(i))
-                .map_or(field.name().as_str(), |n| n);
-            super::encode::text(name.as_bytes(), self, &mut out);
+            let said = field.metadata().get(SAID).unwrap_or(field.name());
+            let name = fixed.and_then(|f| f.get(i)).map_or(said.as_str(), |n| n);
+            // An empty line would name nothing.
+            if !name.is_empty() || schema.fields().len() == 1 {
+                super::encode::text(name.as_bytes(), self, &mut out);
+            }
         }
         out.extend_from_slice(self.line_end);
         out
@@ -207,7 +213,10 @@ struct State {
     waiting: VecDeque<(u64, RecordBatch)>,
     /// The part that the file takes next.
     turn: u64,
+    /// No more parts will come.
     closed: bool,
+    /// The turn will not go on. Stays so once the error was handed out.
+    failed: bool,
     error: Option<ConvertError>,
 }
 
@@ -226,7 +235,10 @@ impl Line {
 
     fn fail(&self, error: ConvertError) {
         let mut state = self.lock();
-        state.error.get_or_insert(error);
+        if !state.failed {
+            state.error = Some(error);
+        }
+        state.failed = true;
         state.closed = true;
         state.waiting.clear();
         drop(state);
@@ -262,6 +274,7 @@ impl<'a> Writer<'a> {
             waiting: VecDeque::new(),
             turn: 0,
             closed: false,
+            failed: false,
             error: None,
         };
         let line = Arc::new(Line {
@@ -291,15 +304,15 @@ impl<'a> Writer<'a> {
 
     fn put(&mut self, part: RecordBatch) -> Result<()> {
         let mut state = self.line.lock();
-        while state.error.is_none() && state.waiting.len() >= self.most {
+        while !state.failed && state.waiting.len() >= self.most {
             state = self
                 .line
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if let Some(error) = state.error.take() {
-            return Err(error);
+        if state.failed {
+            return Err(state.error.take().unwrap_or(ConvertError::Cancelled));
         }
         state.waiting.push_back((self.next, part));
         self.next += 1;
@@ -406,13 +419,13 @@ fn serve(line: &Line) {
             Err(_) => &[],
         };
         let mut state = line.lock();
-        while state.turn != number && state.error.is_none() {
+        while state.turn != number && !state.failed {
             state = line
                 .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if state.error.is_some() {
+        if state.failed {
             return;
         }
         drop(state);

@@ -1,6 +1,8 @@
 //! The records of a text under one syntax: where each begins, and how full it is. Cells are
 //! taken apart again when someone wants to see them.
 
+use memchr::memchr;
+
 use super::Syntax;
 use super::cells::{ColumnShape, Kind, kind, trim};
 use crate::text::repair::{Field, record_end, split};
@@ -18,11 +20,13 @@ pub(crate) struct Row {
     pub filled: u16,
     /// Up to and with the last of them: how wide the record is if the empty end is not counted.
     pub last: u16,
+    /// A quote stands in it: an empty text in quotes is a value that somebody meant.
+    pub quoted: bool,
 }
 
 impl Row {
     pub(crate) fn is_blank(&self) -> bool {
-        self.filled == 0
+        self.filled == 0 && !self.quoted
     }
 }
 
@@ -49,7 +53,8 @@ impl<'t> Grid<'t> {
                 break;
             }
             let record = &text[at..at + end.end];
-            let (count, filled, last) = measure(record, &syntax, &mut fields);
+            let quoted = syntax.quote.is_some_and(|q| memchr(q, record).is_some());
+            let (count, filled, last) = measure(record, quoted, &syntax, &mut fields);
             rows.push(Row {
                 start: at as u32,
                 length: end.end as u32,
@@ -57,6 +62,7 @@ impl<'t> Grid<'t> {
                 fields: count,
                 filled,
                 last,
+                quoted,
             });
             line += lines(&text[at..at + end.next], &syntax);
             at += end.next;
@@ -115,11 +121,13 @@ fn lines(record: &[u8], syntax: &Syntax) -> u32 {
 }
 
 /// Fields, filled ones, and the place of the last filled one.
-fn measure<'t>(record: &'t [u8], syntax: &Syntax, fields: &mut Vec<Field<'t>>) -> (u16, u16, u16) {
+fn measure<'t>(
+    record: &'t [u8],
+    quoted: bool,
+    syntax: &Syntax,
+    fields: &mut Vec<Field<'t>>,
+) -> (u16, u16, u16) {
     let short = |n: usize| n.min(usize::from(u16::MAX)) as u16;
-    let quoted = syntax
-        .quote
-        .is_some_and(|q| memchr::memchr(q, record).is_some());
     let (mut count, mut filled, mut last) = (0usize, 0usize, 0usize);
     let mut see = |value: &[u8]| {
         count += 1;

@@ -156,6 +156,22 @@ pub(super) fn say_tables(dialect: &mut Dialect, grid: &Grid<'_>, frames: &[Frame
     ));
 }
 
+/// Rows of delimiters alone around the table that were left out.
+pub(super) fn say_edges(dialect: &mut Dialect, count: usize) {
+    if count == 0 {
+        return;
+    }
+    dialect.choices.push(choice(
+        "empty rows",
+        "left out",
+        &format!(
+            "above the first value or below the last, {count} {} nothing but delimiters",
+            if count == 1 { "row holds" } else { "rows hold" }
+        ),
+        Some("blank_rows=keep"),
+    ));
+}
+
 pub(super) fn say_frame(dialect: &mut Dialect, frame: &Frame, names: &Names, told: Told) {
     if told.header.is_none() && !told.some_header {
         match frame.why {

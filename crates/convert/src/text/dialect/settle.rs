@@ -4,7 +4,7 @@ use super::candidates::{self, Given};
 use super::frame::{self, Frame, Told};
 use super::header;
 use super::rows::Grid;
-use super::say::{choice, say_delimiter, say_encoding, say_frame, say_tables};
+use super::say::{choice, say_delimiter, say_edges, say_encoding, say_frame, say_tables};
 use super::{Dialect, Escape, Look, Syntax, layout};
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
@@ -73,13 +73,23 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         &body[..body.len().min(BEGIN)]
     };
     let grid = Grid::new(body, look.whole, found.syntax.clone(), usize::MAX);
+    if grid.rows.iter().any(|row| row.fields == u16::MAX) {
+        return Err(ConvertError::Unreadable {
+            what: "a table".to_owned(),
+            seen: "text with more than 65,534 values in a row".to_owned(),
+        });
+    }
     let told = told(options)?;
-    let frames = frame::frames(&grid, told);
+    let mut frames = frame::frames(&grid, told);
+    let keeps = options.is("blank_rows", "keep");
     say_tables(&mut dialect, &grid, &frames);
     let Some(picked) = pick(&frames, options.get("table"), &dialect.tables)? else {
         dialect.start = text.len() as u64;
         return Ok(dialect);
     };
+    // Below a table that goes on past this text there is nothing to tell yet.
+    let ends_here = look.whole || picked + 1 < frames.len();
+    let mut edges = frames[picked].edges(&grid, keeps, ends_here);
     let frame = &frames[picked];
     let width = header::width(&grid, frame);
     let names = header::names(&grid, frame, width);
@@ -102,7 +112,7 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
     // What a table before this one holds is not its preamble.
     dialect.preamble.extend(rows(&grid, frame.preamble.clone()));
     dialect.footnotes = rows(&grid, frame.footnotes.clone());
-    if frame.body.end < grid.rows.len() && (look.whole || picked + 1 < frames.len()) {
+    if frame.body.end < grid.rows.len() && ends_here {
         dialect.end = Some((skipped + at(frame.body.end)) as u64);
     }
     if frame.pages > 0 {
@@ -118,9 +128,12 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         dialect.columns.resize_with(width, Default::default);
     }
     if !look.whole && dialect.end.is_none() {
-        tail(&mut dialect, look, &encoded, frame);
+        edges += tail(&mut dialect, look, &encoded, frame, keeps);
     }
     footnotes_told(&mut dialect, text, options, cr_ends, look.whole);
+    if !keeps {
+        say_edges(&mut dialect, edges);
+    }
     say_frame(&mut dialect, frame, &names, told);
     dialect.names = names.names;
     dialect.said = names.said;
@@ -176,7 +189,11 @@ fn given(options: &Options, format: Format) -> Result<Given> {
 }
 
 fn told(options: &Options) -> Result<Told> {
-    let mut told = Told::default();
+    let mut told = Told {
+        at_top: options.get("skip").is_some(),
+        at_end: options.number("footnotes") == Some(0),
+        ..Told::default()
+    };
     match options.get("header") {
         None => {}
         Some("yes") => told.some_header = true,
@@ -303,23 +320,35 @@ fn pick(frames: &[Frame], told: Option<&str>, tables: &[TableEntry]) -> Result<O
     Ok(Some(first.unwrap_or(largest)))
 }
 
-/// Footnotes of a file whose end is not in its head.
-fn tail(dialect: &mut Dialect, look: &Look<'_>, encoded: &encoding::Found, frame: &Frame) {
+/// Footnotes of a file whose end is not in its head; how many rows of nothing are below
+/// the last value.
+fn tail(
+    dialect: &mut Dialect,
+    look: &Look<'_>,
+    encoded: &encoding::Found,
+    frame: &Frame,
+    keeps: bool,
+) -> usize {
     // Only where a byte of the file is a byte of the text is it known where the tail begins.
     if encoded.encoding != encoding_rs::UTF_8 || encoded.mixed {
-        return;
+        return 0;
     }
     let Some(line) = crate::text::repair::line_end(look.tail, 0, true, &dialect.syntax) else {
-        return;
+        return 0;
     };
     let text = &look.tail[line.next..];
     let grid = Grid::new(text, true, dialect.syntax.clone(), usize::MAX);
-    let (end, notes) = frame::footnotes_of(&grid, frame, &dialect.columns);
+    let (last, notes) = frame::footnotes_of(&grid, frame, &dialect.columns);
+    let below = frame::empty_rows(&grid, last..grid.rows.len(), frame.width);
+    let end = if keeps { below.end } else { last };
     if end < grid.rows.len() && end > 0 {
         let before = look.size - encoded.bom - text.len() as u64;
         dialect.end = Some(before + u64::from(grid.rows[end].start));
         dialect.footnotes = rows(&grid, notes);
     }
+    below
+        .filter(|r| grid.rows[*r].fields > 1 || frame.width == 1)
+        .count()
 }
 
 /// `footnotes=N`: exactly so many lines at the end.

@@ -194,6 +194,10 @@ impl Table<'_, '_> {
 
     fn is_footnote(&self, row: usize, first: usize) -> bool {
         let r = &self.grid.rows[row];
+        if r.filled == 0 {
+            // Empty texts that somebody put in quotes: a row.
+            return false;
+        }
         let apart = row > first
             && (first..row)
                 .rev()

@@ -18,6 +18,17 @@ const HEADER_MOST: usize = 5;
 /// Rows that shapes are taken from.
 const SHAPED: usize = 400;
 
+/// The begin of `rows` that holds nothing but delimiters, up to the last such record that
+/// could be a row: a line without a delimiter is none where a table has several columns.
+pub(crate) fn empty_rows(grid: &Grid<'_>, rows: Range<usize>, width: usize) -> Range<usize> {
+    let blank = rows
+        .clone()
+        .take_while(|r| grid.rows[*r].is_blank())
+        .filter(|r| grid.rows[*r].fields > 1 || width == 1)
+        .last();
+    rows.start..blank.map_or(rows.start, |last| last + 1)
+}
+
 /// One table, as ranges of a grid's rows: preamble, header, body and footnotes follow each
 /// other, blank rows between them belonging to none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +68,41 @@ pub(crate) struct Told {
     pub header: Option<usize>,
     /// `yes`, without a number.
     pub some_header: bool,
+    /// Somebody said how many lines stand above the table: there is nothing else above it.
+    pub at_top: bool,
+    /// Somebody said that nothing stands below it.
+    pub at_end: bool,
+}
+
+impl Frame {
+    /// Rows of delimiters alone right above the body and, where it `ends_here`, below it;
+    /// with `keeps`, they are taken into it. How many they are.
+    pub(crate) fn edges(&mut self, grid: &Grid<'_>, keeps: bool, ends_here: bool) -> usize {
+        let is_row = |r: &usize| grid.rows[*r].fields > 1 || self.width == 1;
+        let top = if self.header.is_empty() {
+            let blank = |r: &usize| grid.rows[*r].is_blank();
+            let above = self.preamble.clone().rev().take_while(blank).last();
+            above.unwrap_or(self.body.start)
+        } else {
+            self.header.end
+        };
+        // Empty texts in quotes are values: the rows begin with them.
+        let begin = (top..self.body.start).find(|r| !grid.rows[*r].is_blank());
+        self.body.start = begin.unwrap_or(self.body.start);
+        let above = top..self.body.start.max(top);
+        let below_end = if self.footnotes.is_empty() {
+            grid.rows.len()
+        } else {
+            self.footnotes.start
+        };
+        let end = if ends_here { below_end } else { 0 };
+        let below = empty_rows(grid, self.body.end..end.max(self.body.end), self.width);
+        let count = above.clone().filter(is_row).count() + below.clone().filter(is_row).count();
+        if keeps {
+            self.body = above.start..below.end;
+        }
+        count
+    }
 }
 
 /// All tables of the grid, in order.
@@ -174,11 +220,22 @@ fn frame(grid: &Grid<'_>, from: usize, told: Told) -> Option<Frame> {
     )
     .max(1);
     let mut table = Table::new(grid, width, core.clone());
-    let (header, first, why) = table.header(from, &core, told);
+    let core = table.with_rows_above(from, core);
+    let (header, first, why) = if told.at_top && from == 0 {
+        table.header_at_top(told)
+    } else {
+        table.header(from, &core, told)
+    };
     let preamble = from..header.start.min(first);
     table.names_from(&header);
-    let (stop, pages) = table.stop(first);
-    let (body_end, footnotes) = table.footnotes(first, stop);
+    let (mut stop, pages) = table.stop(first);
+    let (mut body_end, mut footnotes) = table.footnotes(first, stop);
+    if told.at_end {
+        stop = rows.len();
+        let last = (first..stop).rev().find(|r| !rows[*r].is_blank());
+        body_end = last.map_or(first, |last| last + 1);
+        footnotes = stop..stop;
+    }
     let shapes = grid.shapes(first..body_end, width, SHAPED);
     Some(Frame {
         preamble,
@@ -255,6 +312,31 @@ impl<'g, 't> Table<'g, 't> {
             names: Vec::new(),
             header_record: b"",
         }
+    }
+
+    /// The rows with those taken in that stand above a gap and are of the table: as wide, full,
+    /// and with values where its values are.
+    fn with_rows_above(&self, from: usize, mut core: Range<usize>) -> Range<usize> {
+        let rows = &self.grid.rows;
+        if self.width < 2 || !self.has_types() {
+            return core;
+        }
+        while let Some(last) = (from..core.start).rev().find(|r| !rows[*r].is_blank()) {
+            let first = (from..=last)
+                .rev()
+                .take_while(|r| !rows[*r].is_blank())
+                .last()
+                .unwrap_or(last);
+            let wide = (first..=last).all(|r| {
+                usize::from(rows[r].fields) == self.width
+                    && usize::from(rows[r].filled) * 10 >= self.width.min(self.usual.max(2)) * 6
+            });
+            if !wide || last == first || !self.is_like_data(last) {
+                break;
+            }
+            core.start = first;
+        }
+        core
     }
 
     fn has_types(&self) -> bool {

@@ -33,6 +33,51 @@ impl Table<'_, '_> {
         (header, first, why)
     }
 
+    /// The same where the first record is known to be of the table.
+    pub(super) fn header_at_top(&self, told: Told) -> (Range<usize>, usize, Why) {
+        let rows = &self.grid.rows;
+        let top = (0..rows.len()).find(|r| rows[*r].filled > 0).unwrap_or(0);
+        let lines = match told.header {
+            Some(lines) => lines,
+            None if told.some_header => 1,
+            None => {
+                let (header, first, why) = self.found_header(top, &(top..rows.len()));
+                if header.start == top && (first == header.end || rows[header.end].filled == 0) {
+                    return (header, first, why);
+                }
+                let kinds = kinds(&self.grid.cells(top));
+                usize::from(self.has_types() && kinds.iter().all(|k| !k.is_typed()))
+            }
+        };
+        let top = match lines {
+            // Empty texts in quotes are a row, and no names.
+            0 => (0..top).find(|r| !rows[*r].is_blank()).unwrap_or(top),
+            _ => top,
+        };
+        let end = (top + lines).min(rows.len());
+        let why = if told.header.is_some() || told.some_header {
+            Why::Told
+        } else if lines > 0 {
+            Why::TextAboveValues
+        } else {
+            Why::LikeTheRest
+        };
+        (top..end, end, why)
+    }
+
+    /// Rows without a value above the first that has one are rows, too, and no names.
+    fn up_over_nothing(&self, top: usize, first: usize) -> usize {
+        let mut row = first;
+        while row > top
+            && self.grid.rows[row - 1].filled == 0
+            && usize::from(self.grid.rows[row - 1].fields) == self.width
+        {
+            row -= 1;
+        }
+        // Nothing but such rows above it: there they may be anything.
+        if row > top { row } else { first }
+    }
+
     fn first_strong(&self, core: &Range<usize>) -> usize {
         core.clone()
             .take(TOP)
@@ -51,14 +96,15 @@ impl Table<'_, '_> {
         }
         if self.has_types() {
             let found = core.clone().take(TOP).find(|r| {
+                let mut below = (*r + 1..core.end).filter(|r| !rows[*r].is_blank());
+                let (next, after) = (below.next(), below.next());
                 self.is_like_data(*r)
                     && !self.names_years(*r)
-                    && (*r + 1 == core.end
-                        || *r + 2 >= core.end
-                        || self.is_like_data(*r + 1)
-                        || self.is_like_data(*r + 2))
+                    && (next.is_none_or(|r| self.is_like_data(r))
+                        || after.is_none_or(|r| self.is_like_data(r)))
             });
-            if let Some(mut first) = found {
+            if let Some(found) = found {
+                let mut first = self.up_over_nothing(core.start, found);
                 let mut above = first;
                 // A label of a section, or a row with a flaw, stands between names and rows.
                 while above > core.start
@@ -134,11 +180,11 @@ impl Table<'_, '_> {
                 .take(TOP)
                 .find(|r| self.is_like_data(*r))
                 .unwrap_or(first);
-            return (
-                data.saturating_sub(1).max(first)..data,
-                data,
-                Why::TextAboveValues,
-            );
+            let name = (first..data)
+                .rev()
+                .find(|r| self.grid.rows[*r].filled > 0)
+                .unwrap_or(first);
+            return (name..(name + 1).min(data), data, Why::TextAboveValues);
         }
         if kind.is_typed() {
             return (first..first, first, Why::LikeTheRest);
@@ -268,7 +314,7 @@ impl Table<'_, '_> {
         }
         let above = (from..first)
             .rev()
-            .find(|r| !self.grid.rows[*r].is_blank())?;
+            .find(|r| self.grid.rows[*r].filled > 0)?;
         let text = kinds(&self.grid.cells(above))
             .iter()
             .filter(|k| k.is_text())
