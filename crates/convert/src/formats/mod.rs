@@ -2,6 +2,7 @@
 //! module reads and writes which format. Text has a house of its own ([`crate::text`]),
 //! since most of the work there is finding out what it says.
 
+mod archive_file;
 pub(crate) mod arrow_ipc;
 pub(crate) mod cells;
 pub(crate) mod duckdb;

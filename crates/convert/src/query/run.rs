@@ -287,7 +287,29 @@ fn carried(name: &str, type_name: &str, exact: bool) -> String {
     if AS_TEXT.iter().any(|word| lacks(word)) {
         return format!("CAST({column} AS VARCHAR) AS {column}");
     }
-    column
+    match infinite(&column, type_name) {
+        // The result's format has no infinity, and would make a day of it.
+        Some(infinite) => {
+            let said = sql::literal(&format!(
+                "{column} holds infinite dates or times; CAST({column} AS VARCHAR) shows them"
+            ));
+            format!("CASE WHEN {infinite} THEN error({said}) ELSE {column} END AS {column}")
+        }
+        None => column,
+    }
+}
+
+/// A condition under which a column has an infinite day or moment, where it could.
+fn infinite(column: &str, type_name: &str) -> Option<String> {
+    match type_name {
+        "DATE" | "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" => {
+            Some(format!("NOT isfinite({column})"))
+        }
+        other if other.contains("DATE") || other.contains("TIMESTAMP") => {
+            Some(format!("contains(CAST({column} AS VARCHAR), 'infinity')"))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(unix)]
@@ -319,7 +341,11 @@ mod tests {
         for (type_name, expected) in [
             ("BIGINT", "\"a\""),
             ("DECIMAL(38,0)", "\"a\""),
-            ("TIMESTAMP WITH TIME ZONE", "\"a\""),
+            (
+                "DATE",
+                "CASE WHEN NOT isfinite(\"a\") THEN error('\"a\" holds infinite dates or times; \
+                 CAST(\"a\" AS VARCHAR) shows them') ELSE \"a\" END AS \"a\"",
+            ),
             ("STRUCT(huge BIGINT, bits VARCHAR)", "\"a\""),
             ("UUID", "CAST(\"a\" AS VARCHAR) AS \"a\""),
             ("HUGEINT[]", "CAST(\"a\" AS VARCHAR) AS \"a\""),

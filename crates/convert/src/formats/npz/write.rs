@@ -17,6 +17,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::MASK;
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
+use crate::formats::archive_file::ArchiveFile;
 use crate::sql::grouped;
 use crate::table::{Job, TableWriter};
 
@@ -232,7 +233,8 @@ impl TableWriter for NpzWriter<'_> {
         }
         self.spool.flush()?;
         let mut spool = self.spool.get_ref().try_clone()?;
-        let mut zip = ZipWriter::new(BufWriter::with_capacity(1 << 20, self.file.try_clone()?));
+        let file = ArchiveFile::new(self.file.try_clone()?);
+        let mut zip = ZipWriter::new(BufWriter::with_capacity(1 << 20, file));
         for column in &self.columns {
             let (word, width) = match column.kind {
                 Kind::Plain(word) => (word.to_owned(), width(word)),

@@ -2,7 +2,7 @@
 //! caller's thread and are packed on another. What Excel has no number for stands in its
 //! cell as exact text, and the hint says which type it is of.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -19,6 +19,7 @@ use super::hint::{self, Hint, HintColumn};
 use super::parts::{self, Style};
 use super::{MAX_COLUMNS, MAX_ROWS};
 use crate::error::{ConvertError, Result};
+use crate::formats::archive_file::ArchiveFile;
 use crate::options::Options;
 use crate::sql::grouped;
 use crate::table::{Job, TableWriter};
@@ -49,7 +50,7 @@ struct Packer {
 }
 
 struct Packed {
-    zip: ZipWriter<BufWriter<File>>,
+    zip: ZipWriter<BufWriter<ArchiveFile>>,
     crc: u32,
     bytes: u64,
 }
@@ -91,7 +92,8 @@ impl<'a> SheetWriter<'a> {
         let thread = std::thread::Builder::new()
             .name("pack sheet".to_owned())
             .spawn(move || {
-                let mut zip = ZipWriter::new(BufWriter::with_capacity(BLOCK, file));
+                let mut zip =
+                    ZipWriter::new(BufWriter::with_capacity(BLOCK, ArchiveFile::new(file)));
                 add(&mut zip, "[Content_Types].xml", parts::CONTENT_TYPES)?;
                 add(&mut zip, "_rels/.rels", parts::ROOT_LINKS)?;
                 add(&mut zip, "xl/workbook.xml", &parts::workbook(&sheet))?;
@@ -245,7 +247,7 @@ impl TableWriter for SheetWriter<'_> {
     }
 }
 
-fn add(zip: &mut ZipWriter<BufWriter<File>>, name: &str, text: &str) -> Result<()> {
+fn add(zip: &mut ZipWriter<BufWriter<ArchiveFile>>, name: &str, text: &str) -> Result<()> {
     zip.start_file(name, packing()).map_err(zip_error)?;
     zip.write_all(text.as_bytes())?;
     Ok(())
