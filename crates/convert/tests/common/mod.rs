@@ -120,6 +120,10 @@ impl Bench {
 }
 
 pub fn show(path: &Path) -> Preview {
+    show_with(path, &[])
+}
+
+pub fn show_with(path: &Path, set: &[(&str, &str)]) -> Preview {
     let format = path
         .extension()
         .and_then(|e| Format::from_id(e.to_str().unwrap()));
@@ -127,7 +131,7 @@ pub fn show(path: &Path) -> Preview {
     source.format = format;
     preview(
         &source,
-        &Options::default(),
+        &Options::parse(set.iter().copied()).unwrap(),
         u64::MAX,
         0,
         &Limits::default(),
@@ -138,6 +142,10 @@ pub fn show(path: &Path) -> Preview {
 /// Every value of a table, null apart from empty.
 pub fn cells(path: &Path) -> Vec<Vec<Option<String>>> {
     show(path).rows
+}
+
+pub fn cells_with(path: &Path, set: &[(&str, &str)]) -> Vec<Vec<Option<String>>> {
+    show_with(path, set).rows
 }
 
 pub fn names(path: &Path) -> Vec<String> {

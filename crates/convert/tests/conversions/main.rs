@@ -10,3 +10,4 @@ mod merge;
 mod parquet;
 mod properties;
 mod survival;
+mod text_to_text;
