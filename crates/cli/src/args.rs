@@ -253,7 +253,8 @@ Some of the choices (--set KEY=VALUE; a form in the window has all of them):
   types=text        leave every column text
   type.COLUMN=TYPE  read a column as BIGINT, DECIMAL(18,2), DATE…
   select=a,b        these columns, in this order
-  rename.OLD=NEW    filter='price > 100'    duplicates=drop    missing=drop
+  rename.OLD=NEW    names=tidy    fill.COLUMN=0
+  filter='price > 100'    duplicates=drop    missing=drop    blank_rows=keep
   codec=zstd        row_group=    out_delimiter=    out_header=no    layout=stooq
   prove=no          leave out the proof
   memory=MIB        what it may use; 512 otherwise

@@ -10,7 +10,10 @@ fn data_tables_are_listed() {
     let home = Home::new();
     assert_eq!(home.json(&["tables"])["tables"], json!([]));
     assert_eq!(home.json(&["tables", "list"])["tables"], json!([]));
-    assert_eq!(home.run(&["tables"]).stdout, "No data tables.\n");
+    assert_eq!(
+        home.run(&["tables"]).stdout,
+        "No data tables. Make one with: redline tables add ID\n"
+    );
 }
 
 #[test]

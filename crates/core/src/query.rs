@@ -32,6 +32,9 @@ const OFFERED: u64 = 1_000;
 /// Rows that are read at a time.
 const CHUNK: u64 = 2_000;
 
+/// Takes some rows of a result, each value as its exact text.
+pub type EachRows<'a> = dyn FnMut(&[Vec<Option<String>>]) -> Result<(), CoreError> + 'a;
+
 impl Session {
     /// Runs one SELECT; the grid holds its first 10,000 rows.
     pub fn run_query(&self, sql: &str) -> Result<QueryView, CoreError> {
@@ -71,7 +74,7 @@ impl Session {
         limit: Option<u64>,
         watch: &dyn Watch,
         columns: &mut dyn FnMut(&[GridColumn]) -> Result<(), CoreError>,
-        each: &mut dyn FnMut(&[Vec<Option<String>>]) -> Result<(), CoreError>,
+        each: &mut EachRows<'_>,
     ) -> Result<u64, CoreError> {
         let began = Instant::now();
         let outcome = (|| -> Result<(GridOpen, QueryDone), CoreError> {

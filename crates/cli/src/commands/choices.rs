@@ -8,7 +8,7 @@ use redline_core::{ConversionRequest, Session};
 
 use crate::app::App;
 use crate::args::{Choices, OnReject};
-use crate::failure::Failure;
+use crate::failure::{Failure, status};
 use crate::words;
 
 /// A number is an ID; a file that is called like one goes by `./57`.
@@ -21,6 +21,22 @@ pub fn source(text: &str) -> Given {
     match text.parse() {
         Ok(id) => Given::Id(id),
         Err(_) => Given::Path(PathBuf::from(text)),
+    }
+}
+
+/// Refuses a path that nothing is at, as an ID that no file has.
+pub fn present(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata() {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Failure::new(
+            status::NOT_FOUND,
+            "not_found",
+            format!(
+                "There is no file \"{}\".",
+                words::name(&path.to_string_lossy())
+            ),
+            "Check the path. Stored files go by their IDs; list them with `redline files`.",
+        )),
+        _ => Ok(()),
     }
 }
 

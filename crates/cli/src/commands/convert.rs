@@ -8,7 +8,7 @@ use redline_core::{
 };
 use serde_json::{Value, json};
 
-use super::choices::{Given, request, source};
+use super::choices::{Given, present, request, source};
 use super::inspect;
 use super::json as to_json;
 use crate::app::App;
@@ -191,6 +191,9 @@ pub fn save_copy(
 }
 
 fn from_paths(app: &App, paths: &[PathBuf], request: &ConversionRequest, out: &Path) -> Outcome {
+    if let [only] = paths {
+        present(only)?;
+    }
     let watch = Alone::follow(&app.out, Interrupt::flag()?);
     let mut done = Vec::new();
     let mut failed: Vec<(String, CoreError)> = Vec::new();
@@ -293,6 +296,7 @@ fn plan_paths(
     request: &ConversionRequest,
     out: Option<&Path>,
 ) -> Outcome {
+    paths.iter().try_for_each(|path| present(path))?;
     let watch = Alone::follow(&app.out, Interrupt::flag()?);
     let plans: Vec<PathPlan> = paths
         .iter()
@@ -345,8 +349,10 @@ fn planned(
     }
     losses(app, lost)?;
     if lost.is_empty() {
-        app.out
-            .line(format!("  {}", app.out.green("Nothing would be lost.")))?;
+        app.out.line(format!(
+            "  {}",
+            app.out.green("Nothing of the table would be lost.")
+        ))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use redline_core::{ColumnProfileView, ProfileReport, Watch};
 use serde_json::json;
 
-use super::choices::{Given, pairs, source};
+use super::choices::{Given, pairs, present, source};
 use super::json as to_json;
 use super::rows::Rows;
 use crate::app::App;
@@ -23,13 +23,12 @@ pub fn inspect(app: &App, a: &Inspect) -> Outcome {
             let name = session.file(id)?.filename;
             (session.inspect(id, &options, &watch)?, name)
         }
-        Given::Path(path) => (
-            redline_core::inspect_path(&path, &options, &watch)?,
-            path.file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-        ),
+        Given::Path(path) => {
+            present(&path)?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let profile = redline_core::inspect_path(&path, &options, &watch)?;
+            (profile, name.into_owned())
+        }
     };
     drop(watch);
     if app.out.json {
@@ -238,7 +237,10 @@ pub fn preview(app: &App, a: &Preview) -> Outcome {
     let options = pairs(&a.reading.set)?;
     let preview = match source(&a.source) {
         Given::Id(id) => app.session()?.preview(id, &options, a.limit, a.offset)?,
-        Given::Path(path) => redline_core::preview_path(&path, &options, a.limit, a.offset)?,
+        Given::Path(path) => {
+            present(&path)?;
+            redline_core::preview_path(&path, &options, a.limit, a.offset)?
+        }
     };
     let mut rows = Rows::new(&app.out, &preview.columns)?;
     rows.add(&preview.rows)?;

@@ -12,6 +12,9 @@ use sha2::{Digest, Sha256};
 pub const KEY_A: &str = "RL-TESTAAAA-AAAAAAAA-AAAAAAAA";
 pub const KEY_B: &str = "RL-TESTBBBB-BBBBBBBB-BBBBBBBB";
 
+/// A table that is converted and queried.
+pub const PEOPLE: &str = "id,name,city\n001,Ann,Rome\n002,Bob,Oslo\n003,Cleo,Rome\n";
+
 pub struct Home {
     pub dir: tempfile::TempDir,
 }
@@ -183,6 +186,16 @@ impl Drop for Running {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// An id as an argument.
+pub fn text(id: &Value) -> String {
+    id.to_string()
+}
+
+/// What was stored under this id, as text.
+pub fn stored(home: &Home, id: &Value) -> String {
+    home.run(&["export", &text(id), "-"]).stdout
 }
 
 pub fn sha256(bytes: &[u8]) -> String {

@@ -80,7 +80,7 @@ pub enum JobResult {
     Verify(VerifyReport),
     Reconcile(OpenNotice),
     Export(ExportReport),
-    Convert(ConversionView),
+    Convert(Box<ConversionView>),
     /// One file with several tables, each of which became a file of its own.
     ConvertEach(Vec<ConversionView>),
     Backup(BackupReport),

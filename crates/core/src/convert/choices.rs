@@ -150,7 +150,7 @@ mod tests {
         assert!(all.iter().any(|o| o.key == "rename." && o.per_column));
         assert!(
             all.iter()
-                .all(|o| (o.kind == "choice") == !o.choices.is_empty())
+                .all(|o| (o.kind == "choice") != o.choices.is_empty())
         );
     }
 }

@@ -276,7 +276,7 @@ impl Session {
             self.run(&recipe, job)
         });
         match job.result {
-            Some(JobResult::Convert(conversion)) => Ok(vec![conversion]),
+            Some(JobResult::Convert(conversion)) => Ok(vec![*conversion]),
             Some(JobResult::ConvertEach(all)) if job.error.is_none() => Ok(all),
             _ => Err(crate::jobs::error_of(job)),
         }
@@ -290,7 +290,10 @@ impl Session {
 
     fn run(&self, recipe: &Recipe, job: &Arc<crate::jobs::Job>) -> Finish {
         if !recipe.wants_each_table() {
-            return self.run_one(recipe, job).map(JobResult::Convert).into();
+            return self
+                .run_one(recipe, job)
+                .map(|made| JobResult::Convert(Box::new(made)))
+                .into();
         }
         let mut done = Vec::new();
         let recipes = match self.each_table(recipe, job) {
