@@ -2,12 +2,10 @@
 import type { CertificateColumn } from "./CertificateColumn";
 import type { LossView } from "./LossView";
 
-/**
- * What was proven about a conversion.
- */
 export type CertificateView = { 
 /**
- * `proved`, `lossy`, `failed`, `unproved`, or `unknown` for a conversion of the predecessor.
+ * `proved`, `lossy` or `failed`; `unproved` where no proof was asked for; `unknown`
+ * for a conversion of the predecessor.
  */
 verdict: string, losses: Array<LossView>, columns: Array<CertificateColumn>, rows_in: number, rows_out: number, row_hash_in: string, row_hash_out: string, 
 /**

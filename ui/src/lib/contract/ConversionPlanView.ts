@@ -3,11 +3,15 @@ import type { LossView } from "./LossView";
 import type { ProfileReport } from "./ProfileReport";
 
 /**
- * What a conversion would do. Converting the same file to the same format next
+ * What a conversion would do. Converting the same file with the same choices next
  * carries out this very plan, unless the file changed since.
  */
 export type ConversionPlanView = { 
 /**
  * Null where no single stored file is converted.
  */
-file_id: number | null, from: string, to: string, output_name: string, options: { [key: string]: string }, profile: ProfileReport, losses: Array<LossView>, notes: Array<string>, };
+file_id: number | null, from: string, to: string, output_name: string, options: { [key: string]: string }, profile: ProfileReport, losses: Array<LossView>, 
+/**
+ * How the target writes what it has no form of its own for; nothing in them is lost.
+ */
+notes: Array<string>, };

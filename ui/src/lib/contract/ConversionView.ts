@@ -11,13 +11,21 @@ export type ConversionView = { id: number,
 /**
  * `convert`, `merge` or `query`.
  */
-kind: string, source_id: number | null, source_name: string, sources: Array<ConversionSource>, output_id: number | null, output_name: string, from: string, to: string, options: { [key: string]: string }, size_bytes: number, rows_in: number, rows_out: number, rows_rejected: number, 
+kind: string, 
+/**
+ * Null where there are several, or none.
+ */
+source_id: number | null, source_name: string, sources: Array<ConversionSource>, output_id: number | null, output_name: string, from: string, to: string, options: { [key: string]: string }, size_bytes: number, rows_in: number, rows_out: number, 
+/**
+ * Rows that could not be one of the table.
+ */
+rows_rejected: number, 
 /**
  * Rows that a filter or the like was asked to leave out. `rows_in` is the sum of
  * all three.
  */
 rows_left_out: number, repairs: Array<RepairView>, rejects: RejectsView, duration_ms: number, converted_at: string, certificate: CertificateView, 
 /**
- * The equivalent `redline convert …` line.
+ * The equivalent line for a shell; empty where there is none.
  */
 command: string, };

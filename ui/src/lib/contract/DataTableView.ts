@@ -2,7 +2,7 @@
 import type { GridColumn } from "./GridColumn";
 
 /**
- * A name for a stored file, to be opened and queried by.
+ * A data table: a name for a stored file.
  */
 export type DataTableView = { id: number, uid: string, table_name: string, file_id: number | null, file_name: string | null, ticker: string | null, format: string | null, row_count: number | null, columns: Array<GridColumn>, created_at: string | null, last_accessed: string | null, 
 /**

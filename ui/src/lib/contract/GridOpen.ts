@@ -2,10 +2,15 @@
 import type { GridColumn } from "./GridColumn";
 
 /**
- * An open grid, by its handle.
+ * A grid that is open. Its handle means nothing to another session, and stands until
+ * it is closed or crowded out by newer ones.
  */
 export type GridOpen = { grid: string, columns: Array<GridColumn>, 
 /**
- * Once it is known exactly.
+ * Rows in all, where that is known exactly.
  */
-rows: number | null, at_least: number, sorted_by: string | null, filtered: boolean, };
+rows: number | null, 
+/**
+ * There are this many at least.
+ */
+at_least: number, sorted_by: string | null, filtered: boolean, };

@@ -3,6 +3,6 @@ import type { GridFilter } from "./GridFilter";
 import type { GridSort } from "./GridSort";
 
 /**
- * What a grid shows.
+ * Rows for which all filters hold, in this order; nulls come last.
  */
 export type GridQuery = { filters: Array<GridFilter>, sort: GridSort | null, };

@@ -7,6 +7,18 @@ import type { TableEntryView } from "./TableEntryView";
 import type { TextFormView } from "./TextFormView";
 
 /**
- * A table as the whole file shows it, not a sample.
+ * What a whole reading of a file found.
  */
-export type ProfileReport = { format: string, compression: string | null, table: string | null, tables: Array<TableEntryView>, text: TextFormView | null, rows: number, columns: Array<ColumnProfileView>, choices: Array<ChoiceView>, repairs: Array<RepairView>, rejects: RejectsView, warnings: Array<string>, };
+export type ProfileReport = { format: string, 
+/**
+ * `gzip`, `zstd`.
+ */
+compression: string | null, 
+/**
+ * Of the tables in the file, the one that is described.
+ */
+table: string | null, tables: Array<TableEntryView>, 
+/**
+ * Of text alone.
+ */
+text: TextFormView | null, rows: number, columns: Array<ColumnProfileView>, choices: Array<ChoiceView>, repairs: Array<RepairView>, rejects: RejectsView, warnings: Array<string>, };

@@ -2,6 +2,7 @@
 import type { GridOpen } from "./GridOpen";
 
 /**
- * A query's result: a grid over at most 10,000 rows.
+ * A query that was run. The grid holds its first rows, at most 10,000; exporting runs
+ * it again in full.
  */
 export type QueryView = { grid: GridOpen, millis: number, };

@@ -3,4 +3,8 @@
 /**
  * Something mended in `count` places, all of its text kept.
  */
-export type RepairView = { kind: string, detail: string, count: number, lines: Array<number>, };
+export type RepairView = { kind: string, detail: string, count: number, 
+/**
+ * The first of them, from 1.
+ */
+lines: number[], };

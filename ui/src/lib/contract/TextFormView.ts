@@ -3,4 +3,16 @@
 /**
  * How a text file is built.
  */
-export type TextFormView = { encoding: string, byte_order_mark: boolean, delimiter: string | null, quote: string | null, escape: string | null, line_end: string, header_rows: number, preamble: Array<string>, footnotes: Array<string>, layout: string | null, };
+export type TextFormView = { encoding: string, byte_order_mark: boolean, delimiter: string | null, quote: string | null, escape: string | null, 
+/**
+ * `LF`, `CRLF`, `CR` or `mixed`.
+ */
+line_end: string, header_rows: number, 
+/**
+ * Lines before the header, and after the last row, that are not of the table.
+ */
+preamble: Array<string>, footnotes: Array<string>, 
+/**
+ * `stooq`, `stooq short`: a layout that is known.
+ */
+layout: string | null, };
