@@ -1,10 +1,11 @@
 //! Conversions, with proof and without, against the programs that people use for them; profiling
 //! against a whole reading by DuckDB; workbooks against openpyxl and pandas. Which of the peers
-//! changed a value is part of what is shown.
+//! changed a value is part of what is shown. Nobody but Redline waits for the disk.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -17,58 +18,87 @@ use super::{
 };
 use crate::command;
 
+/// What can be asked for alone: the profile, and conversions by what they write.
+pub const PARTS: &[&str] = &["profile", "parquet", "csv", "ndjson", "feather", "xlsx"];
+
 const MOST_MEMORY_MIB: f64 = 512.0;
-/// What the first row's code is in the source. A program that reads it as a number loses its zeros.
-const CODE: &str = "0000000";
 const SHEET_ROWS: u64 = 1_000_000;
 
 pub fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    enough_space(bench)?;
     let peers = Peers::set_up(bench)?;
+    let parts = &bench.options.parts;
+    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
+    let mut rows = Vec::new();
+    if PARTS.iter().any(|part| *part != "xlsx" && wanted(part)) {
+        rows.extend(tables(bench, &peers, wanted)?);
+    }
+    if wanted("xlsx") {
+        rows.extend(workbooks(bench, &peers)?);
+    }
+    Ok(rows)
+}
+
+fn tables(bench: &Bench<'_>, peers: &Peers, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let csv = bench.scratch.join("mixed.csv");
     let mib = bench.options.csv_mib;
     println!("  a CSV of {mib} MiB");
     let count = data::mixed(&csv, mib << 20)?;
     let parquet = bench.scratch.join("mixed.parquet");
-    command::run(&mut peers.duckdb(&copy("csv", &csv, "parquet", &parquet)))?;
+    if wanted("csv") {
+        command::run(&mut peers.duckdb(&copy("csv", &csv, "parquet", &parquet)))?;
+    }
     data::settle()?;
+    let first = peers.first_row("csv", &csv)?;
 
-    let mut rows = vec![profile(bench, &peers, &csv, mib)?];
+    let mut rows = Vec::new();
+    if wanted("profile") {
+        rows.extend(profile(bench, peers, &csv, count)?);
+    }
     for (from, source, to) in [
         ("csv", &csv, "parquet"),
         ("parquet", &parquet, "csv"),
         ("csv", &csv, "ndjson"),
         ("csv", &csv, "feather"),
     ] {
-        println!("  {from} to {to}, {count} rows");
-        rows.extend(pair(bench, &peers, (from, source), to, count)?);
+        if wanted(to) {
+            println!("  {from} to {to}, {count} rows");
+            rows.extend(pair(bench, peers, (from, source), to, count, &first)?);
+        }
     }
-    rows.extend(workbooks(bench, &peers)?);
+    for made in [&csv, &parquet] {
+        remove(made)?;
+    }
     Ok(rows)
 }
 
-fn profile(bench: &Bench<'_>, peers: &Peers, csv: &Path, mib: u64) -> Result<Row> {
+fn profile(bench: &Bench<'_>, peers: &Peers, csv: &Path, rows: u64) -> Result<Vec<Row>> {
     println!("  profile of it");
     let count = format!(
         "SELECT count(*) FROM read_csv('{}', sample_size = -1)",
         csv.display()
     );
-    let home = bench.scratch.join("home");
     let mut sides = [
         Side::new("duckdb CLI, count with sample_size=-1", || {
             measure::program(&mut peers.duckdb(&count))
         }),
         Side::new("redline inspect", || {
-            measure::program(bench.redline(&home).args(["--json", "inspect"]).arg(csv))
+            let mut ours = redline(bench);
+            ours.args(["--json", "inspect"]).arg(csv);
+            answered(bench, &mut ours, "/profile/rows", rows)
         }),
     ];
-    interleave(bench.options.rounds, &mut sides)?;
+    interleave(bench.options.convert_rounds, &mut sides)?;
     let [peer, ours] = &sides;
-    Ok(Row::seconds(
-        format!("profile a CSV of {mib} MiB"),
-        ours.median(),
-        (peer.name, peer.median()),
-        Some(0.5),
-    ))
+    Ok(vec![
+        Row::seconds(
+            format!("profile a CSV of {} MiB", bench.options.csv_mib),
+            ours.median(),
+            (&named(peer, &[]), peer.median()),
+            Some(0.5),
+        ),
+        memory("profile", &[ours]),
+    ])
 }
 
 /// One pair of formats: every program that does it, and ours twice.
@@ -78,82 +108,120 @@ fn pair(
     (from, source): (&str, &Path),
     to: &'static str,
     count: u64,
+    first: &[String],
 ) -> Result<Vec<Row>> {
-    let out = |who: &str| bench.scratch.join(format!("{who}.{to}"));
-    let mut sides = Vec::new();
     // DuckDB writes no Feather; its CSV to Parquet is what that pair is held against.
-    let native = if to == "feather" { "parquet" } else { to };
-    sides.push(Side::new(
-        if to == "feather" {
-            "duckdb CLI, to Parquet"
-        } else {
-            "duckdb CLI"
-        },
-        {
-            let target = bench.scratch.join(format!("duckdb.{native}"));
-            move || {
-                clear(&target)?;
-                measure::program(&mut peers.duckdb(&copy(from, source, native, &target)))
-            }
-        },
-    ));
+    let (duckdb, native) = match to {
+        "feather" => ("duckdb CLI to Parquet", "parquet"),
+        _ => ("duckdb CLI", to),
+    };
+    let mut written: Vec<(&str, PathBuf)> =
+        vec![(native, bench.scratch.join(format!("duckdb.{native}")))];
+    let statement = copy(from, source, native, &written[0].1);
+    let target = written[0].1.clone();
+    let mut sides = vec![Side::new(duckdb, move || {
+        clear(&target)?;
+        measure::program(&mut peers.duckdb(&statement))
+    })];
+    let mut ours = |name, prove| {
+        let target = bench.scratch.join(format!("prove-{prove}.{to}"));
+        written.push((to, target.clone()));
+        Side::new(name, move || {
+            clear(&target)?;
+            convert(bench, source, to, &target, prove, count)
+        })
+    };
+    sides.push(ours("redline, prove=no", "no"));
+    sides.push(ours("redline", "yes"));
     for who in ["polars", "pyarrow", "pandas"] {
         if who == "pyarrow" && to == "ndjson" {
             continue; // It writes no JSON.
         }
-        let target = out(who);
-        sides.push(Side::new(who, move || {
+        let target = bench.scratch.join(format!("{who}.{to}"));
+        written.push((to, target.clone()));
+        // No mark hangs on these, and pandas takes minutes.
+        let side = Side::new(who, move || {
             clear(&target)?;
             measure::program(&mut peers.python(&[who, from, to], &[source, &target]))
-        }));
+        });
+        sides.push(side.once());
     }
-    for (name, prove) in [("redline, prove=no", "no"), ("redline", "yes")] {
-        let target = out(if prove == "no" { "unproved" } else { "proved" });
-        sides.push(Side::new(name, move || {
-            clear(&target)?;
-            convert(bench, source, to, &target, prove, count)
-        }));
-    }
-    interleave(bench.options.rounds, &mut sides)?;
+    interleave(bench.options.convert_rounds, &mut sides)?;
 
-    let duckdb = sides[0].median();
-    let mut rows = Vec::new();
-    for side in &sides[1..] {
-        let most = match side.name {
-            "redline, prove=no" => Some(1.05),
-            "redline" => Some(2.0),
-            _ => None,
-        };
-        let changed = match side.name {
-            "polars" | "pyarrow" | "pandas" => {
-                let seen = peers.first_value(to, &out(side.name), "code")?;
-                if seen == CODE {
-                    ""
-                } else {
-                    ", loses leading zeros"
-                }
-            }
-            _ => "",
-        };
+    let [duckdb, unproved, proved, others @ ..] = &sides[..] else {
+        unreachable!("three sides were pushed");
+    };
+    let against = |side: &Side<'_>, at: usize| -> Result<String> {
+        let (format, path) = &written[at];
+        let changes = changes(first, &peers.first_row(format, path)?);
+        Ok(named(side, &changes))
+    };
+    let what = format!("{from} to {to}");
+    let peer = against(duckdb, 0)?;
+    let mut rows = vec![
+        Row::seconds(
+            format!("{what}, without the proof"),
+            unproved.median(),
+            (&peer, duckdb.median()),
+            Some(1.05),
+        ),
+        Row::seconds(
+            what.clone(),
+            proved.median(),
+            (&peer, duckdb.median()),
+            Some(2.0),
+        ),
+    ];
+    for (at, other) in others.iter().enumerate() {
         rows.push(Row::seconds(
-            format!(
-                "{from} to {to}: {}{changed} ({} MiB)",
-                side.name,
-                side.peak_memory() >> 20
-            ),
-            side.median(),
-            (sides[0].name, duckdb),
-            most,
+            what.clone(),
+            proved.median(),
+            (&against(other, at + 3)?, other.median()),
+            None,
         ));
     }
-    let ours = &sides[sides.len() - 1];
-    rows.push(Row::ceiling(
-        format!("{from} to {to}: peak memory"),
-        ours.peak_memory() as f64 / f64::from(1 << 20),
+    rows.push(memory(&what, &[unproved, proved]));
+    for (_, path) in &written {
+        remove(path)?;
+    }
+    Ok(rows)
+}
+
+/// What a peer made of the first row, in words.
+fn changes(before: &[String], after: &[String]) -> Vec<&'static str> {
+    [
+        "loses leading zeros",
+        "turns whole numbers beside gaps into fractions",
+        "drops digits",
+    ]
+    .into_iter()
+    .enumerate()
+    .filter(|(at, _)| before.get(*at) != after.get(*at))
+    .map(|(_, change)| change)
+    .collect()
+}
+
+/// A peer with the memory it took, whether it ran only once, and what it did to the values.
+fn named(peer: &Side<'_>, changes: &[&str]) -> String {
+    let mut text = format!("{}, {} MiB", peer.name, peer.peak_memory() >> 20);
+    if peer.samples.len() == 1 {
+        text.push_str(", one run");
+    }
+    for change in changes {
+        text.push_str(", ");
+        text.push_str(change);
+    }
+    text
+}
+
+fn memory(what: &str, ours: &[&Side<'_>]) -> Row {
+    let most = ours.iter().map(|side| side.peak_memory()).max();
+    Row::ceiling(
+        format!("{what}: peak memory"),
+        most.unwrap_or(0) as f64 / f64::from(1 << 20),
         MOST_MEMORY_MIB,
         "MiB",
-    ));
-    Ok(rows)
+    )
 }
 
 fn workbooks(bench: &Bench<'_>, peers: &Peers) -> Result<Vec<Row>> {
@@ -161,27 +229,33 @@ fn workbooks(bench: &Bench<'_>, peers: &Peers) -> Result<Vec<Row>> {
     let csv = bench.scratch.join("sheet.csv");
     data::sheet(&csv, SHEET_ROWS)?;
     let book = bench.scratch.join("book.xlsx");
-    let written = |who: &str| bench.scratch.join(format!("{who}.xlsx"));
     convert(bench, &csv, "xlsx", &book, "no", SHEET_ROWS)?;
-    let rounds = bench.options.rounds.min(3);
+    let [theirs, ours, back] =
+        ["openpyxl.xlsx", "ours.xlsx", "book.parquet"].map(|name| bench.scratch.join(name));
+    let rounds = bench.options.convert_rounds;
 
+    // openpyxl takes minutes, of which a second more or less would change nothing. Numbers made of
+    // the text first would cost it the same.
     let mut write = [
-        Side::new("openpyxl", || {
-            measure::program(&mut peers.python(&["openpyxl_write"], &[&csv, &written("openpyxl")]))
-        }),
+        Side::new("openpyxl, all as text", || {
+            clear(&theirs)?;
+            measure::program(&mut peers.python(&["openpyxl_write"], &[&csv, &theirs]))
+        })
+        .once(),
         Side::new("redline, prove=no", || {
-            let target = written("ours");
-            clear(&target)?;
-            convert(bench, &csv, "xlsx", &target, "no", SHEET_ROWS)
+            clear(&ours)?;
+            convert(bench, &csv, "xlsx", &ours, "no", SHEET_ROWS)
         }),
     ];
     interleave(rounds, &mut write)?;
-    let back = bench.scratch.join("book.parquet");
     let mut read = [
         Side::new("openpyxl", || {
+            data::settle()?;
             measure::program(&mut peers.python(&["openpyxl_read"], &[&book]))
-        }),
+        })
+        .once(),
         Side::new("pandas with calamine", || {
+            data::settle()?;
             measure::program(&mut peers.python(&["calamine_read"], &[&book]))
         }),
         Side::new("redline to Parquet, prove=no", || {
@@ -190,32 +264,19 @@ fn workbooks(bench: &Bench<'_>, peers: &Peers) -> Result<Vec<Row>> {
         }),
     ];
     interleave(rounds, &mut read)?;
-    let memory = write[1].peak_memory().max(read[2].peak_memory());
+    let row = |what: &str, ours: &Side<'_>, peer: &Side<'_>, most| {
+        Row::seconds(
+            format!("{what} a workbook of {SHEET_ROWS} rows"),
+            ours.median(),
+            (&named(peer, &[]), peer.median()),
+            Some(most),
+        )
+    };
     Ok(vec![
-        Row::seconds(
-            format!("write a workbook of {SHEET_ROWS} rows"),
-            write[1].median(),
-            (write[0].name, write[0].median()),
-            Some(0.2),
-        ),
-        Row::seconds(
-            format!("read a workbook of {SHEET_ROWS} rows"),
-            read[2].median(),
-            (read[0].name, read[0].median()),
-            Some(0.2),
-        ),
-        Row::seconds(
-            format!("read a workbook of {SHEET_ROWS} rows"),
-            read[2].median(),
-            (read[1].name, read[1].median()),
-            Some(1.0),
-        ),
-        Row::ceiling(
-            "workbooks: peak memory",
-            memory as f64 / f64::from(1 << 20),
-            MOST_MEMORY_MIB,
-            "MiB",
-        ),
+        row("write", &write[1], &write[0], 0.2),
+        row("read", &read[2], &read[0], 0.2),
+        row("read", &read[2], &read[1], 1.0),
+        memory("workbooks", &[&write[1], &read[2]]),
     ])
 }
 
@@ -238,7 +299,7 @@ fn copy(from: &str, source: &Path, to: &str, target: &Path) -> String {
     )
 }
 
-/// The command line over a path: no store, no key. The counts it answers with are checked.
+/// The command line over a path: no store, no key.
 fn convert(
     bench: &Bench<'_>,
     source: &Path,
@@ -247,27 +308,62 @@ fn convert(
     prove: &str,
     rows: u64,
 ) -> Result<Sample> {
-    let home = bench.scratch.join("home");
-    let answer = bench.scratch.join("answer.json");
-    let mut ours = bench.redline(&home);
+    let mut ours = redline(bench);
     ours.args(["--json", "convert"])
         .arg(source)
         .args(["--to", to, "--set", &format!("prove={prove}"), "--out"])
         .arg(target);
-    let sample = measure::program_into(&mut ours, &answer)?;
+    answered(bench, &mut ours, "/conversion/rows_out", rows)
+}
+
+/// What it spills goes where everything else goes.
+fn redline(bench: &Bench<'_>) -> Command {
+    let mut command = bench.redline(&bench.scratch.join("home"));
+    command.env("TMPDIR", &bench.scratch);
+    command
+}
+
+/// Runs it, and sees to it that the count in its answer is right.
+fn answered(bench: &Bench<'_>, ours: &mut Command, count: &str, rows: u64) -> Result<Sample> {
+    let answer = bench.scratch.join("answer.json");
+    let sample = measure::program_into(ours, &answer)?;
     let done: serde_json::Value = serde_json::from_slice(&fs::read(&answer)?)
-        .with_context(|| format!("`{}` did not answer with JSON", command::line(&ours)))?;
-    let out = done["conversion"]["rows_out"].as_u64();
+        .with_context(|| format!("`{}` did not answer with JSON", command::line(ours)))?;
     ensure!(
-        out == Some(rows),
+        done.pointer(count).and_then(serde_json::Value::as_u64) == Some(rows),
         "{rows} rows went in; the answer is {done}"
     );
     Ok(sample)
 }
 
-fn clear(path: &PathBuf) -> Result<()> {
-    if path.exists() {
-        fs::remove_file(path).with_context(|| format!("could not remove {}", path.display()))?;
-    }
+/// NDJSON by everybody is the most that lies there at one time; workbooks take less than a GiB.
+fn enough_space(bench: &Bench<'_>) -> Result<()> {
+    let needed = (bench.options.csv_mib * 14).max(2048);
+    let free = command::output(Command::new("df").args(["-Pm"]).arg(&bench.scratch))?;
+    let free: u64 = free
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().nth(3)?.parse().ok())
+        .context("`df` did not say how much is free")?;
+    ensure!(
+        free >= needed,
+        "conversions need {needed} MiB in {}, and {free} are free: a smaller --csv-mib, or another --dir",
+        bench.options.dir.display()
+    );
+    Ok(())
+}
+
+/// The file is gone, and what was written before is on the disk.
+fn clear(path: &Path) -> Result<()> {
+    remove(path)?;
     data::settle()
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("could not remove {}", path.display()))
+        }
+        _ => Ok(()),
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::command;
 
-pub fn line(dir: &Path, rounds: usize) -> Result<String> {
+pub fn line(dir: &Path, rounds: &str) -> Result<String> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let processor =
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned());

@@ -98,6 +98,8 @@ pub struct Side<'a> {
     pub name: &'static str,
     pub run: Box<dyn FnMut() -> Result<Sample> + 'a>,
     pub samples: Vec<Sample>,
+    /// Runs in the last round alone.
+    once: bool,
 }
 
 impl<'a> Side<'a> {
@@ -106,7 +108,14 @@ impl<'a> Side<'a> {
             name,
             run: Box::new(run),
             samples: Vec::new(),
+            once: false,
         }
+    }
+
+    /// For a peer that takes minutes: one run, in the last round.
+    pub fn once(mut self) -> Self {
+        self.once = true;
+        self
     }
 
     /// The middle run, in seconds.
@@ -124,10 +133,13 @@ impl<'a> Side<'a> {
     }
 }
 
-/// A B C, A B C, …: each side once a round.
+/// A B C, A B C, …: each side once a round, but for those that run once at all.
 pub fn interleave(rounds: usize, sides: &mut [Side<'_>]) -> Result<()> {
     for round in 1..=rounds {
         for side in sides.iter_mut() {
+            if side.once && round < rounds {
+                continue;
+            }
             let sample = (side.run)()?;
             println!(
                 "  round {round}/{rounds}  {:>8.3} s  {:>5} MiB  {}",
@@ -171,6 +183,20 @@ mod tests {
         assert_eq!(median([3.0, 1.0, 2.0].into_iter()), 2.0);
         assert_eq!(percentile((1..=100).map(f64::from), 0.95), 95.0);
         assert!(median(std::iter::empty()).is_nan());
+    }
+
+    #[test]
+    fn a_side_that_runs_once_runs_last() {
+        let order = std::cell::RefCell::new(String::new());
+        let side = |name: &'static str| {
+            let order = &order;
+            Side::new(name, move || {
+                order.borrow_mut().push_str(name);
+                Ok(Sample::default())
+            })
+        };
+        interleave(3, &mut [side("a"), side("b").once(), side("c")]).unwrap();
+        assert_eq!(*order.borrow(), "acacabc");
     }
 
     #[cfg(unix)]

@@ -33,11 +33,15 @@ use table::Row;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub rounds: usize,
+    /// Of conversions, whose peers take minutes.
+    pub convert_rounds: usize,
     pub size_mib: u64,
     pub files: u64,
     pub rows: u64,
     /// The size of the CSV that conversions start from.
     pub csv_mib: u64,
+    /// Which of [`convert::PARTS`]; none are all of them.
+    pub parts: Vec<&'static str>,
     /// Where stores and test data go. The file system is part of what is measured.
     pub dir: PathBuf,
 }
@@ -70,6 +74,7 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
         Ok(Outcome::Done)
     })?;
 
+    sweep(&options.dir);
     let mut rows = Vec::new();
     for name in &chosen {
         steps.step(&format!("Bench: {name}"), || {
@@ -96,9 +101,19 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
         })?;
     }
 
+    let rounds = match (chosen.contains(&"convert"), chosen.len()) {
+        (true, 1) => options.convert_rounds.to_string(),
+        (true, _) if options.convert_rounds != options.rounds => {
+            format!(
+                "{} (conversions: {})",
+                options.rounds, options.convert_rounds
+            )
+        }
+        _ => options.rounds.to_string(),
+    };
     let report = format!(
         "{}\n{}\n",
-        machine::line(&options.dir, options.rounds)?,
+        machine::line(&options.dir, &rounds)?,
         table::markdown(&rows)
     );
     let folder = place.output("bench");
@@ -113,13 +128,32 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
     })
 }
 
+/// Removes what runs that were killed left behind: gigabytes each.
+fn sweep(dir: &Path) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("redline-bench-"))
+            .and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Options)> {
     let mut options = Options {
         rounds: 5,
+        convert_rounds: 3,
         size_mib: 2048,
         files: 10_000,
         rows: 1_000_000,
         csv_mib: 600,
+        parts: Vec::new(),
         dir: place.output("bench"),
     };
     let mut chosen = Vec::new();
@@ -127,6 +161,10 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
     while let Some(argument) = rest.next() {
         if let Some(name) = NAMES.iter().find(|name| *name == argument) {
             chosen.push(*name);
+            continue;
+        }
+        if let Some(part) = convert::PARTS.iter().find(|part| *part == argument) {
+            options.parts.push(*part);
             continue;
         }
         let value = rest
@@ -140,7 +178,10 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
                 .with_context(|| format!("{argument} takes a whole number above 0, not {value:?}"))
         };
         match argument.as_str() {
-            "--rounds" => options.rounds = usize::try_from(number()?)?,
+            "--rounds" => {
+                options.rounds = usize::try_from(number()?)?;
+                options.convert_rounds = options.rounds;
+            }
             "--size-mib" => options.size_mib = number()?,
             "--files" => options.files = number()?,
             "--rows" => options.rows = number()?,
@@ -148,6 +189,9 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
             "--dir" => options.dir = Path::new(value).to_path_buf(),
             _ => bail!("bench does not know {argument}; see `cargo xtask help`"),
         }
+    }
+    if !options.parts.is_empty() && !chosen.contains(&"convert") {
+        chosen.push("convert");
     }
     if chosen.is_empty() {
         chosen = NAMES.to_vec();

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Bench;
 use crate::command;
@@ -24,8 +24,11 @@ const PACKAGES: [&str; 6] = [
 const SCRIPT: &str = include_str!("peers.py");
 
 pub struct Peers {
-    environment: PathBuf,
+    python: PathBuf,
+    duckdb: PathBuf,
     script: PathBuf,
+    /// Where they run, so that what they spill is removed with the rest.
+    folder: PathBuf,
 }
 
 impl Peers {
@@ -55,31 +58,51 @@ impl Peers {
             fs::write(&installed, wanted)
                 .with_context(|| format!("could not write {}", installed.display()))?;
         }
+        let python = environment.join("bin/python");
+        // The package's own `duckdb` is a Python script that starts the program: a tenth of a second
+        // that is not DuckDB's.
+        let duckdb = command::output(Command::new(&python).args([
+            "-I",
+            "-c",
+            "import duckdb_cli; print(duckdb_cli.__path__[0])",
+        ]))?;
+        let duckdb = Path::new(duckdb.trim()).join("duckdb");
+        ensure!(duckdb.is_file(), "there is no {}", duckdb.display());
         let script = bench.scratch.join("peers.py");
         fs::write(&script, SCRIPT)?;
         Ok(Self {
-            environment,
+            python,
+            duckdb,
             script,
+            folder: bench.scratch.clone(),
         })
     }
 
     /// One statement in the DuckDB command line, with nothing else set.
     pub fn duckdb(&self, statement: &str) -> Command {
-        let mut command = Command::new(self.environment.join("bin/duckdb"));
+        let mut command = self.program(&self.duckdb);
         command.args(["-no-init", "-c", statement]);
         command
     }
 
     /// `task` of the script beside this file: `polars csv parquet IN OUT` and the like.
     pub fn python(&self, task: &[&str], paths: &[&Path]) -> Command {
-        let mut command = Command::new(self.environment.join("bin/python"));
-        command.arg(&self.script).args(task).args(paths);
+        let mut command = self.program(&self.python);
+        command.arg("-I").arg(&self.script).args(task).args(paths);
         command
     }
 
-    /// The first value of a column in a file that some program wrote, as text.
-    pub fn first_value(&self, format: &str, path: &Path, column: &str) -> Result<String> {
-        let mut command = self.python(&["first", format, column], &[path]);
-        Ok(command::output(&mut command)?.trim().to_owned())
+    /// What stands in the first row of a file that some program wrote, as text: the columns that
+    /// the script compares.
+    pub fn first_row(&self, format: &str, path: &Path) -> Result<Vec<String>> {
+        let text = command::output(&mut self.python(&["first", format], &[path]))?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command::scrub(&mut command);
+        command.current_dir(&self.folder);
+        command
     }
 }
