@@ -134,19 +134,23 @@ fn killed_at_every_step_of_a_conversion_no_row_claims_success_and_nothing_is_par
 
 #[test]
 fn killed_at_random_moments_a_conversion_leaves_nothing_that_claims_success() {
-    const ROUNDS: usize = 30;
+    // Some end before they are killed, more of them the busier the machine was at first.
+    const KILLED: usize = 15;
+    const MOST: usize = 60;
     let seed: u64 = std::env::var("REDLINE_TEST_SEED")
         .ok()
         .and_then(|s| s.parse().ok())
         .unwrap_or_else(|| rand::rng().random());
     println!("REDLINE_TEST_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let (machine, id) = with_table(300_000);
+    let (machine, id) = with_table(200_000);
     let began = Instant::now();
     assert_eq!(machine.run(&convert(&id)).code(), 0);
     let takes = began.elapsed();
     let mut killed = 0;
-    for round in 0..ROUNDS {
+    let mut round = 0;
+    while killed < KILLED && round < MOST {
+        round += 1;
         let when = format!("REDLINE_TEST_SEED={seed}, round {round}");
         let child = machine
             .command(&convert(&id))
@@ -154,13 +158,17 @@ fn killed_at_random_moments_a_conversion_leaves_nothing_that_claims_success() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(takes.mul_f64(random.random_range(0.0..1.0)));
+        std::thread::sleep(takes.mul_f64(random.random_range(0.0..0.9)));
         kill(child.id());
         let said = finish(child, &when);
-        killed += usize::from(said.was_killed());
+        if !said.was_killed() {
+            continue;
+        }
+        killed += 1;
         nothing_claims_what_is_not_there(&machine, &when);
     }
-    assert!(killed > ROUNDS / 2, "{killed}");
+    assert_eq!(killed, KILLED, "of {round}");
+    nothing_claims_what_is_not_there(&machine, "in the end");
     let rest = verified(&machine);
     assert_eq!(rest, machine.files().len());
 }
@@ -261,7 +269,17 @@ fn a_disk_that_fills_up_under_a_conversion_loses_nothing() {
                 let file = std::fs::File::create(&filler).unwrap();
                 let len = mount.free().saturating_sub(leave).max(1);
                 rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, len).unwrap();
-                for to in ["parquet", "csv"] {
+                let all = [
+                    "parquet", "csv", "ndjson", "json", "feather", "npz", "duckdb", "sqlite",
+                    "xlsx",
+                ];
+                // Workbooks of so many rows take their time: once is enough.
+                let formats = if leave == 1 << 20 {
+                    &all[..]
+                } else {
+                    &all[..6]
+                };
+                for to in formats {
                     let said = machine.run(&["convert", &id, "--to", to]);
                     assert_eq!(said.code(), 1, "{when} {to}: {:?}", said.json_or_nothing());
                     let error: Value = said.error();
