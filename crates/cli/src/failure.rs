@@ -14,6 +14,7 @@ pub mod status {
     pub const FAILED: u8 = 1;
     pub const USAGE: u8 = 2;
     pub const NO_KEY: u8 = 3;
+    pub const NOT_FOUND: u8 = 4;
     pub const IN_PART: u8 = 6;
 }
 

@@ -342,6 +342,18 @@ fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
             said.push(format!("{n} below the table left out, as no rows of it."));
         }
     }
+    for taken in profile.choices.iter().filter(|c| c.what == "encoding") {
+        said.push(format!(
+            "Encoding taken as {}: {}.",
+            taken.chosen, taken.why
+        ));
+    }
+    for (column, asked) in options.by_column("type.") {
+        said.push(format!("{column:?} is read as {asked}, as asked."));
+    }
+    if let Some(null) = options.get("null") {
+        said.push(format!("{null:?} stands for null, as asked."));
+    }
     if let Some(empty) = profile.choices.iter().find(|c| c.what == "empty rows") {
         said.push(format!("Empty rows left out: {}.", empty.why));
     }

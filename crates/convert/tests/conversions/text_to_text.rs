@@ -84,11 +84,12 @@ fn what_is_left_out_is_said_and_can_be_had() {
 
 #[test]
 fn a_type_that_was_asked_for_takes_what_it_can() {
-    let (out, _) = again(
+    let (out, said) = again(
         "a,b\nx,1\ny,007\n",
         &[("type.b", "VARCHAR"), ("type.a", "VARCHAR")],
     );
     assert_eq!(out, "a,b\nx,1\ny,007\n");
+    assert_eq!(said.len(), 2, "{said:?}");
 }
 
 #[test]

@@ -197,7 +197,11 @@ fn whole(bytes: &[u8]) -> Option<i64> {
 /// tell them apart; what is no number at all stays text.
 fn float(text: &str) -> Value<'_> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    match text.trim_ascii().parse::<f64>() {
+    let digits = text.trim_ascii();
+    match digits.parse::<f64>() {
+        // An integer with more digits than a double has: no spreadsheet wrote it, and none of
+        // its digits is for us to drop.
+        Ok(n) if is_integer(digits) && n.to_string() != digits => Value::Text(text),
         Ok(n) if n.is_finite() => {
             if n.fract() == 0.0 && n.abs() <= EXACT && (n != 0.0 || n.is_sign_positive()) {
                 Value::Int(n as i64)
@@ -207,6 +211,11 @@ fn float(text: &str) -> Value<'_> {
         }
         _ => Value::Text(text),
     }
+}
+
+fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.len() > 15 && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// `2026-01-31T12:00:00.5Z` as strict workbooks may hold it.
