@@ -1,3 +1,5 @@
+//! DuckDB files made by the engine itself, read back value by value; damage; what is written.
+
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, RecordBatch};

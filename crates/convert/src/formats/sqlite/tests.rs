@@ -1,3 +1,5 @@
+//! SQLite databases made by SQLite itself, read back value by value; damage; what is written.
+
 use std::path::{Path, PathBuf};
 
 use arrow::array::cast::AsArray;

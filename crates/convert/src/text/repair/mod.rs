@@ -17,7 +17,6 @@ use quotes::{
 };
 
 pub(crate) use fit::{fit, fit_columns, fit_names};
-#[allow(unused_imports)] // named by whoever counts repairs
 pub(crate) use fitted::Fitted;
 pub(crate) use record::{line_end, record_end};
 
