@@ -80,6 +80,36 @@ async fn tour() -> Result<()> {
     window.find("history-details").await?;
     pictures.take(&window, "08-history").await?;
 
+    // A table of it, and a query.
+    go(&window, "tables").await?;
+    window.find("tables-empty").await?;
+    pictures.take(&window, "08a-tables-none").await?;
+    window.click("tables-add").await?;
+    window.fill("files-search", "sales 2026.csv").await?;
+    window.click("add-table-file").await?;
+    window.find_within("profile-short", WORK).await?;
+    pictures.take(&window, "08b-table-add").await?;
+    window.click("add-table-submit").await?;
+    window.find_within("grid-row", WORK).await?;
+    pictures.take(&window, "08c-table").await?;
+    window.click("grid-column").await?;
+    window.find_within("histogram", WORK).await?;
+    pictures.take(&window, "08d-table-column").await?;
+    go(&window, "tables").await?;
+    window.find("tables-row").await?;
+    pictures.take(&window, "08e-tables").await?;
+    window.click("tables-sql").await?;
+    window
+        .fill(
+            "sql-editor",
+            "SELECT city, count(*) AS orders, sum(amount) AS amount\n\
+             FROM \"sales_2026\"\nGROUP BY city\nORDER BY amount DESC",
+        )
+        .await?;
+    window.click("sql-run").await?;
+    window.find_within("grid-row", WORK).await?;
+    pictures.take(&window, "08f-query").await?;
+
     // Statistics.
     go(&window, "dashboard").await?;
     wait_for_words(&window, "stats-total-files", "4 files").await?;

@@ -29,9 +29,10 @@ cargo xtask COMMAND [--bundled]
   run        builds and opens the app; without a display, does the tour on a virtual one
   test       every check: format, lints, unit, integration, real servers, UI, the real window
   tour       drives the window through the main job; screenshots in target/tour/
-  bench      [import|convert|backup|catalog|start] side by side with named peers, as ratios
+  bench      [import|convert|grid|backup|catalog|start] side by side with named peers, as ratios;
+             of `convert` also parts: [profile|parquet|csv|ndjson|feather|xlsx]
              --rounds N (5), --size-mib N (2048), --files N (10000), --rows N (1000000),
-             --csv-mib N (600), --dir DIR
+             --csv-mib N (600), --grid-rows N (50000000), --grid-mib N (10240), --dir DIR
   bundle     .deb and .rpm in target/bundle/
   contract   writes the TypeScript types of ui/src/lib/contract anew
 

@@ -65,8 +65,14 @@ pub(crate) fn counted(table: &dyn Table, bytes: u64, job: Job<'_>) -> Result<Tab
     }
     meter.finish();
     profile.rows = rows;
-    for (count, field) in all.into_iter().zip(schema.fields()) {
-        if let Some(column) = profile.columns.iter_mut().find(|c| c.name == *field.name()) {
+    let mut counts: HashMap<&str, _> = schema
+        .fields()
+        .iter()
+        .zip(all)
+        .map(|(field, count)| (field.name().as_str(), (field, count)))
+        .collect();
+    for column in &mut profile.columns {
+        if let Some((field, count)) = counts.remove(column.name.as_str()) {
             count.show(field, rows, column)?;
         }
     }

@@ -1,16 +1,18 @@
 //! What a target format's limits ask about a column's values, counted in one pass over
 //! those columns alone.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
 use arrow::array::types::*;
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, MapArray};
 use arrow::datatypes::DataType;
 
 use crate::error::Result;
 use crate::parallel::Pool;
 use crate::table::{Job, Table};
+use crate::types;
 
 /// Counts of values, nulls apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub(crate) struct Facts {
     pub longest: u64,
     /// Characters of the text with the most of them.
     pub widest: u64,
+    /// Maps, nested ones among them, that have a key twice.
+    pub twin_keys: u64,
 }
 
 /// Days since 1970 of the first and the last date on which spreadsheets agree.
@@ -53,6 +57,7 @@ impl Facts {
         self.long += next.long;
         self.longest = self.longest.max(next.longest);
         self.widest = self.widest.max(next.widest);
+        self.twin_keys += next.twin_keys;
     }
 
     pub(crate) fn of(array: &ArrayRef) -> Self {
@@ -123,6 +128,7 @@ impl Facts {
             }
             DataType::List(_) => self.look(array.as_list::<i32>().values()),
             DataType::Map(_, _) => {
+                self.twin_keys += twin_keys(array.as_map());
                 self.look(array.as_map().keys());
                 self.look(array.as_map().values());
             }
@@ -152,6 +158,23 @@ impl Facts {
             self.outside += u64::from(dated && !(FIRST_DAY..=LAST_DAY).contains(&day));
         }
     }
+}
+
+fn twin_keys(maps: &MapArray) -> u64 {
+    let mut seen = HashSet::new();
+    let mut count = 0;
+    for (row, ends) in maps.offsets().windows(2).enumerate() {
+        if maps.is_null(row) {
+            continue;
+        }
+        seen.clear();
+        let keys = ends[0] as usize..ends[1] as usize;
+        let all_differ = keys
+            .into_iter()
+            .all(|at| seen.insert(types::text_of(maps.keys().as_ref(), at)));
+        count += u64::from(!all_differ);
+    }
+    count
 }
 
 fn per_second(unit: arrow::datatypes::TimeUnit) -> i64 {
@@ -228,6 +251,15 @@ mod tests {
             -3_000_000_000_000_000,
         ]));
         assert_eq!((times.fine, times.outside), (1, 1));
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+        for keys in [["a", "b"], ["a", "a"]] {
+            for key in keys {
+                maps.keys().append_value(key);
+                maps.values().append_value(1);
+            }
+            maps.append(true).unwrap();
+        }
+        assert_eq!(of(maps.finish()).twin_keys, 1);
         let text = of(StringArray::from(vec![
             "é".repeat(32_767),
             "é".repeat(32_768),

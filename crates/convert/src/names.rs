@@ -1,12 +1,13 @@
 //! Names of columns: made unique, made tidy. Every change is said.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Makes names unique without regard to case (SQL has none), and never empty or with a
 /// NUL. Gives the names, and what they were where that differs.
 pub(crate) fn unique(said: &[String]) -> (Vec<String>, Vec<(usize, String)>) {
     let mut taken: HashSet<String> = said.iter().map(|n| n.to_lowercase()).collect();
     let mut seen = HashSet::new();
+    let mut counted: HashMap<String, u32> = HashMap::new();
     let mut names = Vec::with_capacity(said.len());
     let mut renamed = Vec::new();
     for (i, original) in said.iter().enumerate() {
@@ -21,11 +22,12 @@ pub(crate) fn unique(said: &[String]) -> (Vec<String>, Vec<(usize, String)>) {
         } else {
             plain
         };
+        // Where the last of its twins left off: of 60,000 twins, none is tried twice.
+        let n = counted.entry(base.to_lowercase()).or_insert(2);
         let mut candidate = base.clone();
-        let mut n = 2;
         while !taken.insert(candidate.to_lowercase()) {
             candidate = format!("{base}_{n}");
-            n += 1;
+            *n += 1;
         }
         seen.insert(candidate.to_lowercase());
         names.push(candidate);

@@ -231,6 +231,55 @@ impl Options {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// Refuses a choice about writing that `to` does not know: what was asked for would not be
+    /// in the output.
+    pub(crate) fn suit(&self, to: Format) -> Result<()> {
+        for (key, value) in self.iter() {
+            if let Some(spec) = find(key)
+                && spec.group == Group::Writing
+                && !spec.suits(to)
+            {
+                return Err(ConvertError::BadOption {
+                    key: key.to_owned(),
+                    value: value.to_owned(),
+                    expected: format!("a target that is {}", spec.labels()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sentences about choices of how to read that none of the sources knows: several files of
+    /// several formats may be read with one set of choices.
+    pub(crate) fn idle(&self, from: &[Format]) -> Vec<String> {
+        self.iter()
+            .filter_map(|(key, value)| {
+                let spec = find(key)?;
+                let idle = spec.group == Group::Reading && !from.iter().any(|f| spec.suits(*f));
+                idle.then(|| {
+                    format!(
+                        "{key}={value} is for {} and does nothing here.",
+                        spec.labels()
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+impl Spec {
+    fn suits(&self, format: Format) -> bool {
+        self.formats.is_empty() || self.formats.contains(&format)
+    }
+
+    fn labels(&self) -> String {
+        let labels: Vec<&str> = self.formats.iter().map(|f| f.label()).collect();
+        match labels.as_slice() {
+            [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+            _ => labels.concat(),
+        }
+    }
 }
 
 fn find(key: &str) -> Option<&'static Spec> {
@@ -294,6 +343,22 @@ mod tests {
         assert!(options.set("type.", "BIGINT").is_err());
         options.set("type.a.b", "BIGINT").unwrap();
         assert_eq!(options.by_column("type.").next(), Some(("a.b", "BIGINT")));
+    }
+
+    #[test]
+    fn a_choice_that_would_do_nothing_is_told() {
+        let options = Options::parse([("codec", "zstd"), ("skip", "2")]).unwrap();
+        assert!(options.suit(Format::Parquet).is_ok());
+        assert_eq!(
+            options.suit(Format::Xlsx).unwrap_err().to_string(),
+            "codec=zstd is not a choice; expected a target that is Parquet, Feather, \
+             CSV, TSV, Text, JSON or NDJSON"
+        );
+        assert!(options.idle(&[Format::Parquet, Format::Csv]).is_empty());
+        assert_eq!(
+            options.idle(&[Format::Parquet]),
+            ["skip=2 is for CSV, TSV, Text or Excel and does nothing here."]
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a conversion will do, and what it will lose, before it is run.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -138,6 +139,7 @@ pub(crate) fn plan(
         limits: &limits,
         progress,
     };
+    options.suit(to)?;
     let stamp = Stamp::of(&source.path)?;
     let from = formats::resolve(source)?;
     supported(from, to)?;
@@ -150,7 +152,7 @@ pub(crate) fn plan(
         from,
         to,
         &options,
-        Vec::new(),
+        options.idle(&[from]),
         job,
     )
 }
@@ -168,14 +170,15 @@ pub(crate) fn merge(
         limits: &limits,
         progress,
     };
+    options.suit(to)?;
     let mut stamps = Vec::with_capacity(sources.len());
     let mut tables = Vec::with_capacity(sources.len());
-    let mut first = None;
+    let mut froms = Vec::with_capacity(sources.len());
     for source in sources {
         let stamp = Stamp::of(&source.path)?;
         let from = formats::resolve(source)?;
         supported(from, to)?;
-        first.get_or_insert(from);
+        froms.push(from);
         tables.push(merge::Input {
             name: source.file_name(),
             table: opened(source, options, job)?,
@@ -184,17 +187,18 @@ pub(crate) fn merge(
         stamp.holds(&source.path)?;
         stamps.push((source.path.clone(), stamp));
     }
-    let Some(from) = first else {
+    let Some(from) = froms.first().copied() else {
         return Err(ConvertError::Unreadable {
             what: "a table".to_owned(),
             seen: "no file at all".to_owned(),
         });
     };
-    let (table, said) = merge::one_below_the_other(tables, merge)?;
+    let (table, mut said) = merge::one_below_the_other(tables, merge)?;
     let options = match sources.first() {
         Some(first) => writing(first, table.as_ref(), to, options)?,
         None => options.clone(),
     };
+    said.extend(options.idle(&froms));
     settle(table, stamps, from, to, &options, said, job)
 }
 
@@ -260,12 +264,9 @@ fn settle(
     let schema = table.schema();
     let bytes = stamps.iter().map(|(_, stamp)| stamp.size).sum();
     let known: Vec<Option<&ColumnProfile>> = {
-        let columns = &table.profile().columns;
-        schema
-            .fields()
-            .iter()
-            .map(|f| columns.iter().find(|c| c.name == *f.name()))
-            .collect()
+        let by_name = table.profile().by_name();
+        let names = schema.fields().iter().map(|f| f.name().as_str());
+        names.map(|name| by_name.get(name).copied()).collect()
     };
     let asked: Vec<usize> = (0..known.len())
         .filter(|at| shape::needs_facts(schema.field(*at), to, known[*at]))
@@ -364,13 +365,18 @@ fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
 /// made from a text says again what its header said.
 fn renames(profile: &TableProfile, columns: &[Column<'_>], to: Format) -> Vec<Loss> {
     let says_again = |field: &Field| to.is_delimited() && field.metadata().contains_key(text::SAID);
-    let kept = |name: &str| {
-        let column = columns.iter().find(|c| c.field.name() == name);
-        column.is_some_and(|c| !says_again(c.field))
-    };
+    let kept: HashSet<&str> = columns
+        .iter()
+        .filter(|c| !says_again(c.field))
+        .map(|c| c.field.name().as_str())
+        .collect();
     let mut losses = Vec::new();
     for (at, column) in profile.columns.iter().enumerate() {
-        let Some(said) = column.said.as_ref().filter(|_| kept(&column.name)) else {
+        let Some(said) = column
+            .said
+            .as_ref()
+            .filter(|_| kept.contains(column.name.as_str()))
+        else {
             continue;
         };
         let name = &column.name;

@@ -1,6 +1,8 @@
 //! What a whole reading of a table found: how the file is built, what was mended, and
 //! for each column the type with its evidence. Plain data, for people and for plans.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
@@ -28,6 +30,14 @@ pub struct TableProfile {
     pub rejects: Rejects,
     /// Other sentences a careful person would want to read.
     pub warnings: Vec<String>,
+}
+
+impl TableProfile {
+    /// Its columns by their names, for looking up each of very many.
+    pub(crate) fn by_name(&self) -> HashMap<&str, &ColumnProfile> {
+        let named = self.columns.iter().map(|c| (c.name.as_str(), c));
+        named.collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -57,7 +57,8 @@ pub(crate) fn convert(
     let partial = tempfile::Builder::new()
         .prefix(".redline-")
         .suffix(".partial")
-        .tempfile_in(folder)?
+        .tempfile_in(folder)
+        .map_err(no_file)?
         .into_temp_path();
 
     // Guessed from the source: an output that grows past it is rare.
@@ -98,6 +99,25 @@ pub(crate) fn convert(
         bytes_out,
         certificate,
     })
+}
+
+/// The name of a file that was to be there for a while tells nobody anything.
+fn no_file(error: std::io::Error) -> ConvertError {
+    match ConvertError::from(error) {
+        ConvertError::Io(error) => {
+            let kind = match error.kind() {
+                // It is not the source that is missing.
+                std::io::ErrorKind::NotFound => std::io::ErrorKind::Other,
+                kind => kind,
+            };
+            let why = format!(
+                "no file can be made in the folder of the result ({})",
+                error.kind()
+            );
+            ConvertError::Io(std::io::Error::new(kind, why))
+        }
+        other => other,
+    }
 }
 
 fn synced(path: &Path) -> std::io::Result<()> {

@@ -16,7 +16,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 use crate::certificate::{Crossing, Loss};
-use crate::error::Result;
+use crate::error::{ConvertError, Result};
 use crate::facts::Facts;
 use crate::format::Format;
 use crate::profile::{ColumnProfile, TableProfile};
@@ -136,6 +136,7 @@ impl Column<'_> {
 /// All of a table on its way to a format.
 #[derive(Debug, Clone)]
 pub(crate) struct Shape {
+    to: Format,
     pub schema: SchemaRef,
     /// The columns as they come.
     sources: Vec<Field>,
@@ -180,6 +181,7 @@ pub(crate) fn shape(
         others::room(to, rows, columns.len())?;
     }
     for column in columns {
+        zone(column, to, &mut said);
         let carrier = match to {
             Format::Csv | Format::Tsv | Format::Txt => text::carrier(column, typed, &mut said),
             Format::Json | Format::Ndjson => json::carrier(column, &mut said),
@@ -206,6 +208,7 @@ pub(crate) fn shape(
     let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     Ok((
         Shape {
+            to,
             schema,
             sources,
             steps,
@@ -213,6 +216,20 @@ pub(crate) fn shape(
         },
         said,
     ))
+}
+
+/// Moments stay what they are; the place whose clock they were kept by is told only by formats
+/// that carry Arrow's own types.
+fn zone(column: &Column<'_>, to: Format, said: &mut Said) {
+    let DataType::Timestamp(_, Some(zone)) = column.field.data_type() else {
+        return;
+    };
+    let keeps = matches!(to, Format::Feather | Format::Parquet);
+    if keeps || ["UTC", "Etc/UTC", "Z", "+00:00", "+00"].contains(&zone.as_ref()) {
+        return;
+    }
+    let detail = format!("The time zone {zone:?} is not kept; the moments are written in UTC.");
+    said.loss(column.field, "zone", detail, column.values());
 }
 
 impl Shape {
@@ -231,7 +248,15 @@ impl Shape {
                 }
                 Step::Text => types::to_text(array),
                 Step::Formed => text_form::formed(array, source),
-                Step::Cast => cast(array, field.data_type()),
+                Step::Cast => cast(array, field.data_type()).map_err(|_| ConvertError::NoRoom {
+                    to: self.to.id().to_owned(),
+                    limit: format!(
+                        "values of the type {} in {:?}",
+                        types::name(field),
+                        field.name()
+                    ),
+                    seen: "values past its ends".to_owned(),
+                }),
                 Step::Leaves => leaves(array, field.data_type()),
             })
             .collect::<Result<Vec<_>>>()?;

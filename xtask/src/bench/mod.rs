@@ -6,6 +6,7 @@ mod backup;
 mod catalog;
 mod convert;
 mod data;
+mod grid;
 mod import;
 mod machine;
 mod measure;
@@ -40,6 +41,9 @@ pub struct Options {
     pub rows: u64,
     /// The size of the CSV that conversions start from.
     pub csv_mib: u64,
+    /// Of the tables that are only looked at: rows of the one, the size of the other.
+    pub grid_rows: u64,
+    pub grid_mib: u64,
     /// Which of [`convert::PARTS`]; none are all of them.
     pub parts: Vec<&'static str>,
     /// Where stores and test data go. The file system is part of what is measured.
@@ -54,7 +58,7 @@ pub struct Bench<'a> {
     pub scratch: PathBuf,
 }
 
-const NAMES: &[&str] = &["import", "catalog", "start", "convert", "backup"];
+const NAMES: &[&str] = &["import", "catalog", "start", "convert", "grid", "backup"];
 
 pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCode> {
     let (chosen, options) = parse(place, arguments)?;
@@ -92,6 +96,7 @@ pub fn bench(place: &Place, engine: Engine, arguments: &[String]) -> Result<Exit
                 "import" => import::run(&bench),
                 "catalog" => catalog::run(&bench),
                 "convert" => convert::run(&bench),
+                "grid" => grid::run(&bench),
                 "backup" => backup::run(&bench),
                 _ => start::run(&bench),
             };
@@ -153,6 +158,8 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
         files: 10_000,
         rows: 1_000_000,
         csv_mib: 600,
+        grid_rows: 50_000_000,
+        grid_mib: 10_240,
         parts: Vec::new(),
         dir: place.output("bench"),
     };
@@ -186,6 +193,8 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
             "--files" => options.files = number()?,
             "--rows" => options.rows = number()?,
             "--csv-mib" => options.csv_mib = number()?,
+            "--grid-rows" => options.grid_rows = number()?,
+            "--grid-mib" => options.grid_mib = number()?,
             "--dir" => options.dir = Path::new(value).to_path_buf(),
             _ => bail!("bench does not know {argument}; see `cargo xtask help`"),
         }

@@ -1,11 +1,13 @@
 //! convert: another format, and the proof of it. Stored files by ID, others by path.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use redline_core::{
     CertificateView, Code, ConversionPlanView, ConversionRequest, ConversionView, CoreError,
     LossView, PathConversion, PathPlan, ProfileReport, RejectsView, RepairView, Session,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::choices::{Given, present, request, source};
@@ -111,30 +113,7 @@ fn stored(app: &App, a: &Convert, ids: &[i64]) -> Outcome {
     }
     interrupt.end();
     bar.end();
-    // One file, one outcome: its error is the command's.
-    if let (true, Some((_, error))) = (ids.len() == 1 || done.is_empty(), failed.first()) {
-        if ids.len() > 1 {
-            tell_failed(app, &failed)?;
-        }
-        return Err(Failure::from(error.clone()));
-    }
-    if app.out.json {
-        match done.as_slice() {
-            [one] if ids.len() == 1 => app.out.object([("conversion", to_json(one)?)])?,
-            many => {
-                let failed: Vec<Value> = failed
-                    .iter()
-                    .map(|(id, e)| json!({ "id": id, "error": e.report() }))
-                    .collect();
-                app.out.object([
-                    ("conversions", to_json(&many)?),
-                    ("failed", Value::Array(failed)),
-                ])?;
-            }
-        }
-    } else {
-        tell_failed(app, &failed)?;
-    }
+    tell_outcomes(app, "id", ids.len(), &done, &failed)?;
     // The one that was under way, and those behind it.
     let mut rest: Vec<String> = failed
         .iter()
@@ -216,26 +195,7 @@ fn from_paths(app: &App, paths: &[PathBuf], request: &ConversionRequest, out: &P
         }
     }
     drop(watch);
-    if app.out.json {
-        match done.as_slice() {
-            [one] if paths.len() == 1 => app.out.object([("conversion", to_json(one)?)])?,
-            many => {
-                let failed: Vec<Value> = failed
-                    .iter()
-                    .map(|(path, e)| json!({ "path": path, "error": e.report() }))
-                    .collect();
-                app.out.object([
-                    ("conversions", to_json(&many)?),
-                    ("failed", Value::Array(failed)),
-                ])?;
-            }
-        }
-    } else {
-        tell_failed(app, &failed)?;
-    }
-    if let (true, Some((_, error))) = (done.is_empty(), failed.first()) {
-        return Err(error.clone().into());
-    }
+    tell_outcomes(app, "path", paths.len(), &done, &failed)?;
     let rejected = done.iter().any(|conversion| conversion.rows_rejected > 0);
     Ok(if failed.is_empty() && !rejected {
         status::DONE
@@ -244,7 +204,42 @@ fn from_paths(app: &App, paths: &[PathBuf], request: &ConversionRequest, out: &P
     })
 }
 
-fn tell_failed(app: &App, failed: &[(impl std::fmt::Display, CoreError)]) -> std::io::Result<()> {
+/// What became of each source that was asked for; `key` is what a source goes by. An error where
+/// there is nothing else to tell.
+fn tell_outcomes(
+    app: &App,
+    key: &str,
+    asked: usize,
+    done: &[impl Serialize],
+    failed: &[(impl Display + Serialize, CoreError)],
+) -> Result<(), Failure> {
+    // One source, one outcome: its error is the command's.
+    if let (true, Some((_, error))) = (asked == 1 || done.is_empty(), failed.first()) {
+        if asked > 1 {
+            tell_failed(app, failed)?;
+        }
+        return Err(error.clone().into());
+    }
+    if !app.out.json {
+        return Ok(tell_failed(app, failed)?);
+    }
+    match done {
+        [one] if asked == 1 => app.out.object([("conversion", to_json(one)?)])?,
+        many => {
+            let failed: Vec<Value> = failed
+                .iter()
+                .map(|(which, e)| json!({ key: which, "error": e.report() }))
+                .collect();
+            app.out.object([
+                ("conversions", to_json(&many)?),
+                ("failed", Value::Array(failed)),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+fn tell_failed(app: &App, failed: &[(impl Display, CoreError)]) -> std::io::Result<()> {
     if app.out.json {
         return Ok(());
     }

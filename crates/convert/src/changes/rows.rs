@@ -132,10 +132,14 @@ impl Mask {
 
 /// Rows for which a condition in SQL holds.
 pub(super) fn filtered(table: &dyn Table, condition: &str, job: Job<'_>) -> Result<Rows> {
+    let engine = Engine::open(job.limits)?;
+    // A bracket that closes ours would make another condition of the two halves.
+    let alone = format!("SELECT CASE WHEN\n{condition}\nTHEN 1 END");
+    engine.parses(&alone).map_err(engine::as_query)?;
     let number = sql::name(NUMBER);
     // On lines of its own, should it end in a comment.
     let select = format!("SELECT {number} AS n FROM input WHERE (\n{condition}\n)");
-    chosen(table, &select, job)
+    chosen(&engine, table, &select, job)
 }
 
 /// The first of rows that are equal in every column.
@@ -155,11 +159,10 @@ pub(super) fn first_of_each(table: &ChangedTable, job: Job<'_>) -> Result<Rows> 
         sql::name(NUMBER),
         keys.join(", ")
     );
-    chosen(table, &select, job)
+    chosen(&Engine::open(job.limits)?, table, &select, job)
 }
 
-fn chosen(table: &dyn Table, select: &str, job: Job<'_>) -> Result<Rows> {
-    let engine = Engine::open(job.limits)?;
+fn chosen(engine: &Engine, table: &dyn Table, select: &str, job: Job<'_>) -> Result<Rows> {
     let mut rows = Rows::default();
     let seen = engine
         .choose(table, select, job, &mut |row| rows.reach(row))

@@ -33,11 +33,12 @@ impl ChangedTable {
         kept: Option<Rows>,
     ) -> Self {
         let mut profile = inner.profile().clone();
-        let about = std::mem::take(&mut profile.columns);
+        profile.columns.clear();
+        let about = inner.profile().by_name();
+        let names = inner.schema();
         for ((at, field), fill) in columns.iter().zip(schema.fields()).zip(&fills) {
-            let name = inner.schema().field(*at).name().clone();
-            if let Some(column) = about.iter().find(|c| c.name == name) {
-                let mut column = column.clone();
+            if let Some(column) = about.get(names.field(*at).name().as_str()) {
+                let mut column = (*column).clone();
                 column.name.clone_from(field.name());
                 if fill.is_some() {
                     (column.nulls, column.min, column.max) = (0, None, None);

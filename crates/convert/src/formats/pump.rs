@@ -1,14 +1,17 @@
 //! Batches that an engine makes on a thread of its own, handed over one at a time: the
 //! reader can look at cancel while the engine works, and the engine works ahead.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 
 use crate::error::{ConvertError, Result};
-use crate::table::Job;
+use crate::table::{Job, TableReader};
 
 /// Batches that may wait for the reader.
 const AHEAD: usize = 2;
@@ -91,5 +94,62 @@ impl Drop for Pump {
             }
             let _ = thread.join();
         }
+    }
+}
+
+/// A table's rows out of a pump. Engines do not tell where in their files they are: the share of
+/// the rows that is through stands for it.
+pub(crate) struct Pumped<'a> {
+    schema: SchemaRef,
+    pump: Pump,
+    done: u64,
+    rows: u64,
+    size: u64,
+    position: u64,
+    job: Job<'a>,
+}
+
+impl<'a> Pumped<'a> {
+    /// `rows` from the first that comes to the table's end, in a file of `size` bytes.
+    pub(crate) fn new(
+        schema: SchemaRef,
+        pump: Pump,
+        rows: Range<u64>,
+        size: u64,
+        job: Job<'a>,
+    ) -> Self {
+        Pumped {
+            schema,
+            pump,
+            done: rows.start,
+            rows: rows.end.max(1),
+            size,
+            position: 0,
+            job,
+        }
+    }
+}
+
+impl TableReader for Pumped<'_> {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = self.pump.next(self.job)?;
+        match &batch {
+            Some(batch) => {
+                self.done += batch.num_rows() as u64;
+                let share = u128::from(self.done.min(self.rows)) * u128::from(self.size)
+                    / u128::from(self.rows);
+                self.position = self.position.max(share as u64);
+            }
+            None => self.position = self.size,
+        }
+        Ok(batch)
+    }
+
+    fn position(&self) -> u64 {
+        self.position
     }
 }

@@ -67,17 +67,24 @@ pub(crate) fn one_below_the_other(
         .collect::<Result<Vec<_>>>()?;
     unused(&inputs, merge)?;
     let mut columns: Vec<Merged> = Vec::new();
+    // No table has two names that differ by case alone, so neither has the result.
+    let mut by_name: HashMap<String, usize> = HashMap::new();
     for (at, names) in named.iter().enumerate() {
-        let mut taken = vec![false; columns.len()];
         for (place, name) in names.iter().enumerate() {
             let found = match merge.by {
                 By::Position => Some(place).filter(|place| *place < columns.len()),
-                By::Name => matching(&columns, &taken, name),
+                By::Name => by_name.get(&name.to_lowercase()).copied(),
             };
             match found {
                 Some(column) => {
-                    taken[column] = true;
                     columns[column].places[at] = Some(place);
+                    let under = columns[column].field.name();
+                    if under != name {
+                        said.push(format!(
+                            "{name:?} of {:?} goes under {under:?}.",
+                            inputs[at].name
+                        ));
+                    }
                 }
                 None => {
                     let field = inputs[at]
@@ -88,16 +95,18 @@ pub(crate) fn one_below_the_other(
                         .with_name(name);
                     let mut places = vec![None; inputs.len()];
                     places[at] = Some(place);
+                    by_name.insert(name.to_lowercase(), columns.len());
                     columns.push(Merged { field, places });
-                    taken.push(true);
                 }
             }
         }
     }
     let mut fits: Vec<Vec<Fit>> = vec![Vec::new(); inputs.len()];
+    let profiles: Vec<_> = inputs.iter().map(|i| i.table.profile().by_name()).collect();
     for column in &mut columns {
-        settle(column, &inputs, &mut fits, &mut said);
+        settle(column, &inputs, &profiles, &mut fits, &mut said);
     }
+    drop(profiles);
     let wanted: Vec<String> = columns.iter().map(|c| c.field.name().clone()).collect();
     let (unique, _) = names::unique(&wanted);
     let fields: Vec<Field> = columns
@@ -147,9 +156,10 @@ fn mapped(input: &Input, merge: &Merge) -> Result<Vec<String>> {
         .collect();
     let mut seen = std::collections::HashSet::new();
     if let Some(twice) = names.iter().find(|name| !seen.insert(name.to_lowercase())) {
+        let from = merge.map.iter().find(|(_, to)| to == twice);
         return Err(ConvertError::BadOption {
             key: "map".to_owned(),
-            value: twice.clone(),
+            value: from.map_or_else(|| twice.clone(), |(from, to)| format!("{from}={to}")),
             expected: format!("a name that no other column of {:?} has", input.name),
         });
     }
@@ -178,37 +188,25 @@ fn unused(inputs: &[Input], merge: &Merge) -> Result<()> {
     Ok(())
 }
 
-fn matching(columns: &[Merged], taken: &[bool], name: &str) -> Option<usize> {
-    let free = |at: &usize| !taken.get(*at).copied().unwrap_or(false);
-    let lower = name.to_lowercase();
-    let exact = (0..columns.len())
-        .filter(free)
-        .find(|at| columns[*at].field.name() == name);
-    exact.or_else(|| {
-        (0..columns.len())
-            .filter(free)
-            .find(|at| columns[*at].field.name().to_lowercase() == lower)
-    })
-}
-
 /// Finds the type that holds the values of all tables, and how each gets there.
-fn settle(column: &mut Merged, inputs: &[Input], fits: &mut [Vec<Fit>], said: &mut Vec<String>) {
+fn settle(
+    column: &mut Merged,
+    inputs: &[Input],
+    profiles: &[HashMap<&str, &ColumnProfile>],
+    fits: &mut [Vec<Fit>],
+    said: &mut Vec<String>,
+) {
     let mut target: Option<Field> = None;
     let mut kinds: Vec<String> = Vec::new();
     let mut sides = Vec::with_capacity(inputs.len());
-    for (input, place) in inputs.iter().zip(&column.places) {
+    for ((input, profile), place) in inputs.iter().zip(profiles).zip(&column.places) {
         let Some(place) = place else {
             sides.push(None);
             continue;
         };
         let schema = input.table.schema();
         let field = schema.field(*place).clone();
-        let profile = input
-            .table
-            .profile()
-            .columns
-            .iter()
-            .find(|c| c.name == *field.name());
+        let profile = profile.get(field.name().as_str()).copied();
         let empty = nothing_in(&field, profile, input.table.rows());
         if !empty {
             let name = types::name(&field);

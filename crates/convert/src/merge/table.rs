@@ -30,17 +30,20 @@ impl MergedTable {
     /// There is at least one part.
     pub(super) fn new(schema: SchemaRef, parts: Vec<Part>) -> Self {
         let first = parts[0].table.profile();
+        let known: Vec<_> = parts
+            .iter()
+            .map(|part| (part.table.schema(), part.table.profile().by_name()))
+            .collect();
         let columns = schema.fields().iter().enumerate().map(|(at, field)| {
             let mut column = ColumnProfile::stated(field.name().clone(), types::name(field));
             column.evidence = "reconciled from several tables".to_owned();
-            for part in &parts {
+            for (part, (names, by_name)) in parts.iter().zip(&known) {
                 let rows = part.table.rows().unwrap_or(0);
                 let Some(place) = part.places[at] else {
                     column.nulls += rows;
                     continue;
                 };
-                let of = part.table.schema().field(place).name().clone();
-                if let Some(own) = part.table.profile().columns.iter().find(|c| c.name == of) {
+                if let Some(own) = by_name.get(names.field(place).name().as_str()) {
                     column.nulls += own.nulls;
                     column.empties += own.empties;
                     column.longest = column.longest.max(own.longest);

@@ -11,12 +11,12 @@ use crate::types;
 /// Most JSON readers have a double for every number, which holds this many digits.
 const DIGITS: u8 = 15;
 
-/// JSON has no infinity and no NaN.
+/// JSON has no infinity and no NaN, and its objects no key twice.
 pub(super) fn depends(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(item) => depends(item.data_type()),
         DataType::Struct(fields) => fields.iter().any(|f| depends(f.data_type())),
-        DataType::Map(entries, _) => depends(entries.data_type()),
+        DataType::Map(_, _) => true,
         other => other.is_floating(),
     }
 }
@@ -39,6 +39,11 @@ pub(super) fn carrier(column: &Column<'_>, said: &mut Said) -> Carrier {
             field.name(),
             grouped(not_finite)
         ));
+    }
+    let twins = column.facts.map_or(0, |f| f.twin_keys);
+    if twins > 0 {
+        let detail = "Maps with a key twice are written with both; most JSON readers keep one.";
+        said.loss(field, "keys", detail.to_owned(), twins);
     }
     let leaf = |of: &DataType| {
         if native(of, not_finite == 0) {

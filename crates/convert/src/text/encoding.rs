@@ -29,6 +29,8 @@ pub(crate) struct Found {
     /// UTF-8, but for single bytes, each of which is read as windows-1252. The text has to
     /// go through [`Decode`].
     pub mixed: bool,
+    /// The line, from 1, of the first byte that is not UTF-8, where that was what decided.
+    pub first_broken: Option<u64>,
 }
 
 /// Finds out what `head` is encoded in, or takes `told`, a name of the Encoding Standard.
@@ -44,6 +46,7 @@ pub(crate) fn detect(head: &[u8], whole: bool, told: Option<&str>) -> Result<Fou
         bom: mark.map_or(0, |(mark, _)| mark.len() as u64),
         guessed: false,
         mixed: false,
+        first_broken: None,
     };
     if let Some(told) = told {
         let Some(encoding) = Encoding::for_label(told.trim().as_bytes()) else {
@@ -57,7 +60,9 @@ pub(crate) fn detect(head: &[u8], whole: bool, told: Option<&str>) -> Result<Fou
             found.bom = 0;
         }
         found.encoding = encoding;
-        found.mixed = encoding == UTF_8 && invalid(&head[found.bom as usize..], whole).0 > 0;
+        let text = &head[found.bom as usize..];
+        found.mixed = encoding == UTF_8 && invalid(text, whole).0 > 0;
+        found.first_broken = found.mixed.then(|| first_broken(text));
         return Ok(found);
     }
     if head.starts_with(b"\xFF\xFE\0\0") || head.starts_with(b"\0\0\xFE\xFF") {
@@ -69,6 +74,7 @@ pub(crate) fn detect(head: &[u8], whole: bool, told: Option<&str>) -> Result<Fou
     if let Some((_, encoding)) = mark {
         found.encoding = encoding;
         found.mixed = found.encoding == UTF_8 && invalid(&head[3..], whole).0 > 0;
+        found.first_broken = found.mixed.then(|| first_broken(&head[3..]));
         return Ok(found);
     }
     if let Some(encoding) = wide(head) {
@@ -79,6 +85,7 @@ pub(crate) fn detect(head: &[u8], whole: bool, told: Option<&str>) -> Result<Fou
     if broken == 0 {
         return Ok(found);
     }
+    found.first_broken = Some(first_broken(head));
     if sound >= broken.saturating_mul(3) && sound >= 3 {
         found.mixed = true;
         return Ok(found);
@@ -140,6 +147,12 @@ fn invalid(text: &[u8], whole: bool) -> (usize, usize) {
             }
         }
     }
+}
+
+/// The line, from 1, of the first byte that is not UTF-8.
+fn first_broken(text: &[u8]) -> u64 {
+    let sound = std::str::from_utf8(text).map_or_else(|e| e.valid_up_to(), str::len);
+    memchr::memchr_iter(b'\n', &text[..sound]).count() as u64 + 1
 }
 
 fn beyond_ascii(text: &[u8]) -> usize {
@@ -396,6 +409,8 @@ mod tests {
             found(b"\xC3\xA9\xC3\xA8\xC3\xA0,\xE9\n"),
             ("UTF-8", 0, true)
         );
+        let late = detect(b"a\nb\nc\xE9\nd\n", true, None).unwrap();
+        assert_eq!((late.guessed, late.first_broken), (true, Some(3)));
         assert!(detect(b"a", true, Some("latin-9000")).is_err());
         assert_eq!(
             detect(b"a", true, Some("latin1")).unwrap().encoding,

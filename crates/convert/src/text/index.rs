@@ -13,9 +13,22 @@ use crate::error::{ConvertError, Result};
 
 /// Bytes of text in a chunk, where records are no longer than that.
 pub(crate) const CHUNK: usize = 2 << 20;
-/// The longest record. Two of them, with all that is made of them, fit in the memory that a
-/// job has.
-pub(crate) const RECORD: usize = 64 << 20;
+
+/// The longest record that a job takes: each core may hold one, with all that is made of it.
+pub(crate) fn longest_record(memory: u64) -> usize {
+    (memory / 8).clamp(8 << 20, 1 << 30) as usize
+}
+
+/// What is said of one that is longer.
+pub(crate) fn too_long(at: u64, memory: u64) -> ConvertError {
+    ConvertError::OutOfMemory {
+        limit: memory,
+        detail: format!(
+            "the record at byte {at} of the text is longer than {} MiB; a delimiter, a quote or an encoding may be another one",
+            longest_record(memory) >> 20
+        ),
+    }
+}
 
 /// A chunk's place. Offsets are bytes of the decoded text.
 #[derive(Debug, Clone)]
@@ -95,11 +108,19 @@ pub(crate) struct Feed {
     finished: bool,
     /// Bytes in a chunk.
     size: usize,
+    /// What the job may use.
+    memory: u64,
 }
 
 impl Feed {
     /// From `offset` on, where chunk `number` begins.
-    pub(crate) fn new(origin: &Origin, offset: u64, end: Option<u64>, number: u32) -> Result<Self> {
+    pub(crate) fn new(
+        origin: &Origin,
+        offset: u64,
+        end: Option<u64>,
+        number: u32,
+        memory: u64,
+    ) -> Result<Self> {
         let stream = origin.stream(offset)?;
         Ok(Feed {
             stream,
@@ -109,6 +130,7 @@ impl Feed {
             number,
             finished: false,
             size: CHUNK,
+            memory,
         })
     }
 
@@ -151,17 +173,11 @@ impl Feed {
             if len > 0 || last {
                 break len;
             }
-            if chunk.text.len() >= RECORD {
-                return Err(ConvertError::OutOfMemory {
-                    limit: RECORD as u64,
-                    detail: format!(
-                        "the record at byte {} is longer than {} MiB; a delimiter, a quote or an encoding may be another one",
-                        self.offset,
-                        RECORD >> 20
-                    ),
-                });
+            let longest = longest_record(self.memory);
+            if chunk.text.len() >= longest {
+                return Err(too_long(self.offset, self.memory));
             }
-            want = (chunk.text.len() * 2).min(RECORD);
+            want = (chunk.text.len() * 2).min(longest);
         };
         self.carry.extend_from_slice(&chunk.text[len..]);
         chunk.text.truncate(len);

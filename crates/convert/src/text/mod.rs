@@ -140,7 +140,7 @@ pub(crate) fn open(
     let stamp = Stamp::of(&source.path)?;
     let whole = depth == Depth::Whole;
     let most = if whole { usize::MAX } else { LOOK };
-    let ends = unpack::ends(&source.path, most, whole, &|| job.check())?;
+    let ends = unpack::ends(&source.path, most, whole.then_some(job))?;
     let look = Look {
         head: &ends.head,
         tail: &ends.tail,
@@ -462,7 +462,7 @@ pub(crate) fn reopen(
     let stamp = Stamp::of(path)?;
     let style = writer::Style::new(to, &schema, options)?;
     let dialect = style.dialect(&schema);
-    let ends = unpack::ends(path, 64, false, &|| Ok(()))?;
+    let ends = unpack::ends(path, 64, None)?;
     let origin = Origin {
         path: path.to_owned(),
         packing: ends.packing,

@@ -167,7 +167,13 @@ impl<'a> Reader<'a> {
                 .map(|s| s.offset)
                 .or_else(|| index.end());
             let offset = offset.unwrap_or(shared.dialect.start);
-            let feed = Feed::new(&shared.origin, offset, shared.dialect.end, from as u32)?;
+            let feed = Feed::new(
+                &shared.origin,
+                offset,
+                shared.dialect.end,
+                from as u32,
+                job.limits.memory_bytes,
+            )?;
             Chunks::Cut(Mutex::new(feed))
         };
         let threads = job.limits.threads.clamp(1, 16);

@@ -127,7 +127,9 @@ fn fast(path: &Path, dialect: &Dialect, size: usize) -> (Vec<Split>, Vec<u64>) {
         mixed: false,
         bom: 0,
     };
-    let mut feed = Feed::new(&origin, 0, None, 0).unwrap().sized(size);
+    let mut feed = Feed::new(&origin, 0, None, 0, 512 << 20)
+        .unwrap()
+        .sized(size);
     let mut splitter = Splitter::new(dialect);
     let (mut chunk, mut block) = (Chunk::default(), Block::default());
     let (mut rows, mut lines) = (Vec::new(), Vec::new());

@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use encoding_rs::{Encoding, UTF_8};
 
 use super::encoding::Decode;
+use super::index;
 use crate::error::{ConvertError, Result};
+use crate::table::Job;
 
 /// How a text file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,13 +207,9 @@ const HEAD: usize = 16 << 20;
 const TAIL: usize = 256 << 10;
 
 /// Looks at both ends of a file. The end of a packed text costs going through all of it,
-/// so that is done only where `to_the_end`; `check` is asked between whiles.
-pub(crate) fn ends(
-    path: &Path,
-    most: usize,
-    to_the_end: bool,
-    check: &dyn Fn() -> Result<()>,
-) -> Result<Ends> {
+/// so that is done only where `to_the_end`, which asks `job` between whiles whether it goes on,
+/// and ends early where a line alone is longer than a record may be.
+pub(crate) fn ends(path: &Path, most: usize, to_the_end: Option<Job<'_>>) -> Result<Ends> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     let mut magic = Vec::new();
@@ -246,14 +244,22 @@ pub(crate) fn ends(
     let mut whole = head.len() < most;
     let mut tail = Vec::new();
     let mut length = head.len() as u64;
-    if !whole && to_the_end {
+    if let Some(job) = to_the_end.filter(|_| !whole) {
+        let memory = job.limits.memory_bytes;
+        let mut line_at = memchr::memrchr2(b'\n', b'\r', &head).map_or(0, |end| end as u64 + 1);
         loop {
-            check()?;
+            job.check()?;
+            if length - line_at > index::longest_record(memory) as u64 {
+                return Err(index::too_long(line_at, memory));
+            }
             let mut piece = Vec::with_capacity(TAIL);
             let n = (&mut inner)
                 .take(TAIL as u64)
                 .read_to_end(&mut piece)
                 .map_err(what)?;
+            if let Some(end) = memchr::memrchr2(b'\n', b'\r', &piece) {
+                line_at = length + end as u64 + 1;
+            }
             length += n as u64;
             tail.extend_from_slice(&piece);
             let surplus = tail.len().saturating_sub(TAIL);

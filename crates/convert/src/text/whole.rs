@@ -190,7 +190,8 @@ pub(crate) fn pass(
     expected: &[Option<Expected>],
     job: Job<'_>,
 ) -> Result<Found> {
-    let feed = Mutex::new(Feed::new(origin, dialect.start, dialect.end, 0)?);
+    let memory = job.limits.memory_bytes;
+    let feed = Mutex::new(Feed::new(origin, dialect.start, dialect.end, 0, memory)?);
     let stop = AtomicBool::new(false);
     let told = Mutex::new(origin.bom + if origin.is_plain() { dialect.start } else { 0 });
     let threads = job.limits.threads.clamp(1, 16);

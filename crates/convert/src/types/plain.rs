@@ -13,7 +13,9 @@ use arrow::array::{
     Array, ArrayRef, ListArray, MapArray, StringBuilder, StructArray, new_null_array,
 };
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit};
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef, IntervalUnit,
+};
 use arrow::error::ArrowError;
 
 use super::{tag, tagged, to_text};
@@ -52,7 +54,25 @@ pub(crate) fn plain(field: &Field) -> Result<Field> {
         }
         DataType::Float16 => with(DataType::Float32),
         DataType::Date64 => with(DataType::Date32),
-        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) => with(DataType::Decimal128(*p, *s)),
+        DataType::Decimal32(p, s) | DataType::Decimal64(p, s) if *s >= 0 => {
+            with(DataType::Decimal128(*p, *s))
+        }
+        // Tens and hundreds as whole numbers of ones: most formats know no negative scale.
+        DataType::Decimal32(p, s)
+        | DataType::Decimal64(p, s)
+        | DataType::Decimal128(p, s)
+        | DataType::Decimal256(p, s)
+            if *s < 0 =>
+        {
+            match p.saturating_add(s.unsigned_abs()) {
+                digits @ 0..=DECIMAL128_MAX_PRECISION => with(DataType::Decimal128(digits, 0)),
+                digits @ ..=DECIMAL256_MAX_PRECISION => with(DataType::Decimal256(digits, 0)),
+                digits => Err(ConvertError::Unreadable {
+                    what: format!("the column {:?}", field.name()),
+                    seen: format!("decimals of {digits} digits, which no other format has"),
+                }),
+            }
+        }
         DataType::Null => Ok(tagged(
             Field::new(field.name(), DataType::Utf8, true),
             "NULL",
@@ -66,6 +86,10 @@ pub(crate) fn plain(field: &Field) -> Result<Field> {
         | DataType::ListView(item)
         | DataType::LargeListView(item)
         | DataType::FixedSizeList(item, _) => with(DataType::List(Arc::new(plain(item)?))),
+        // An object without members is a value that hardly any format has a type for.
+        DataType::Struct(fields) if fields.is_empty() => {
+            Ok(tagged(field.clone().with_data_type(DataType::Utf8), "JSON"))
+        }
         DataType::Struct(fields) => {
             let fields: Vec<FieldRef> = fields
                 .iter()
@@ -106,6 +130,7 @@ pub(crate) fn to_plain(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
         (DataType::FixedSizeBinary(16), DataType::Utf8) => uuids(array),
         (DataType::FixedSizeBinary(12), DataType::Utf8) => parquet_intervals(array),
         (DataType::Date64, DataType::Date32) => days(array)?,
+        (DataType::Struct(_), DataType::Utf8) => to_text(array)?,
         (DataType::List(_), DataType::List(item)) => {
             let list = array.as_list::<i32>();
             Arc::new(
@@ -343,6 +368,20 @@ mod tests {
         assert_eq!(
             (array.len(), text_of(&array, 1), text_of(&array, 2)),
             (3, "7".into(), "9".into())
+        );
+        let tens = Decimal128Array::from(vec![Some(123), Some(-4), None]);
+        let tens = tens.with_precision_and_scale(5, -2).unwrap();
+        let (field, array) = plainly(Arc::new(tens));
+        assert_eq!(field.data_type(), &DataType::Decimal128(7, 0));
+        assert_eq!(
+            (text_of(&array, 0), text_of(&array, 1), array.is_null(2)),
+            ("12300".into(), "-400".into(), true)
+        );
+        let nothing = StructArray::new_empty_fields(2, Some(vec![true, false].into()));
+        let (field, array) = plainly(Arc::new(nothing));
+        assert_eq!(
+            (tag(&field), text_of(&array, 0), array.is_null(1)),
+            (Some("JSON"), "{}".into(), true)
         );
         let mut large = LargeListBuilder::new(LargeStringBuilder::new());
         large.append_value([Some("a"), None]);

@@ -525,3 +525,39 @@ fn long_and_late_values_keep_their_place() {
         std::fs::remove_file(there).unwrap();
     }
 }
+
+#[test]
+fn what_a_map_a_zone_or_a_far_moment_loses_is_listed() {
+    let bench = Bench::new();
+    let mut maps = MapBuilder::new(None, StringBuilder::new(), Int64Builder::new());
+    for key in ["a", "a"] {
+        maps.keys().append_value(key);
+        maps.values().append_value(1);
+    }
+    maps.append(true).unwrap();
+    let rome = TimestampMicrosecondArray::from(vec![0]).with_timezone("Europe/Rome");
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        column("map", maps.finish()),
+        column("rome", rome),
+    ])
+    .unwrap();
+    let source = bench.feather("t.feather", &[batch]);
+    let lost = |to: Format| -> Vec<String> {
+        let plan = bench.plan(&source, to).unwrap();
+        plan.losses.into_iter().map(|l| l.kind).collect()
+    };
+    assert_eq!(lost(Format::Ndjson), ["keys", "zone"]);
+    assert!(lost(Format::Csv).contains(&"zone".to_owned()));
+    assert!(lost(Format::Parquet).is_empty());
+
+    let far = TimestampSecondArray::from(vec![1 << 62]);
+    let batch = RecordBatch::try_from_iter_with_nullable([column("far", far)]).unwrap();
+    let source = bench.feather("far.feather", &[batch]);
+    let refused = bench
+        .to(&source, Format::Parquet, "far.parquet")
+        .unwrap_err();
+    assert!(
+        matches!(refused, ConvertError::NoRoom { .. }),
+        "{refused:?}"
+    );
+}

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use redline_convert::Format;
 
+use crate::error::CoreError;
+
 /// Endings that name a way of packing, not a format.
 const PACKED: [&str; 4] = ["gz", "gzip", "zst", "zstd"];
 /// Endings of tables beside the formats' own.
@@ -99,9 +101,63 @@ pub(crate) fn ending(to: Format, options: &BTreeMap<String, String>) -> String {
     format!(".{}{packed}", to.extension())
 }
 
+/// Whether a name that somebody chose says that the file is packed, and is right.
+pub(crate) fn tells_packing(
+    name: &str,
+    to: Format,
+    options: &BTreeMap<String, String>,
+) -> Result<(), CoreError> {
+    let made = ending(to, options);
+    let packed = made.strip_prefix(&format!(".{}", to.extension()));
+    let said = cut(name).map(|(_, ending)| ending);
+    let says = said.filter(|ending| PACKED.contains(&ending.as_str()));
+    match (packed.unwrap_or_default(), says) {
+        ("", None) => Ok(()),
+        ("", Some(says)) => Err(CoreError::bad_request(
+            format!("\"{name}\" is the name of a packed file, and the result would not be packed."),
+            match made.as_str() {
+                ".csv" | ".tsv" | ".txt" | ".json" | ".ndjson" => format!(
+                    "Add --set codec={}, or leave .{says} out.",
+                    if says.starts_with('g') {
+                        "gzip"
+                    } else {
+                        "zstd"
+                    }
+                ),
+                _ => format!("Leave .{says} out."),
+            },
+        )),
+        (".gz", Some(says)) if says.starts_with('g') => Ok(()),
+        (".zst", Some(says)) if says.starts_with('z') => Ok(()),
+        (packed, _) => Err(CoreError::bad_request(
+            format!("The result would be packed, and \"{name}\" does not say so."),
+            format!("Let the name end in {packed}, or leave codec out."),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_says_how_its_file_is_packed() {
+        let with = |codec: &str| BTreeMap::from([("codec".to_owned(), codec.to_owned())]);
+        for (name, to, codec, fits) in [
+            ("x.csv", Format::Csv, "none", true),
+            ("x.csv", Format::Csv, "zstd", false),
+            ("x.csv.zst", Format::Csv, "zstd", true),
+            ("x.csv.gz", Format::Csv, "zstd", false),
+            ("x.csv.gz", Format::Csv, "none", false),
+            ("x.json.GZ", Format::Json, "gzip", true),
+            ("x.parquet", Format::Parquet, "zstd", true),
+            ("x.parquet.zst", Format::Parquet, "zstd", false),
+            ("x", Format::Csv, "none", true),
+        ] {
+            let told = tells_packing(name, to, &with(codec));
+            assert_eq!(told.is_ok(), fits, "{name} {codec}: {told:?}");
+        }
+    }
 
     fn none() -> BTreeMap<String, String> {
         BTreeMap::new()

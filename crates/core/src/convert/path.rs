@@ -182,6 +182,7 @@ pub(crate) fn convert_one_path(
 ) -> Result<PathConversion, CoreError> {
     let began = Instant::now();
     let to = format(&request.to)?;
+    names::tells_packing(&file_name(target), to, &request.options)?;
     refuse_existing(target)?;
     let (plan, limits) = planned(path, request, watch)?;
     let done = redline_convert::convert(&plan, target, &limits, &Watching(watch))

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::super::pump::{Pump, Sink};
+use super::super::pump::{Pump, Pumped, Sink};
 use super::database::{ATTACHED, Database};
 use super::raw::{Connection, same};
 use super::shapes::Shape;
@@ -367,15 +367,13 @@ impl Table for DuckTable {
                 Err(Failed::Ours(e)) => Err(e),
             },
         )?;
-        Ok(Box::new(DuckReader {
+        Ok(Box::new(Pumped::new(
             schema,
             pump,
-            done: first,
-            rows: self.rows.max(1),
-            size: self.database.size,
-            position: 0,
+            first..self.rows,
+            self.database.size,
             job,
-        }))
+        )))
     }
 }
 
@@ -450,38 +448,4 @@ fn together(batches: &[RecordBatch], rows: usize, schema: &SchemaRef) -> Result<
         .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(failed)
-}
-
-struct DuckReader<'a> {
-    schema: SchemaRef,
-    pump: Pump,
-    done: u64,
-    rows: u64,
-    size: u64,
-    position: u64,
-    job: Job<'a>,
-}
-
-impl TableReader for DuckReader<'_> {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.pump.next(self.job)?;
-        match &batch {
-            Some(batch) => {
-                self.done += batch.num_rows() as u64;
-                let share = self.done.min(self.rows) as u128 * u128::from(self.size)
-                    / u128::from(self.rows);
-                self.position = self.position.max(share as u64);
-            }
-            None => self.position = self.size,
-        }
-        Ok(batch)
-    }
-
-    fn position(&self) -> u64 {
-        self.position
-    }
 }

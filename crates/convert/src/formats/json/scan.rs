@@ -244,7 +244,10 @@ pub(crate) fn fatal(input: &Input, chunk: &Chunk, fault: Fault) -> ConvertError 
         .after(&chunk.bytes[..fault.at.min(chunk.bytes.len())]);
     let mut detail = fault.detail;
     if chunk.last && fault.kind == FaultKind::Syntax && fault.at >= chunk.bytes.len() {
-        detail += &format!("; the file of {} bytes may be cut short", input.size);
+        match chunk.stopped {
+            Some(why) => why.clone_into(&mut detail),
+            None => detail += &format!("; the file of {} bytes may be cut short", input.size),
+        }
     }
     ConvertError::Malformed {
         line: place.line,

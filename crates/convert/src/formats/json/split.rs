@@ -43,6 +43,8 @@ pub(crate) struct Chunk {
     pub after_comma: bool,
     /// The text ends with it, so that a broken last record may be one cut short.
     pub last: bool,
+    /// Why it is the last where the text goes on: no record can be told from there on.
+    pub stopped: Option<&'static str>,
 }
 
 /// Something that is no record, at a place of the text.
@@ -156,7 +158,9 @@ impl Splitter {
                         detail: detail.to_owned(),
                     });
                     bytes.truncate(end);
-                    return Ok(Some(self.out(bytes, 0, true)));
+                    let mut chunk = self.out(bytes, 0, true);
+                    chunk.stopped = Some(detail);
+                    return Ok(Some(chunk));
                 }
             }
             if at_end {
@@ -246,6 +250,7 @@ impl Splitter {
             layout: self.layout,
             after_comma: self.after_comma,
             last,
+            stopped: None,
         };
         self.number += 1;
         self.after_comma = drop > 0;

@@ -8,13 +8,14 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::super::cells::{Column, Value};
-use super::super::pump::{Pump, Sink};
+use super::super::pump::{Pump, Pumped, Sink};
 use super::database::{Database, Declared, Entry, declared, entries, explain, key};
 use super::hint;
 use super::survey::Evidence;
 use super::write::NEGATIVE_ZERO;
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
+use crate::names;
 use crate::options::Options;
 use crate::profile::{Choice, Rejects, TableEntry, TableProfile};
 use crate::sql;
@@ -116,20 +117,11 @@ impl SqliteTable {
         tables[index].rows = whole.then_some(rows);
         let mut warnings: Vec<String> = database.said.iter().cloned().collect();
         let as_text = depth == Depth::Head || options.is("types", "text");
-        let mut taken = std::collections::HashSet::new();
+        // Views may have two columns of one name, and names that differ by case alone.
+        let declared_names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+        let (names, _) = names::unique(&declared_names);
         let (mut fields, mut profiles) = (Vec::new(), Vec::new());
-        for (declared, evidence) in columns.iter().zip(&evidence) {
-            let mut name = declared.name.replace('\0', "");
-            if name.is_empty() {
-                name = format!("column_{}", fields.len() + 1);
-            }
-            // Views may have two columns of one name, and names that differ by case alone.
-            let base = name.clone();
-            let mut n = 1;
-            while !taken.insert(name.to_lowercase()) {
-                n += 1;
-                name = format!("{base}_{n}");
-            }
+        for ((declared, evidence), name) in columns.iter().zip(&evidence).zip(names) {
             let (field, why) = evidence.settle(&name, as_text);
             if why.contains("not UTF-8") {
                 warnings.push(format!("column {name:?}: {why}"));
@@ -381,15 +373,13 @@ impl Table for SqliteTable {
                 outcome
             },
         )?;
-        Ok(Box::new(SqliteReader {
+        Ok(Box::new(Pumped::new(
             schema,
             pump,
-            passed: 0,
-            done: first,
-            rows: self.rows.unwrap_or(0).max(1),
-            size: self.database.size,
+            first..self.rows.unwrap_or(0),
+            self.database.size,
             job,
-        }))
+        )))
     }
 }
 
@@ -462,39 +452,5 @@ fn read(
         if ended {
             return Ok(());
         }
-    }
-}
-
-struct SqliteReader<'a> {
-    schema: SchemaRef,
-    pump: Pump,
-    passed: u64,
-    done: u64,
-    rows: u64,
-    size: u64,
-    job: Job<'a>,
-}
-
-impl TableReader for SqliteReader<'_> {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.pump.next(self.job)?;
-        match &batch {
-            Some(batch) => {
-                self.done += batch.num_rows() as u64;
-                let share = self.done.min(self.rows) as u128 * u128::from(self.size)
-                    / u128::from(self.rows);
-                self.passed = self.passed.max(share as u64);
-            }
-            None => self.passed = self.size,
-        }
-        Ok(batch)
-    }
-
-    fn position(&self) -> u64 {
-        self.passed
     }
 }

@@ -10,7 +10,7 @@ use super::header::{self, Header, LOOKED_AT, LOOKED_AT_BYTES, Seen, SeenRow};
 use super::package::Ahead;
 use super::serial::Moment;
 use super::sheet::{Context, Row, Rows, Value};
-use crate::error::Result;
+use crate::error::{ConvertError, Result};
 use crate::options::Options;
 use crate::profile::ColumnProfile;
 use crate::sql::grouped;
@@ -20,6 +20,11 @@ use crate::table::{Depth, Job};
 const HEAD_ROWS: u64 = 1_000;
 /// Different values of a column that its profile shows, from among its first.
 const EXAMPLES: usize = 5;
+/// A table with more cells than memory has room for at so many bytes each is taken only where at
+/// least one in so many holds a value: a single one in the last corner of a sheet would make a
+/// table of 17 billion nulls.
+const BYTES_PER_CELL: u64 = 8;
+const CELLS_PER_VALUE: u64 = 1_000;
 /// Rows between two looks at cancel.
 const CHECK_EVERY: u64 = 4_096;
 
@@ -156,6 +161,19 @@ pub(super) fn survey(
     }
     let place = rows.source().place();
     job.progress.advance(place - reported);
+    let spanned = u64::from(last_row + 1 - first_row) * columns.len() as u64;
+    let values: u64 = columns.iter().map(Evidence::values).sum();
+    if spanned > job.limits.memory_bytes / BYTES_PER_CELL && spanned / CELLS_PER_VALUE > values {
+        return Err(ConvertError::OutOfMemory {
+            limit: job.limits.memory_bytes,
+            detail: format!(
+                "the sheet spans {} rows and {} columns, of whose cells {} hold a value",
+                grouped(u64::from(last_row + 1 - first_row)),
+                grouped(columns.len() as u64),
+                grouped(values)
+            ),
+        });
+    }
     header.names.resize(columns.len(), String::new());
     Ok(Survey {
         empty_rows: u64::from(last_row + 1 - first_row) - held,

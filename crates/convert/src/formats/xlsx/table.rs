@@ -1,6 +1,5 @@
 //! A sheet as a table.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -14,6 +13,7 @@ use super::survey::{self, Survey};
 use super::workbook::{Sheet, Strings, Workbook};
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
+use crate::names;
 use crate::options::Options;
 use crate::profile::{Choice, ColumnProfile, Rejects, TableEntry, TableProfile};
 use crate::sql::grouped;
@@ -176,7 +176,7 @@ impl Found {
         let width = survey.columns.len();
         let first = (0..width).find(|i| used(*i)).unwrap_or(width);
         let last = (0..width).rfind(|i| used(*i)).map_or(first, |i| i + 1);
-        let mut taken = HashSet::new();
+        let (names, _) = names::unique(&survey.header.names[first..last]);
         let mut found = Found {
             fields: Vec::new(),
             columns: Vec::new(),
@@ -188,7 +188,7 @@ impl Found {
         for (place, i) in (first..last).enumerate() {
             let evidence = &survey.columns[i];
             let wanted = &survey.header.names[i];
-            let name = unique(wanted, place, &mut taken);
+            let name = names[place].clone();
             let (data_type, said, why) = evidence.settle(as_text);
             let mut field = Field::new(&name, data_type, true);
             if let Some(said) = said {
@@ -203,23 +203,6 @@ impl Found {
         }
         found
     }
-}
-
-/// A name that no column to the left has, without regard to case.
-fn unique(wanted: &str, place: usize, taken: &mut HashSet<String>) -> String {
-    let wanted = wanted.replace('\0', "");
-    let base = if wanted.is_empty() {
-        format!("column_{}", place + 1)
-    } else {
-        wanted
-    };
-    let mut name = base.clone();
-    let mut n = 1;
-    while !taken.insert(name.to_lowercase()) {
-        n += 1;
-        name = format!("{base}_{n}");
-    }
-    name
 }
 
 /// What a careful person would want to read about the sheet.

@@ -295,7 +295,7 @@ fn the_header_is_where_a_careful_person_would_see_it() {
             2,
         ),
         // None at all.
-        (&["n:1|s:x", "n:2|s:y"], &["column_1", "column_2"], 2),
+        (&["n:1|s:x", "n:2|s:y"], &["column1", "column2"], 2),
         // Years.
         (
             &["s:Country|n:2019|n:2020", "s:IT|n:1|n:2", "s:FR|n:3|n:4"],
@@ -335,7 +335,7 @@ fn the_header_is_where_a_careful_person_would_see_it() {
     let path = one(dir.path(), &rows(&["s:a|s:b", "n:1|n:2"]));
     assert_eq!(
         names(&read(open, &path, &[("header", "no")]).unwrap()),
-        ["column_1", "column_2"]
+        ["column1", "column2"]
     );
     assert_eq!(
         names(&read(open, &path, &[("header", "2")]).unwrap()),
@@ -343,7 +343,7 @@ fn the_header_is_where_a_careful_person_would_see_it() {
     );
     assert_eq!(
         names(&read(open, &path, &[("skip", "1")]).unwrap()),
-        ["column_1", "column_2"]
+        ["column1", "column2"]
     );
     assert_eq!(
         texts(&read(open, &path, &[("types", "text")]).unwrap(), 0),

@@ -7,6 +7,7 @@ use super::Syntax;
 use super::cells::{ColumnShape, Kind, kind, trim};
 use super::frame::Frame;
 use super::rows::Grid;
+use crate::names;
 use crate::text::repair::{Field, fit_columns, fit_names};
 
 /// Wider tables than this are not believed of a few long rows.
@@ -252,35 +253,16 @@ fn names_rows(grid: &Grid<'_>, frame: &Frame) -> bool {
 /// Makes names unique without regard to case, and none empty. Gives them, and what was said
 /// where that differs; made-up names for columns that nothing names differ from nothing.
 pub(crate) fn unique(said: &[String], unnamed: bool) -> (Vec<String>, Vec<(usize, String)>) {
-    let mut taken: HashSet<String> = said.iter().map(|n| n.to_lowercase()).collect();
-    let mut seen = HashSet::new();
-    let mut names = Vec::with_capacity(said.len());
-    let mut renamed = Vec::new();
-    for (i, original) in said.iter().enumerate() {
-        let plain = original.replace('\0', "");
-        let blank = plain.trim().is_empty();
-        if !blank && plain == *original && seen.insert(plain.to_lowercase()) {
-            names.push(plain);
-            continue;
-        }
-        let base = if blank {
-            format!("column{}", i + 1)
-        } else {
-            plain
-        };
-        let mut candidate = base.clone();
-        let mut n = 2;
-        while !taken.insert(candidate.to_lowercase()) {
-            candidate = format!("{base}_{n}");
-            n += 1;
-        }
-        seen.insert(candidate.to_lowercase());
-        names.push(candidate);
-        if !unnamed {
-            renamed.push((i, original.clone()));
-        }
-    }
-    (names, renamed)
+    let given: Vec<String> = said
+        .iter()
+        .map(|name| match name.trim().is_empty() {
+            true => String::new(),
+            false => name.clone(),
+        })
+        .collect();
+    let (names, renamed) = names::unique(&given);
+    let renamed = renamed.into_iter().filter(|_| !unnamed);
+    (names, renamed.map(|(i, _)| (i, said[i].clone())).collect())
 }
 
 #[cfg(test)]

@@ -23,11 +23,14 @@ pub(super) fn choice(what: &str, chosen: &str, why: &str, otherwise: Option<&str
 }
 
 pub(super) fn say_encoding(dialect: &mut Dialect, encoded: &encoding::Found) {
+    let line = encoded.first_broken.unwrap_or_default();
     if encoded.guessed {
         dialect.choices.push(choice(
             "encoding",
             encoded.encoding.name(),
-            "the bytes are not UTF-8, and this reading makes the likeliest letters of them",
+            &format!(
+                "from line {line} on there are bytes that are not UTF-8, and this reading makes the likeliest letters of them"
+            ),
             Some("encoding=NAME"),
         ));
     }
@@ -35,7 +38,9 @@ pub(super) fn say_encoding(dialect: &mut Dialect, encoded: &encoding::Found) {
         dialect.choices.push(choice(
             "encoding",
             "UTF-8",
-            "most of it is; single bytes that are not are read as windows-1252",
+            &format!(
+                "most of it is; single bytes that are not, the first in line {line}, are read as windows-1252"
+            ),
             Some("encoding=windows-1252"),
         ));
     }

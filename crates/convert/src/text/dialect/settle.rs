@@ -62,6 +62,16 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
     dialect.line_end = line_end;
 
     let (skipped, skipped_lines) = skip(text, options.number("skip"), cr_ends);
+    if skipped == text.len() && skipped_lines > 0 {
+        return Err(ConvertError::BadOption {
+            key: "skip".to_owned(),
+            value: options.get("skip").unwrap_or_default().to_owned(),
+            expected: match look.whole {
+                true => format!("fewer than the {skipped_lines} lines that the file has"),
+                false => format!("fewer than {skipped_lines} lines"),
+            },
+        });
+    }
     let body = &text[skipped..];
     let given = given(options, look.format)?;
     let mut found = candidates::choose(body, cr_ends, &given);

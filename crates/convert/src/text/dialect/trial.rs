@@ -36,6 +36,7 @@ fn load(bytes: &[u8]) -> (Dialect, Rows) {
         bom: dialect.bom,
         guessed: false,
         mixed: dialect.mixed,
+        first_broken: None,
     };
     let text = decoded(&bytes[dialect.bom as usize..], &found, true);
     let end = dialect.end.map_or(text.len(), |e| e as usize);

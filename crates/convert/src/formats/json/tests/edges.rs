@@ -246,6 +246,8 @@ fn deep_values_stay_text_and_deeper_ones_are_refused() {
     );
     let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
     assert!(broken(objects).2.contains("deeper"));
+    let listed = format!("[{},{}]", nest(3), nest(100_000));
+    assert_eq!(broken(listed).2, "nested deeper than 1000 levels");
 }
 
 #[test]

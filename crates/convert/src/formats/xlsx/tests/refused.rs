@@ -194,3 +194,22 @@ fn what_a_sheet_has_no_room_for_is_refused() {
         Err(ConvertError::NoRoom { .. })
     ));
 }
+
+#[test]
+fn a_value_in_the_last_corner_makes_no_table_of_billions_of_nulls() {
+    let dir = tempfile::tempdir().unwrap();
+    let corner = |far: &str, row: u32| {
+        let data = format!(
+            "<row r=\"1\"><c r=\"A1\"><v>1</v></c></row><row r=\"{row}\"><c r=\"{far}{row}\"><v>2</v></c></row>"
+        );
+        read(open, &one(dir.path(), &data), &[("header", "no")])
+    };
+    let said = corner("XFD", 1_048_576).unwrap_err();
+    assert_eq!(
+        said.to_string(),
+        "the work does not fit in 536870912 bytes of memory: the sheet spans 1,048,576 rows and \
+         16,384 columns, of whose cells 2 hold a value"
+    );
+    assert_eq!(corner("C", 1_048_576).unwrap().num_rows(), 1_048_576);
+    assert_eq!(corner("XFD", 9).unwrap().num_columns(), 16_384);
+}
