@@ -4,7 +4,7 @@
 //! so that a big file takes as long as the slowest of the three, not their sum.
 
 use crate::Progress;
-use crate::blocks::{Block, Blocks};
+use crate::blocks::{ALIGN, Block, Blocks};
 use crate::direct::Output;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -13,10 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
-/// Large enough that a system call costs nothing beside its copy.
-const BLOCK: usize = 1 << 20;
-/// Blocks that are read, hashed and written at one time.
-const BLOCKS: usize = 8;
+/// Large enough that a system call costs nothing beside its copy, and a disk is not asked for
+/// more often than it likes to be.
+const BLOCK: usize = 2 << 20;
+/// Blocks that are read, hashed and written at one time: with fewer, one of the three waits
+/// whenever another stumbles.
+const BLOCKS: usize = 12;
+/// A small file gets no larger a buffer than it can fill: clearing it would cost more than the
+/// file.
+const LEAST: usize = 16 << 10;
 /// First bytes kept for recognising the format.
 const HEAD: usize = 4096;
 
@@ -36,6 +41,16 @@ pub(crate) enum CopyError {
     Cancelled,
 }
 
+/// A whole number of pages, one of which stays empty where the file is as long as it said:
+/// so that the first look shows its end.
+fn block_size(expected: Option<u64>) -> usize {
+    let needed = expected.map_or(BLOCK, |n| usize::try_from(n).unwrap_or(BLOCK));
+    needed
+        .saturating_add(1)
+        .next_multiple_of(ALIGN)
+        .clamp(LEAST, BLOCK)
+}
+
 /// Reads until one buffer is full or the source ends.
 fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
@@ -50,19 +65,21 @@ fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Copies and hashes all of `source`. `dest` may be absent, to hash only. The
-/// caller makes the result durable.
+/// Copies and hashes all of `source`, which is about `expected` bytes long where that is
+/// known. `dest` may be absent, to hash only. The caller makes the result durable.
 pub(crate) fn copy_hashed(
     source: &mut dyn Read,
+    expected: Option<u64>,
     dest: Option<Output<'_>>,
     progress: &dyn Progress,
 ) -> Result<Copied, CopyError> {
-    let mut blocks = Blocks::new(BLOCK, BLOCKS);
+    let room = block_size(expected);
+    let mut blocks = Blocks::new(room, BLOCKS);
     let mut first = blocks.take();
     let n = fill(source, first.room()).map_err(CopyError::Read)?;
     first.filled(n);
     let head = first.bytes()[..n.min(HEAD)].to_vec();
-    if n < BLOCK {
+    if n < room {
         // The whole file: no thread is worth it.
         if let Some(dest) = dest {
             dest.write_at(first.bytes(), 0).map_err(CopyError::Write)?;
@@ -191,7 +208,6 @@ fn write_all(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blocks::ALIGN;
     use std::fs::File;
     use std::sync::atomic::AtomicU64;
 
@@ -273,7 +289,7 @@ mod tests {
                 let out = file.reopen().unwrap();
                 told.0.store(0, Ordering::Relaxed);
                 let copied =
-                    copy_hashed(&mut Pieces(&bytes, false), Some(way(&out)), &told).unwrap();
+                    copy_hashed(&mut Pieces(&bytes, false), None, Some(way(&out)), &told).unwrap();
                 assert_eq!(copied.size, len as u64);
                 assert_eq!(copied.sha256, sha256);
                 assert!(std::fs::read(file.path()).unwrap() == bytes, "{len}");
@@ -281,7 +297,7 @@ mod tests {
                 assert_eq!(told.0.load(Ordering::Relaxed), len as u64);
             }
             told.0.store(0, Ordering::Relaxed);
-            let hashed = copy_hashed(&mut &bytes[..], None, &told).unwrap();
+            let hashed = copy_hashed(&mut &bytes[..], None, None, &told).unwrap();
             assert_eq!((hashed.size, hashed.sha256), (len as u64, sha256));
             assert_eq!(told.0.load(Ordering::Relaxed), len as u64);
         }
@@ -300,10 +316,45 @@ mod tests {
                 // Where it cannot, the copy has to do without.
                 let _ = fallocate(&out, FallocateFlags::KEEP_SIZE, 0, more);
             }
-            copy_hashed(&mut &bytes[..], Some(way(&out)), &()).unwrap();
+            copy_hashed(&mut &bytes[..], None, Some(way(&out)), &()).unwrap();
             out.sync_all().unwrap();
             assert!(std::fs::read(file.path()).unwrap() == bytes);
         }
+    }
+
+    #[test]
+    fn what_was_expected_changes_nothing() {
+        for len in [
+            0,
+            1,
+            LEAST - 1,
+            LEAST,
+            LEAST + 1,
+            5 * LEAST,
+            BLOCK,
+            3 * BLOCK + 7,
+        ] {
+            let bytes = noise(len);
+            let sha256 = hex::encode(Sha256::digest(&bytes));
+            for expected in [0, 1, len / 2, len.saturating_sub(1), len, len + 1, 9 * len] {
+                for way in WAYS {
+                    let file = tempfile::NamedTempFile::new().unwrap();
+                    let out = file.reopen().unwrap();
+                    let source = &mut Pieces(&bytes, false);
+                    let copied =
+                        copy_hashed(source, Some(expected as u64), Some(way(&out)), &()).unwrap();
+                    assert_eq!((copied.size, &copied.sha256), (len as u64, &sha256));
+                    assert!(
+                        std::fs::read(file.path()).unwrap() == bytes,
+                        "{len} of {expected}"
+                    );
+                }
+            }
+        }
+        assert_eq!(block_size(None), BLOCK);
+        assert_eq!(block_size(Some(0)), LEAST);
+        assert_eq!(block_size(Some(u64::MAX)), BLOCK);
+        assert_eq!(block_size(Some(10 * LEAST as u64)), 10 * LEAST + ALIGN);
     }
 
     /// A file whose size was set first, to what its source was said to have.
@@ -326,7 +377,8 @@ mod tests {
                 let out = file.reopen().unwrap();
                 let told = Until(AtomicU64::new(0), u64::MAX);
                 let copied =
-                    copy_hashed(&mut Pieces(&bytes, false), Some(at_once(&out)), &told).unwrap();
+                    copy_hashed(&mut Pieces(&bytes, false), None, Some(at_once(&out)), &told)
+                        .unwrap();
                 assert_eq!((copied.size, &copied.sha256), (len as u64, &sha256));
                 assert_eq!(told.0.into_inner(), len as u64);
                 let mut all = std::fs::read(file.path()).unwrap();
@@ -360,7 +412,7 @@ mod tests {
                 let file = tempfile::NamedTempFile::new().unwrap();
                 let out = file.reopen().unwrap();
                 let mut source = Growing(&bytes, 0, before);
-                let copied = copy_hashed(&mut source, Some(way(&out)), &()).unwrap();
+                let copied = copy_hashed(&mut source, None, Some(way(&out)), &()).unwrap();
                 assert_eq!(copied.size, bytes.len() as u64);
                 assert_eq!(copied.sha256, hex::encode(Sha256::digest(&bytes)));
                 assert!(std::fs::read(file.path()).unwrap() == bytes);
@@ -376,7 +428,7 @@ mod tests {
             for _ in 0..10 {
                 // A source without an end: only the failure can end it.
                 assert!(matches!(
-                    copy_hashed(&mut io::repeat(1), Some(way(&full)), &()),
+                    copy_hashed(&mut io::repeat(1), None, Some(way(&full)), &()),
                     Err(CopyError::Write(e)) if e.kind() == io::ErrorKind::StorageFull
                 ));
             }
@@ -395,7 +447,7 @@ mod tests {
             fcntl_add_seals(&out, SealFlags::GROW).unwrap();
             let told = Until(AtomicU64::new(0), u64::MAX);
             assert!(matches!(
-                copy_hashed(&mut io::repeat(1), Some(way(&out)), &told),
+                copy_hashed(&mut io::repeat(1), None, Some(way(&out)), &told),
                 Err(CopyError::Write(e)) if e.kind() == io::ErrorKind::PermissionDenied
             ));
             assert!(told.0.into_inner() <= room * BLOCK as u64);
@@ -417,7 +469,7 @@ mod tests {
         }
         for way in WAYS {
             let out = tempfile::tempfile().unwrap();
-            assert!(copy_hashed(&mut io::repeat(1), Some(way(&out)), &Panics).is_err());
+            assert!(copy_hashed(&mut io::repeat(1), None, Some(way(&out)), &Panics).is_err());
         }
     }
 
@@ -427,7 +479,7 @@ mod tests {
         for way in WAYS {
             let out = tempfile::tempfile().unwrap();
             assert!(matches!(
-                copy_hashed(&mut Pieces(&bytes, true), Some(way(&out)), &()),
+                copy_hashed(&mut Pieces(&bytes, true), None, Some(way(&out)), &()),
                 Err(CopyError::Read(e)) if e.to_string() == "gone"
             ));
         }
@@ -439,7 +491,7 @@ mod tests {
             let out = tempfile::tempfile().unwrap();
             let progress = Until(AtomicU64::new(0), 5 * BLOCK as u64);
             assert!(matches!(
-                copy_hashed(&mut io::repeat(1), Some(way(&out)), &progress),
+                copy_hashed(&mut io::repeat(1), None, Some(way(&out)), &progress),
                 Err(CopyError::Cancelled)
             ));
             let written = out.metadata().unwrap().len();
@@ -448,7 +500,7 @@ mod tests {
         let out = sized(64 * BLOCK).reopen().unwrap();
         let progress = Until(AtomicU64::new(0), 5 * BLOCK as u64);
         assert!(matches!(
-            copy_hashed(&mut io::repeat(1), Some(at_once(&out)), &progress),
+            copy_hashed(&mut io::repeat(1), None, Some(at_once(&out)), &progress),
             Err(CopyError::Cancelled)
         ));
         assert!(progress.0.into_inner() <= (6 + BLOCKS as u64) * BLOCK as u64);

@@ -103,7 +103,8 @@ impl Store {
             let out = durable::private_new().open(&temp).map_err(failed)?;
             // Whoever saves a copy opens it next.
             let saved = Output::through_the_cache(&out);
-            let copied = copy_hashed(&mut source, Some(saved), progress).map_err(|e| match e {
+            let copied = copy_hashed(&mut source, Some(record.size_bytes), Some(saved), progress)
+                .map_err(|e| match e {
                 CopyError::Cancelled => StoreError::Cancelled,
                 CopyError::Read(e) => StoreError::io(record.filename.clone(), e),
                 CopyError::Write(e) => failed(e),

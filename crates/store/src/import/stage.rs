@@ -120,7 +120,9 @@ impl Stager {
             .map_err(|e| StoreError::writing(wanted, 0, 0, e))?;
         let mut file =
             durable::open_no_follow(&partial).map_err(|e| StoreError::writing(wanted, 0, 0, e))?;
-        let copied = copy_hashed(&mut file, None, &()).map_err(|e| self.explain(wanted, 0, e))?;
+        let size = file.metadata().ok().map(|about| about.len());
+        let copied =
+            copy_hashed(&mut file, size, None, &()).map_err(|e| self.explain(wanted, 0, e))?;
         let origin = Origin {
             path: PathBuf::new(),
             token: None,
@@ -200,7 +202,9 @@ impl Stager {
         } else {
             Output::through_the_cache(&dest)
         };
-        let copied = copy_hashed(source, Some(output), progress)
+        // Streams do not say.
+        let said = (expected > 0).then_some(expected);
+        let copied = copy_hashed(source, said, Some(output), progress)
             .map_err(|e| self.explain(name, expected, e))?;
         if copied.size < expected {
             // Shorter than it said: the tail, reserved or of zeros, is not part of it.
@@ -310,10 +314,11 @@ pub(crate) fn hash_stored(
             kind: kind_of(&before),
         });
     }
-    let copied = copy_hashed(&mut file, None, progress).map_err(|e| match e {
-        CopyError::Cancelled => StoreError::Cancelled,
-        CopyError::Read(e) | CopyError::Write(e) => unreadable(name, e),
-    })?;
+    let copied =
+        copy_hashed(&mut file, Some(before.len()), None, progress).map_err(|e| match e {
+            CopyError::Cancelled => StoreError::Cancelled,
+            CopyError::Read(e) | CopyError::Write(e) => unreadable(name, e),
+        })?;
     let after = file.metadata().map_err(|e| unreadable(name, e))?;
     if !holds_still(&before, &after) || copied.size != after.len() {
         return Err(StoreError::SourceChanged { name: name.into() });
