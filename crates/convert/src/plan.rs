@@ -292,6 +292,9 @@ fn settle(
     let typed = options.is("prove", "no");
     let (shape, mut crossing) =
         shape::shape(&columns, schema.metadata(), table.profile(), to, typed)?;
+    if to.is_delimited() {
+        text::suits(to, &shape.schema, &options)?;
+    }
     let mut losses = renames(&profile, &columns, to);
     losses.append(&mut crossing.losses);
     let planned = shape.crossings.iter().map(|c| PlannedColumn {

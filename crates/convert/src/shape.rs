@@ -224,7 +224,9 @@ fn zone(column: &Column<'_>, to: Format, said: &mut Said) {
     let DataType::Timestamp(_, Some(zone)) = column.field.data_type() else {
         return;
     };
-    let keeps = matches!(to, Format::Feather | Format::Parquet);
+    // A text that was read from a text goes back as it stood there.
+    let stands = to.is_delimited() && column.field.metadata().contains_key(text_form::FORM);
+    let keeps = matches!(to, Format::Feather | Format::Parquet) || stands;
     if keeps || ["UTC", "Etc/UTC", "Z", "+00:00", "+00"].contains(&zone.as_ref()) {
         return;
     }

@@ -44,11 +44,10 @@ pub(crate) enum CopyError {
 /// A whole number of pages, one of which stays empty where the file is as long as it said:
 /// so that the first look shows its end.
 fn block_size(expected: Option<u64>) -> usize {
-    let needed = expected.map_or(BLOCK, |n| usize::try_from(n).unwrap_or(BLOCK));
-    needed
-        .saturating_add(1)
-        .next_multiple_of(ALIGN)
-        .clamp(LEAST, BLOCK)
+    let needed = expected
+        .and_then(|n| usize::try_from(n).ok())
+        .map_or(BLOCK, |n| n.min(BLOCK));
+    (needed + 1).next_multiple_of(ALIGN).clamp(LEAST, BLOCK)
 }
 
 /// Reads until one buffer is full or the source ends.

@@ -436,6 +436,11 @@ fn repairs(mends: &Mends, index: &Index) -> Vec<Repair> {
     told.collect()
 }
 
+/// Whether a table with these columns can be written as the options want it.
+pub(crate) fn suits(to: Format, schema: &SchemaRef, options: &Options) -> Result<()> {
+    writer::layout(to, schema, options).map(|_| ())
+}
+
 /// Begins a text file at `path`, which exists and is empty.
 pub(crate) fn create<'a>(
     to: Format,

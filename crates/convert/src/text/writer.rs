@@ -171,7 +171,7 @@ impl Style {
 }
 
 /// The known layout that was asked for, or that the table came in.
-fn layout(to: Format, schema: &SchemaRef, options: &Options) -> Result<Option<Layout>> {
+pub(super) fn layout(to: Format, schema: &SchemaRef, options: &Options) -> Result<Option<Layout>> {
     if to != Format::Txt {
         return Ok(None);
     }

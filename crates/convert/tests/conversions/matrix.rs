@@ -549,6 +549,13 @@ fn what_a_map_a_zone_or_a_far_moment_loses_is_listed() {
     assert_eq!(lost(Format::Ndjson), ["keys", "zone"]);
     assert!(lost(Format::Csv).contains(&"zone".to_owned()));
     assert!(lost(Format::Parquet).is_empty());
+    let (kept, _) = bench.to(&source, Format::Parquet, "kept.parquet").unwrap();
+    let plan = bench.plan(&kept, Format::Ndjson).unwrap();
+    assert!(
+        plan.losses.iter().any(|l| l.detail.contains("Europe/Rome")),
+        "{:?}",
+        plan.losses
+    );
 
     let far = TimestampSecondArray::from(vec![1 << 62]);
     let batch = RecordBatch::try_from_iter_with_nullable([column("far", far)]).unwrap();
