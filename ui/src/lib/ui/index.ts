@@ -18,6 +18,7 @@ export { default as Notice } from './Notice.svelte';
 export { default as ProgressBar } from './ProgressBar.svelte';
 export { default as Segments } from './Segments.svelte';
 export { default as Select } from './Select.svelte';
+export { default as SidePanel } from './SidePanel.svelte';
 export { default as Skeleton } from './Skeleton.svelte';
 export { default as Switch } from './Switch.svelte';
 export { default as Tag } from './Tag.svelte';
