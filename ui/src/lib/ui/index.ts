@@ -20,6 +20,7 @@ export { default as Segments } from './Segments.svelte';
 export { default as Select } from './Select.svelte';
 export { default as SidePanel } from './SidePanel.svelte';
 export { default as Skeleton } from './Skeleton.svelte';
+export { default as Status } from './Status.svelte';
 export { default as Switch } from './Switch.svelte';
 export { default as Tag } from './Tag.svelte';
 export { default as Toasts } from './Toasts.svelte';
