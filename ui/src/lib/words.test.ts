@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sentence, sourceName, verdictWords } from './words';
+import { mayBeTable, sentence, sourceName, verdictWords } from './words';
 
 describe('a verdict', () => {
   it('is green for proved alone and red for what was found to differ', () => {
@@ -17,5 +17,12 @@ describe('a verdict', () => {
 describe('a sentence of core’s', () => {
   it('ends as one', () => {
     expect(['The system keyring is locked', 'It is well.', 'Why?', ''].map(sentence)).toEqual(['The system keyring is locked.', 'It is well.', 'Why?', '']);
+  });
+});
+
+describe('what may be a table', () => {
+  it('is told by the type, or by a format that was recognised', () => {
+    for (const [file_type, format] of [['csv', 'csv'], ['text', 'other'], ['numpy', 'npz'], ['excel', 'other'], ['other', 'parquet']] as const) expect(mayBeTable({ file_type, format })).toBe(true);
+    for (const [file_type, format] of [['pdf', 'pdf'], ['image', 'other'], ['archive', 'other'], ['other', '']] as const) expect(mayBeTable({ file_type, format })).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 /** Words that more than one screen says. */
 import type { FileStatus } from './contract/FileStatus';
+import type { FileView } from './contract/FileView';
 import type { JobKind } from './contract/JobKind';
 import type { JobState } from './contract/JobState';
 import type { KeptIn } from './contract/KeptIn';
@@ -71,7 +72,12 @@ export function verdictWords(verdict: string, losses: number): { word: string; l
 }
 
 /** `file_type`s that may hold a table. */
-export const TABLE_TYPES = ['csv', 'tsv', 'parquet', 'json', 'ndjson', 'text', 'feather', 'excel', 'duckdb', 'sqlite', 'npz'];
+export const TABLE_TYPES = ['csv', 'tsv', 'parquet', 'json', 'ndjson', 'text', 'feather', 'excel', 'duckdb', 'sqlite', 'npz', 'numpy'];
+
+/** Whether it is worth trying: by its type, or because its format was recognised. */
+export function mayBeTable(file: Pick<FileView, 'file_type' | 'format'>): boolean {
+  return TABLE_TYPES.includes(file.file_type) || FORMAT_ORDER.includes(file.format);
+}
 
 /** What each format is good for, under its name where it is chosen. */
 export const FORMAT_TEXTS: Record<string, string> = {

@@ -15,6 +15,7 @@ const TYPES: Record<string, string> = {
   image: 'Image',
   pdf: 'PDF',
   npz: 'NPZ',
+  numpy: 'NumPy',
   archive: 'Archive',
   other: 'Other',
 };
