@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnType, evidenceWords, formatBytes, formatBytesOf, formatCount, formatDay, formatDuration, formatMoment, formatTag, formatTimeLeft, formatWhen, plural, readKey, shortHash } from '.';
+import { columnType, evidenceWords, formatBytes, formatBytesOf, formatCount, formatDay, formatDuration, formatMoment, formatTag, formatTimeLeft, formatWhen, plural, readKey, shellWords, shortHash } from '.';
 
 describe('bytes, in decimal units', () => {
   it.each([
@@ -129,5 +129,18 @@ describe('a column', () => {
     expect(evidenceWords('as DECIMAL(6,2), 5 of 5 values would be altered')).toBe('as decimal, 2 places, 5 of 5 values would be altered');
     expect(evidenceWords('4,286 values begin with 0')).toBe('4,286 values begin with 0');
     expect(evidenceWords('text')).toBe('text throughout');
+  });
+});
+
+describe('a line for a shell', () => {
+  it.each([
+    ['redline convert 57 --to parquet', ['redline', 'convert', '57', '--to', 'parquet']],
+    ["redline convert 57 --set 'filter=a > 1' --set null=", ['redline', 'convert', '57', '--set', "'filter=a > 1'", '--set', 'null=']],
+    ["redline query 'SELECT '\\''a b'\\'', \"c d\"' --to csv", ['redline', 'query', "'SELECT '\\''a b'\\'', \"c d\"'", '--to', 'csv']],
+    ['a "b \\" c" d\\ e', ['a', '"b \\" c"', 'd\\ e']],
+    ["an 'open end", ['an', "'open end"]],
+  ])('%s is cut between its words', (line, words) => {
+    expect(shellWords(line)).toEqual(words);
+    expect(shellWords(line).join(' ')).toBe(line);
   });
 });
