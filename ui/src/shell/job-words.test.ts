@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JobView } from '../lib/contract/JobView';
-import { hasDetails, outcomeWords, progressShare, progressWords, titleWords } from './job-words';
+import { hasDetails, inView, outcomeWords, progressShare, progressWords, titleWords } from './job-words';
 
 const job = (patch: Partial<JobView>): JobView => ({
   id: '1',
@@ -73,5 +73,26 @@ describe('an ended job', () => {
   it('gives the error in the words it came in', () => {
     const error = { code: 'disk_full' as const, message: 'Could not store "q3.csv": the disk is full.', hint: 'Free some space.', retryable: true };
     expect(outcomeWords(job({ state: 'failed', error })).text).toBe(error.message);
+  });
+});
+
+describe('the tray, before it is asked for all', () => {
+  const running = (count: number) => Array.from({ length: count }, (_, i) => job({ id: `r${i}` }));
+  const ids = (jobs: JobView[]) => jobs.map((j) => j.id).join(' ');
+  const quiet = job({ id: 'quiet', kind: 'verify', state: 'done', result: { type: 'verify', value: { ok: 5, changed: [], missing: [], unreadable: [] } } });
+  const telling = job({ id: 'telling', state: 'failed', error: { code: 'internal', message: 'No.', hint: '', retryable: false } });
+
+  it('shows the work in progress, and what has ended where there is room', () => {
+    expect(ids(inView(running(5), [quiet], 900))).toBe('r0 r1 r2');
+    expect(ids(inView(running(1), [quiet, telling], 900))).toBe('r0 quiet');
+    expect(ids(inView([], [quiet, telling, quiet], 900))).toBe('quiet telling');
+    expect(ids(inView(running(1), [quiet, telling], 600))).toBe('r0');
+    expect(inView([], [], 600)).toEqual([]);
+  });
+
+  it('keeps the way into the results of what ended last, however small the window', () => {
+    expect(ids(inView(running(1), [telling, quiet], 600))).toBe('r0 telling');
+    expect(ids(inView(running(4), [telling, quiet], 600))).toBe('r0 r1 r2 telling');
+    expect(ids(inView([], [telling, quiet], 600))).toBe('telling');
   });
 });

@@ -143,6 +143,21 @@ function resultWords(job: JobView): { text: string; look: Look } {
   }
 }
 
+/** Work in progress that is always in view. */
+const RUNNING = 3;
+
+/**
+ * What the tray shows before it is asked for all: work in progress, then what has
+ * ended. A small window leaves its room to the screen, but the way into the
+ * results of what ended last stays in view.
+ */
+export function inView(running: JobView[], finished: JobView[], height: number): JobView[] {
+  const first = running.slice(0, RUNNING);
+  const least = height < 720 ? 1 : 2;
+  const ended = Math.max(least - first.length, finished[0] && hasDetails(finished[0]) ? 1 : 0);
+  return [...first, ...finished.slice(0, ended)];
+}
+
 /** Whether there is more to show than one line. */
 export function hasDetails(job: JobView): boolean {
   const r = job.result;
