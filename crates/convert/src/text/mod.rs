@@ -183,7 +183,7 @@ fn terms(dialect: &Dialect, options: &Options, whole: bool) -> Terms {
             b'.'
         },
         precision: if width <= 2_000 { 12 } else { 6 },
-        sample: (400_000 / width).clamp(32, 4_096),
+        sample: (400_000 / width).clamp(8, 4_096),
         types: whole && !options.is("types", "text"),
     }
 }

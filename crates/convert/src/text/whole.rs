@@ -32,6 +32,9 @@ pub(crate) struct Found {
     pub sample_step: u64,
 }
 
+/// Bytes that one core's notes about a column take, of a table so wide that it matters.
+const COLUMN_NOTES: usize = 4_096;
+
 /// Rejects that are told with their text.
 const TOLD: usize = 100;
 
@@ -194,7 +197,10 @@ pub(crate) fn pass(
     let feed = Mutex::new(Feed::new(origin, dialect.start, dialect.end, 0, memory)?);
     let stop = AtomicBool::new(false);
     let told = Mutex::new(origin.bom + if origin.is_plain() { dialect.start } else { 0 });
-    let threads = job.limits.threads.clamp(1, 16);
+    // Each core has notes of its own about each column.
+    let notes = (dialect.names.len().max(1) * COLUMN_NOTES) as u64;
+    let most = usize::try_from(memory / 4 / notes).unwrap_or(usize::MAX);
+    let threads = job.limits.threads.clamp(1, 16).min(most.max(1));
     let work = || -> Result<Notes<'_>> {
         let ended = StopOnDrop(&stop);
         let mut notes = Notes {
