@@ -33,7 +33,19 @@ fn main() -> ExitCode {
         .take_while(|a| *a != "--")
         .any(|a| a == "--json");
     log_if_asked(&arguments);
-    match run(&arguments) {
+    // One object on stderr, whatever happens: a panic's own words go to the log.
+    std::panic::set_hook(Box::new(
+        |panic| tracing::error!(%panic, "an internal error"),
+    ));
+    let ended = std::panic::catch_unwind(|| run(&arguments)).unwrap_or_else(|_| {
+        Err(Failure::new(
+            status::FAILED,
+            "internal",
+            "An internal error ended the command.",
+            "Run it again with REDLINE_LOG=error to see more, and report it.",
+        ))
+    });
+    match ended {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
             out::tell(&failure, json);

@@ -194,6 +194,9 @@ impl Options {
             Kind::Number if value.parse::<u64>().is_err() => {
                 return refused("a whole number".to_owned());
             }
+            Kind::Number if value == "0" && ["row_group", "memory"].contains(&key) => {
+                return refused("a whole number above 0".to_owned());
+            }
             _ => {}
         }
         self.0.insert(key.to_owned(), value.to_owned());

@@ -346,11 +346,27 @@ fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
             said.push(format!("{n} below the table left out, as no rows of it."));
         }
     }
-    for taken in profile.choices.iter().filter(|c| c.what == "encoding") {
-        said.push(format!(
-            "Encoding taken as {}: {}.",
-            taken.chosen, taken.why
-        ));
+    for choice in &profile.choices {
+        match choice.what.as_str() {
+            "encoding" => said.push(format!(
+                "Encoding taken as {}: {}.",
+                choice.chosen, choice.why
+            )),
+            "spaces" => said.push(format!("Spaces {}: {}.", choice.chosen, choice.why)),
+            "rows above" | "formulas" => said.push(format!("{}.", choice.why)),
+            _ => {}
+        }
+    }
+    if let Some(text) = profile.text.as_ref().filter(|t| t.header_rows > 1) {
+        said.push(format!("{} lines name the columns.", text.header_rows));
+    }
+    for column in &profile.columns {
+        if column.evidence.starts_with("mixed") {
+            said.push(format!(
+                "{:?} is read as {}: {}.",
+                column.name, column.type_name, column.evidence
+            ));
+        }
     }
     for (column, asked) in options.by_column("type.") {
         said.push(format!("{column:?} is read as {asked}, as asked."));

@@ -90,7 +90,8 @@ pub(crate) fn apply(table: Arc<dyn Table>, options: &Options, job: Job<'_>) -> R
     })
 }
 
-/// Where a column is, by its name, without regard to case where that leaves no doubt.
+/// Where a column is, by its name, or else by what its file calls it, or else without regard to
+/// case.
 pub(crate) fn place(table: &dyn Table, name: &str) -> Result<usize> {
     let schema = table.schema();
     let fields = schema.fields();
@@ -98,6 +99,10 @@ pub(crate) fn place(table: &dyn Table, name: &str) -> Result<usize> {
     fields
         .iter()
         .position(|f| f.name() == name)
+        .or_else(|| {
+            let said = |f: &Arc<Field>| f.metadata().get(text::SAID).is_some_and(|s| s == name);
+            fields.iter().position(said)
+        })
         .or_else(|| fields.iter().position(|f| f.name().to_lowercase() == lower))
         .ok_or_else(|| ConvertError::NoColumn {
             column: name.to_owned(),
@@ -153,7 +158,10 @@ fn fills(
                 expected: format!("a value of type {}", types::name(field)),
             })?,
         );
-        said.push(format!("Nulls in {:?} become {value:?}.", field.name()));
+        let shown = fills[at]
+            .as_ref()
+            .map_or_else(String::new, |one| types::text_of(one.as_ref(), 0));
+        said.push(format!("Nulls in {:?} become {shown:?}.", field.name()));
     }
     Ok(fills)
 }

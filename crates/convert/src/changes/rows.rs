@@ -5,10 +5,12 @@ use arrow::buffer::{BooleanBuffer, Buffer};
 
 use super::table::ChangedTable;
 use crate::engine::{self, Engine};
-use crate::error::Result;
+use crate::error::{ConvertError, Result};
+use crate::query::query_names;
 use crate::run::Meter;
 use crate::sql;
 use crate::table::{Job, Table};
+use crate::text;
 
 /// The name of the engine's column of row numbers.
 pub(crate) const NUMBER: &str = "redline row number";
@@ -132,14 +134,44 @@ impl Mask {
 
 /// Rows for which a condition in SQL holds.
 pub(super) fn filtered(table: &dyn Table, condition: &str, job: Job<'_>) -> Result<Rows> {
-    let engine = Engine::open(job.limits)?;
-    // A bracket that closes ours would make another condition of the two halves.
-    let alone = format!("SELECT CASE WHEN\n{condition}\nTHEN 1 END");
-    engine.parses(&alone).map_err(engine::as_query)?;
+    // A bracket that closes ours would make another condition of the two halves; and what no query
+    // may know, no condition may.
+    query_names(&format!("SELECT CASE WHEN\n{condition}\nTHEN 1 END"))?;
+    plain_names(table, condition)?;
     let number = sql::name(NUMBER);
     // On lines of its own, should it end in a comment.
     let select = format!("SELECT {number} AS n FROM input WHERE (\n{condition}\n)");
-    chosen(&engine, table, &select, job)
+    chosen(table, &select, job)
+}
+
+/// To SQL `A` and `a` are one name. Where a file has both, one of them has another name here,
+/// which a condition has to say.
+fn plain_names(table: &dyn Table, condition: &str) -> Result<()> {
+    let schema = table.schema();
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+    let mentions = |name: &str| {
+        condition.match_indices(name).any(|(at, _)| {
+            let (before, after) = (
+                &condition.as_bytes()[..at],
+                &condition.as_bytes()[at + name.len()..],
+            );
+            !before.last().copied().is_some_and(word) && !after.first().copied().is_some_and(word)
+        })
+    };
+    for field in schema.fields() {
+        if let Some(said) = field.metadata().get(text::SAID)
+            && !said.is_empty()
+            && said != field.name()
+            && schema.column_with_name(said).is_none()
+            && mentions(said)
+        {
+            return Err(ConvertError::NoColumn {
+                column: said.clone(),
+                columns: schema.fields().iter().map(|f| f.name().clone()).collect(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The first of rows that are equal in every column.
@@ -159,10 +191,11 @@ pub(super) fn first_of_each(table: &ChangedTable, job: Job<'_>) -> Result<Rows> 
         sql::name(NUMBER),
         keys.join(", ")
     );
-    chosen(&Engine::open(job.limits)?, table, &select, job)
+    chosen(table, &select, job)
 }
 
-fn chosen(engine: &Engine, table: &dyn Table, select: &str, job: Job<'_>) -> Result<Rows> {
+fn chosen(table: &dyn Table, select: &str, job: Job<'_>) -> Result<Rows> {
+    let engine = Engine::open(job.limits)?;
     let mut rows = Rows::default();
     let seen = engine
         .choose(table, select, job, &mut |row| rows.reach(row))

@@ -109,19 +109,6 @@ impl Engine {
         }
     }
 
-    /// Whether a SELECT is one by its syntax; what it names need not exist.
-    pub(crate) fn parses(&self, select: &str) -> Result<()> {
-        let said: Option<String> = self
-            .reader
-            .query_row(
-                "SELECT json_serialize_sql(?::VARCHAR) ->> '$.error_message'",
-                [select],
-                |row| row.get(0),
-            )
-            .map_err(|e| self.explain(&e.to_string()))?;
-        said.map_or(Ok(()), |message| Err(self.explain(&message)))
-    }
-
     /// Runs a SELECT that gives numbers of rows, in a column `n`, over the rows of a table,
     /// which it knows as `input` and may read once. Types that DuckDB lacks are text there,
     /// and a column [`NUMBER`] says the place of each row, from 0. Gives how many rows there

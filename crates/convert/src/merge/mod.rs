@@ -4,7 +4,7 @@
 mod reconcile;
 mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
@@ -67,13 +67,13 @@ pub(crate) fn one_below_the_other(
         .collect::<Result<Vec<_>>>()?;
     unused(&inputs, merge)?;
     let mut columns: Vec<Merged> = Vec::new();
-    // No table has two names that differ by case alone, so neither has the result.
-    let mut by_name: HashMap<String, usize> = HashMap::new();
+    let mut by_name = Places::default();
     for (at, names) in named.iter().enumerate() {
+        by_name.next_table(names);
         for (place, name) in names.iter().enumerate() {
             let found = match merge.by {
                 By::Position => Some(place).filter(|place| *place < columns.len()),
-                By::Name => by_name.get(&name.to_lowercase()).copied(),
+                By::Name => by_name.find(name),
             };
             match found {
                 Some(column) => {
@@ -95,7 +95,7 @@ pub(crate) fn one_below_the_other(
                         .with_name(name);
                     let mut places = vec![None; inputs.len()];
                     places[at] = Some(place);
-                    by_name.insert(name.to_lowercase(), columns.len());
+                    by_name.insert(name, columns.len());
                     columns.push(Merged { field, places });
                 }
             }
@@ -113,8 +113,13 @@ pub(crate) fn one_below_the_other(
         .iter()
         .zip(unique)
         .map(|(column, name)| {
-            let mut field = column.field.clone().with_name(name).with_nullable(true);
+            let said = column.field.name();
+            let mut field = column.field.clone().with_name(&name).with_nullable(true);
             field.metadata_mut().remove(text::SAID);
+            if *said != name {
+                let said = said.clone();
+                field.metadata_mut().insert(text::SAID.to_owned(), said);
+            }
             field
         })
         .collect();
@@ -138,6 +143,55 @@ pub(crate) fn one_below_the_other(
     Ok((Arc::new(MergedTable::new(schema, parts)), said))
 }
 
+/// Which column of the result a name of a table means: the one of just that name, the second of
+/// twins for a second; else the only one that differs by case alone.
+#[derive(Default)]
+struct Places {
+    exact: HashMap<(String, usize), usize>,
+    lower: HashMap<String, Vec<usize>>,
+    /// Of the table at hand: how often each name came, and columns that its exact names take.
+    met: HashMap<String, usize>,
+    taken: HashSet<usize>,
+    in_lower: HashMap<String, usize>,
+}
+
+impl Places {
+    fn next_table(&mut self, names: &[String]) {
+        self.met.clear();
+        self.taken.clear();
+        self.in_lower.clear();
+        for name in names {
+            *self.in_lower.entry(name.to_lowercase()).or_default() += 1;
+        }
+    }
+
+    fn find(&mut self, name: &str) -> Option<usize> {
+        let twin = self.met.entry(name.to_owned()).or_default();
+        let exact = self.exact.get(&(name.to_owned(), *twin)).copied();
+        *twin += 1;
+        let lower = name.to_lowercase();
+        let found = exact.or_else(|| {
+            let only = self.lower.get(&lower)?;
+            let alone = self.in_lower.get(&lower) == Some(&1);
+            match only.as_slice() {
+                [one] if alone => Some(*one),
+                _ => None,
+            }
+        })?;
+        self.taken.insert(found).then_some(found)
+    }
+
+    fn insert(&mut self, name: &str, place: usize) {
+        let twin = self.met.get(name).map_or(0, |met| met.saturating_sub(1));
+        self.exact.insert((name.to_owned(), twin), place);
+        self.lower
+            .entry(name.to_lowercase())
+            .or_default()
+            .push(place);
+        self.taken.insert(place);
+    }
+}
+
 /// The names of a table's columns after the mapping.
 fn mapped(input: &Input, merge: &Merge) -> Result<Vec<String>> {
     let map: HashMap<&str, &str> = merge
@@ -146,22 +200,34 @@ fn mapped(input: &Input, merge: &Merge) -> Result<Vec<String>> {
         .map(|(from, to)| (from.as_str(), to.as_str()))
         .collect();
     let schema = input.table.schema();
+    // As the file calls them: two of its names may differ by case alone, or not at all.
+    let said = |f: &Field| -> String {
+        let said = f.metadata().get(text::SAID).filter(|s| !s.is_empty());
+        said.unwrap_or(f.name()).clone()
+    };
+    let own: Vec<String> = schema.fields().iter().map(|f| said(f)).collect();
     let names: Vec<String> = schema
         .fields()
         .iter()
-        .map(|f| {
-            map.get(f.name().as_str())
-                .map_or_else(|| f.name().clone(), |to| (*to).to_owned())
+        .zip(&own)
+        .map(|(f, own)| {
+            let to = map.get(f.name().as_str()).or_else(|| map.get(own.as_str()));
+            to.map_or_else(|| own.clone(), |to| (*to).to_owned())
         })
         .collect();
-    let mut seen = std::collections::HashSet::new();
-    if let Some(twice) = names.iter().find(|name| !seen.insert(name.to_lowercase())) {
-        let from = merge.map.iter().find(|(_, to)| to == twice);
-        return Err(ConvertError::BadOption {
-            key: "map".to_owned(),
-            value: from.map_or_else(|| twice.clone(), |(from, to)| format!("{from}={to}")),
-            expected: format!("a name that no other column of {:?} has", input.name),
-        });
+    for (from, to) in &merge.map {
+        let lower = to.to_lowercase();
+        let mapped = names
+            .iter()
+            .zip(&own)
+            .any(|(name, own)| name == to && own != to);
+        if mapped && names.iter().filter(|n| n.to_lowercase() == lower).count() > 1 {
+            return Err(ConvertError::BadOption {
+                key: "map".to_owned(),
+                value: format!("{from}={to}"),
+                expected: format!("a name that no other column of {:?} has", input.name),
+            });
+        }
     }
     Ok(names)
 }
@@ -169,7 +235,14 @@ fn mapped(input: &Input, merge: &Merge) -> Result<Vec<String>> {
 /// A mapping of a column that no table has is a slip of the pen.
 fn unused(inputs: &[Input], merge: &Merge) -> Result<()> {
     for (from, _) in &merge.map {
-        let there = |input: &Input| input.table.schema().column_with_name(from).is_some();
+        let there = |input: &Input| {
+            let schema = input.table.schema();
+            let called = |f: &Field| f.metadata().get(text::SAID) == Some(from);
+            schema
+                .fields()
+                .iter()
+                .any(|f| f.name() == from || called(f))
+        };
         if !inputs.iter().any(there) {
             let all = inputs.iter().flat_map(|input| {
                 let schema = input.table.schema();

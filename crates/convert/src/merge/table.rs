@@ -9,6 +9,7 @@ use super::reconcile::Fit;
 use crate::error::Result;
 use crate::profile::{ColumnProfile, Rejects, TableProfile};
 use crate::table::{Job, Table, TableReader};
+use crate::text;
 use crate::types::{self, arrow_error};
 
 /// One of the tables, and how its columns become those of the whole.
@@ -37,6 +38,7 @@ impl MergedTable {
         let columns = schema.fields().iter().enumerate().map(|(at, field)| {
             let mut column = ColumnProfile::stated(field.name().clone(), types::name(field));
             column.evidence = "reconciled from several tables".to_owned();
+            column.said = field.metadata().get(text::SAID).cloned();
             for (part, (names, by_name)) in parts.iter().zip(&known) {
                 let rows = part.table.rows().unwrap_or(0);
                 let Some(place) = part.places[at] else {

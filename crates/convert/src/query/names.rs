@@ -29,8 +29,10 @@ const TABLE_FUNCTIONS: [&str; 7] = [
 ];
 
 /// Functions that tell of the machine, or leave something behind.
-const REFUSED: [&str; 6] = [
+const REFUSED: [&str; 8] = [
     "current_setting",
+    "current_query",
+    "current_connection_id",
     "getenv",
     "getvariable",
     "write_log",
@@ -339,6 +341,7 @@ mod tests {
             "SELECT * FROM information_schema.tables",
             "SELECT * FROM x WHERE a = getenv('HOME')",
             "SELECT current_setting('temp_directory')",
+            "SELECT current_query()",
             "SELECT a\0 FROM x",
         ] {
             let error = of(sql).expect_err(sql);

@@ -2,7 +2,7 @@
 //! only, so that it keeps ahead of any number of splitters; never takes a record apart.
 //!
 //! A plain rule finds a record's end from its own bytes. Where quotes leave doubt,
-//! [`repair::record_end`] decides, and what it decides otherwise than the plain rule is
+//! [`repair::Records`] decides, and what it decides otherwise than the plain rule is
 //! noted as [`Odd`], so that every later reading of the same bytes finds the same records.
 
 use memchr::{memchr, memchr2, memrchr, memrchr2};
@@ -163,6 +163,7 @@ pub(crate) fn cut(text: &[u8], last: bool, syntax: &Syntax, odd: &mut Vec<Odd>) 
     odd.clear();
     let mut whole = 0;
     let mut from = 0;
+    let mut records = repair::Records::of(text);
     if let Some(quote) = syntax.quote {
         while let Some(found) = memchr(quote, &text[from..]) {
             let at = from + found;
@@ -186,7 +187,7 @@ pub(crate) fn cut(text: &[u8], last: bool, syntax: &Syntax, odd: &mut Vec<Odd>) 
                 }
             }
             let start = line_begin(text, whole, at, syntax);
-            let Some(end) = repair::record_end(&text[start..], last, syntax) else {
+            let Some(end) = records.end(start, last, syntax) else {
                 return start;
             };
             let (end, next) = (start + end.end, start + end.next);

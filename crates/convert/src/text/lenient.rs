@@ -144,6 +144,16 @@ impl Asked {
         }
     }
 
+    /// Whether the shortest text of a double, or of a single, has the digits of this one.
+    fn keeps_digits(self, text: &[u8], value: f64) -> bool {
+        let mut printed = Vec::new();
+        match self.scalar {
+            Scalar::Float => values::print_single(value as f32, true, b'.', &mut printed),
+            _ => values::print_double(value, true, b'.', &mut printed),
+        }
+        digits_of(text) == digits_of(&printed)
+    }
+
     /// The value of a text; none where it has none of this type.
     pub(crate) fn read(self, text: &[u8]) -> Option<Value> {
         let text = text.trim_ascii();
@@ -178,8 +188,9 @@ impl Asked {
                         _ => None,
                     }
                 })?;
-                // `1E400` is a number, but no double.
-                let lost = value.is_infinite() && text.iter().any(u8::is_ascii_digit);
+                // `1E400` is a number, but no double; and neither is one of 20 digits.
+                let has_digits = text.iter().any(u8::is_ascii_digit);
+                let lost = has_digits && !(value.is_finite() && self.keeps_digits(text, value));
                 (!lost).then_some(Value::Double(value))
             }
             Scalar::Date => self.date(text).map(|d| Value::Int(i128::from(d))),
@@ -279,6 +290,21 @@ pub(crate) fn order(said: Option<&str>) -> Option<Order> {
         "mdy" => Order::Mdy,
         _ => Order::Ymd,
     })
+}
+
+/// The digits of a number from the first to the last that is not 0; its exponent apart.
+fn digits_of(text: &[u8]) -> Vec<u8> {
+    let end = text.iter().position(|b| matches!(b, b'e' | b'E'));
+    let digits = text[..end.unwrap_or(text.len())]
+        .iter()
+        .copied()
+        .filter(u8::is_ascii_digit)
+        .skip_while(|b| *b == b'0');
+    let mut digits: Vec<u8> = digits.collect();
+    while digits.last() == Some(&b'0') {
+        digits.pop();
+    }
+    digits
 }
 
 #[cfg(test)]

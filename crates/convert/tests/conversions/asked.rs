@@ -138,3 +138,136 @@ fn a_byte_that_is_not_of_the_encoding_is_located() {
         plan.changes
     );
 }
+
+#[test]
+fn a_column_is_the_one_that_the_file_calls_so() {
+    let bench = Bench::new();
+    let source = bench.file("t.csv", "a,A,b\n1,x,5\n2,y,6\n1,x,5\n");
+    let written = |set: &[(&str, &str)]| {
+        let name = format!("{}.csv", bench.left().len());
+        let (out, _) = bench.to_with(&source, Format::Csv, &name, set).unwrap();
+        std::fs::read_to_string(out).unwrap()
+    };
+    assert_eq!(written(&[("select", "A,b")]), "A,b\nx,5\ny,6\nx,5\n");
+    assert_eq!(
+        written(&[("select", "b,A,a")]).lines().next(),
+        Some("b,A,a")
+    );
+    assert_eq!(written(&[("rename.A", "Z")]).lines().next(), Some("a,Z,b"));
+    let unclear = bench.plan_with(&source, Format::Csv, &[("filter", "\"A\" = 'y'")]);
+    assert!(
+        matches!(&unclear, Err(ConvertError::NoColumn { column, columns })
+            if column == "A" && columns.contains(&"A_2".to_owned())),
+        "{unclear:?}"
+    );
+    let kept = bench
+        .plan_with(&source, Format::Csv, &[("filter", "A_2 = 'y' AND a = 2")])
+        .unwrap();
+    assert_eq!(kept.rows_out, Some(1));
+}
+
+#[test]
+fn merged_columns_meet_by_the_names_of_their_files() {
+    let bench = Bench::new();
+    let merged = |one: &str, two: &str| {
+        let sources = [
+            Source::new(bench.file("one.csv", one)),
+            Source::new(bench.file("two.csv", two)),
+        ];
+        let plan = merge(
+            &sources,
+            &Merge::default(),
+            Format::Csv,
+            &Options::default(),
+            &bench.limits,
+            &(),
+        )
+        .unwrap();
+        let name = format!("{}.csv", bench.left().len());
+        std::fs::read_to_string(bench.run(&plan, &name).unwrap().0).unwrap()
+    };
+    assert_eq!(merged("k,K\n1,2\n", "K,k\n3,4\n"), "k,K\n1,2\n4,3\n");
+    assert_eq!(merged("k,k\n1,2\n", "k,k\n3,4\n"), "k,k\n1,2\n3,4\n");
+    assert_eq!(merged("k,v\n1,2\n", "V,k\n3,4\n"), "k,v\n1,2\n4,3\n");
+}
+
+#[test]
+fn a_number_with_more_digits_than_the_type_that_was_asked_for_is_a_reject() {
+    let bench = Bench::new();
+    let rejected = |value: &str, asked: &str| {
+        let source = bench.file("t.csv", format!("x,y\n0.5,a\n{value},a\n"));
+        let plan = bench.plan_with(&source, Format::Parquet, &[("type.x", asked)]);
+        matches!(plan, Err(ConvertError::Rejected { .. }))
+    };
+    for value in ["9007199254740993", "0.12345678901234567890", "1E400"] {
+        assert!(rejected(value, "DOUBLE"), "{value}");
+    }
+    for value in [
+        "9007199254740992",
+        "1.50",
+        "-0",
+        "1e5",
+        "0.1",
+        "100",
+        "007",
+        "1E-300",
+    ] {
+        assert!(!rejected(value, "DOUBLE"), "{value}");
+    }
+    assert!(rejected("16777217", "FLOAT"));
+    assert!(!rejected("16777216", "FLOAT") && !rejected("0.1", "FLOAT"));
+}
+
+#[test]
+fn words_where_values_should_be_are_a_row_and_no_second_header() {
+    let bench = Bench::new();
+    for word in [
+        "suppressed",
+        "unknown",
+        "missing",
+        "pending",
+        "TBD",
+        "high",
+        "< 5",
+    ] {
+        let text = format!("site,value\nAbbey,{word}\nBarnet,1\nCamden,4\nDover,7\nEpsom,10\n");
+        let source = bench.file("t.csv", &text);
+        let plan = bench.plan(&source, Format::Csv).unwrap();
+        assert_eq!(plan.rows_out, Some(5), "{word}");
+    }
+    let units = bench.file(
+        "u.csv",
+        "site,value,other\n(name),kg,m/s\nBarnet,1,2\nCamden,4,5\nDover,7,8\n",
+    );
+    let plan = bench.plan(&units, Format::Parquet).unwrap();
+    assert_eq!(plan.rows_out, Some(3));
+    assert!(
+        plan.changes
+            .iter()
+            .any(|c| c == "2 lines name the columns."),
+        "{:?}",
+        plan.changes
+    );
+}
+
+#[test]
+fn two_files_put_one_behind_the_other_are_one_table() {
+    let bench = Bench::new();
+    let half =
+        |from: usize| -> String { (from..from + 100).map(|i| format!("{i},v{i}\n")).collect() };
+    let text = format!("id,v\n{}id,v\n{}", half(1), half(101));
+    let source = bench.file("t.csv", text);
+    let plan = bench.plan(&source, Format::Parquet).unwrap();
+    assert_eq!(plan.rows_out, Some(200), "{:?}", plan.changes);
+    assert_eq!(plan.profile.repairs[0].kind, "repeated header");
+}
+
+#[test]
+fn header_lines_that_are_not_there_are_refused() {
+    let bench = Bench::new();
+    let source = bench.file("t.csv", "a,b\n1,2\n");
+    assert!(
+        refused(&bench, &source, Format::Csv, &[("header", "5")]).contains("no more than the 2")
+    );
+    assert!(refused(&bench, &source, Format::Parquet, &[("row_group", "0")]).contains("above 0"));
+}

@@ -109,8 +109,8 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
         ConvertError::OutOfMemory { limit, detail } => CoreError::new(
             Code::Unsupported,
             could_not(format!(
-                "it does not fit in {} of memory ({})",
-                text::bytes(limit),
+                "it does not fit in {} MiB of memory ({})",
+                text::grouped(limit >> 20),
                 bare(&detail)
             )),
             "Give it more with --set memory=MIB, or Memory in the window; very long rows need the most.",

@@ -29,6 +29,9 @@ use crate::types;
 const GROUP_ROWS: u64 = 122_880;
 /// A group of long values ends sooner.
 const GROUP_BYTES: usize = 48 << 20;
+/// With more columns than this, looking values up costs more memory than it saves on disk: each
+/// column begins with tens of kilobytes for it.
+const WIDE: usize = 2_000;
 /// Of so many values the share of different ones is told.
 const SAMPLE: usize = 4_096;
 
@@ -136,7 +139,11 @@ impl Open {
             .set_compression(compression)
             .set_created_by("redline".to_owned())
             .set_statistics_enabled(EnabledStatistics::Chunk);
-        for (at, field) in schema.fields().iter().enumerate() {
+        let wide = schema.fields().len() > WIDE;
+        if wide {
+            properties = properties.set_dictionary_enabled(false);
+        }
+        for (at, field) in schema.fields().iter().enumerate().filter(|_| !wide) {
             let flat = !field.data_type().is_nested();
             if flat
                 && first

@@ -111,7 +111,7 @@ pub(super) fn settle(rows: &[SeenRow], options: &Options) -> Result<Header> {
                     .join(" ")
             })
             .collect();
-        warnings.push(format!(
+        let why = format!(
             "{} above the table {} not part of it: {}",
             if said.len() == 1 {
                 "1 row".to_owned()
@@ -123,7 +123,14 @@ pub(super) fn settle(rows: &[SeenRow], options: &Options) -> Result<Header> {
                 .map(|s| format!("{:?}", shortened(s)))
                 .collect::<Vec<_>>()
                 .join(", "),
-        ));
+        );
+        choices.push(Choice {
+            what: "rows above".to_owned(),
+            chosen: "left out".to_owned(),
+            why: why.clone(),
+            otherwise: Some("header=no".to_owned()),
+        });
+        warnings.push(why);
     }
     let header = &rows[before..before + count];
     let width = header

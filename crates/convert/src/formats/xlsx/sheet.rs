@@ -250,6 +250,8 @@ pub(super) struct Rows<R> {
     /// Last row and column that the sheet says it has, from 1. Not to be relied on.
     pub dimension: Option<(u32, u32)>,
     pub formulas: u64,
+    /// Formulas whose result the workbook does not hold.
+    pub unresolved: u64,
     pub hidden_rows: u64,
     /// Known at the end.
     pub merged: u64,
@@ -264,6 +266,7 @@ impl<R: Read> Rows<R> {
             last: 0,
             dimension: None,
             formulas: 0,
+            unresolved: 0,
             hidden_rows: 0,
             merged: 0,
         }
@@ -435,7 +438,7 @@ impl<R: Read> Rows<R> {
     #[inline]
     fn content(&mut self, row: &mut Row, column: u32, style: u32, kind: Kind) -> Result<()> {
         let start = row.text.len();
-        let mut filled = false;
+        let (mut filled, mut formula) = (false, false);
         loop {
             match self.doc.next()? {
                 Event::Open {
@@ -461,6 +464,7 @@ impl<R: Read> Rows<R> {
                     name: b"f", empty, ..
                 } => {
                     self.formulas += 1;
+                    formula = true;
                     if !empty {
                         self.doc.skip()?;
                     }
@@ -476,6 +480,7 @@ impl<R: Read> Rows<R> {
         }
         // An empty text is a value; an empty number is none.
         if !filled || (kind != Kind::Text && row.text.len() == start) {
+            self.unresolved += u64::from(formula);
             row.text.truncate(start);
             return Ok(());
         }

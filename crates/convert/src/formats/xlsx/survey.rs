@@ -39,6 +39,7 @@ pub(super) struct Survey {
     /// Per column of the sheet, from A on.
     pub columns: Vec<Evidence>,
     pub formulas: u64,
+    pub unresolved: u64,
     pub hidden_rows: u64,
     pub merged: u64,
     /// Rows between others that hold nothing.
@@ -183,6 +184,7 @@ pub(super) fn survey(
         whole,
         columns,
         formulas: rows.formulas,
+        unresolved: rows.unresolved,
         hidden_rows: rows.hidden_rows,
         merged: rows.merged,
     })

@@ -90,6 +90,7 @@ impl SheetTable {
                 warnings.extend(survey.header.warnings.iter().cloned());
                 if survey.whole {
                     say(&survey, &workbook, &mut warnings);
+                    choices.extend(unresolved(&survey));
                 }
                 let as_text = depth == Depth::Head || options.is("types", "text");
                 Found::surveyed(survey, as_text)
@@ -205,13 +206,31 @@ impl Found {
     }
 }
 
+/// Programs that only write workbooks leave the results of formulas to Excel.
+fn unresolved(survey: &Survey) -> Option<Choice> {
+    let cells = match survey.unresolved {
+        0 => return None,
+        1 => "1 cell has a formula without a stored result, and is null".to_owned(),
+        n => format!(
+            "{} cells have formulas without a stored result, and are null",
+            grouped(n)
+        ),
+    };
+    Some(Choice {
+        what: "formulas".to_owned(),
+        chosen: "null".to_owned(),
+        why: format!("{cells}: Excel stores one when it saves the workbook"),
+        otherwise: None,
+    })
+}
+
 /// What a careful person would want to read about the sheet.
 fn say(survey: &Survey, workbook: &Workbook, warnings: &mut Vec<String>) {
     let count = |n: u64, one: &str, many: &str| match n {
         1 => format!("1 {one}"),
         n => format!("{} {many}", grouped(n)),
     };
-    if survey.formulas > 0 {
+    if survey.formulas > survey.unresolved {
         warnings.push(format!(
             "{}: the results that the workbook holds are read, and nothing is calculated anew",
             count(survey.formulas, "cell has a formula", "cells have formulas")

@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use super::Syntax;
 use super::cells::{ColumnShape, Kind, kind, trim};
-use crate::text::repair::{Field, record_end, split};
+use crate::text::repair::{Field, Records, split};
 
 /// One record. 20 bytes, since there may be millions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,9 @@ impl<'t> Grid<'t> {
         let mut fields = Vec::new();
         let mut at = 0;
         let mut line = 0;
+        let mut records = Records::of(text);
         while at < text.len() && rows.len() < most {
-            let Some(end) = record_end(&text[at..], true, &syntax) else {
+            let Some(end) = records.end(at, true, &syntax) else {
                 break;
             };
             if !whole && at + end.next >= text.len() && !text.ends_with(b"\n") {

@@ -90,6 +90,19 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         });
     }
     let told = told(options)?;
+    if look.whole
+        && let Some(lines) = told.header
+        && lines > grid.rows.len()
+    {
+        return Err(ConvertError::BadOption {
+            key: "header".to_owned(),
+            value: options.get("header").unwrap_or_default().to_owned(),
+            expected: format!(
+                "no more than the {} rows that the file has",
+                grid.rows.len()
+            ),
+        });
+    }
     let mut frames = frame::frames(&grid, told);
     let keeps = options.is("blank_rows", "keep");
     say_tables(&mut dialect, &grid, &frames);

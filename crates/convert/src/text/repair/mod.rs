@@ -12,13 +12,15 @@ use memchr::memchr;
 
 use super::dialect::Syntax;
 use quotes::{
-    behind, closing, delimiter_length, field_start, find_delimiter, trim_spaces, undoubled,
-    unescaped,
+    Unclosed, behind, closing, delimiter_length, field_start, find_delimiter, trim_spaces,
+    undoubled, unescaped,
 };
 
 pub(crate) use fit::{fit, fit_columns, fit_names};
 pub(crate) use fitted::Fitted;
-pub(crate) use record::{line_end, record_end};
+#[cfg(test)]
+pub(crate) use record::record_end;
+pub(crate) use record::{Records, line_end};
 
 /// One value of a record. A field without text is null where it is not `quoted`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +147,7 @@ fn walk<'a>(record: &'a [u8], syntax: &Syntax, reading: Reading, out: &mut Vec<F
     let mut walk = Walk::default();
     let end = record.len();
     let quote = syntax.quote.filter(|q| memchr(*q, record).is_some());
+    let mut unclosed = Unclosed::default();
     let mut at = 0;
     if syntax.collapses {
         at = delimiter_length(record, 0, syntax);
@@ -158,7 +161,10 @@ fn walk<'a>(record: &'a [u8], syntax: &Syntax, reading: Reading, out: &mut Vec<F
         if let Some(quote) = quote {
             let start = field_start(record, at, end, quote, syntax);
             if record.get(start) == Some(&quote) {
-                let found = closing(record, start, quote, reading == Reading::Nested, syntax);
+                let found = match reading {
+                    Reading::Nested => closing(record, start, quote, true, syntax, &mut Vec::new()),
+                    _ => unclosed.closing(record, 0, start, quote, syntax),
+                };
                 let whole = found
                     .quote
                     .filter(|_| found.clean || reading != Reading::Strict);
@@ -313,6 +319,69 @@ mod tests {
         assert_eq!(rows[3][2], "12\"");
         // The last line's.
         assert_eq!(records("1,2,3\n4,5,\"6", &s)[1], ["4", "5", "\"6"]);
+    }
+
+    #[test]
+    fn very_many_quotes_that_only_open_are_looked_at_once() {
+        for (line, count) in [
+            ("\"x,\n", 300_000),
+            ("\"\"x,1\n", 200_000),
+            ("\"a \"\"b\"\",\"c\n", 100_000),
+        ] {
+            let text = line.repeat(count);
+            let begun = std::time::Instant::now();
+            let mut all = Records::of(text.as_bytes());
+            let (mut at, mut rows) = (0, 0);
+            while at < text.len() {
+                at += all.end(at, true, &syntax(2)).unwrap().next;
+                rows += 1;
+            }
+            assert_eq!(rows, count, "{line:?}");
+            // By looking at each for each it would be hours.
+            assert!(begun.elapsed().as_secs() < 60, "{line:?}");
+        }
+        let one = "\"x,".repeat(60_000);
+        assert_eq!(fields(&one, &syntax(60_001)).len(), 60_001);
+        let pairs = "\"x\"\",".repeat(60_000) + "\"y";
+        assert_eq!(fields(&pairs, &syntax(60_001)).len(), 60_001);
+    }
+
+    #[test]
+    fn what_is_known_of_quotes_changes_nothing() {
+        let pieces = ["\"", "\"\"", ",", "\n", "x", " ", "\"x", "y\","];
+        let mut dice = 7u64;
+        for _ in 0..3_000 {
+            let mut text = String::new();
+            for _ in 0..24 {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                text.push_str(pieces[(dice >> 33) as usize % pieces.len()]);
+            }
+            let bytes = text.as_bytes();
+            for width in [0, 2] {
+                let syntax = syntax(width);
+                let mut all = Records::of(bytes);
+                let mut at = 0;
+                while at < bytes.len() {
+                    let end = all.end(at, true, &syntax).unwrap();
+                    assert_eq!(
+                        Some(end),
+                        record_end(&bytes[at..], true, &syntax),
+                        "{text:?}"
+                    );
+                    at += end.next;
+                }
+                let mut unclosed = Unclosed::default();
+                for open in memchr::memchr_iter(b'"', bytes) {
+                    let known = unclosed.closing(bytes, 0, open, b'"', &syntax);
+                    let anew = closing(bytes, open, b'"', false, &syntax, &mut Vec::new());
+                    assert_eq!(
+                        (known.quote, known.pair),
+                        (anew.quote, anew.pair),
+                        "{text:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! what was written between the two.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use memchr::{memchr, memchr2, memmem};
 
@@ -73,13 +74,73 @@ pub(super) struct Closing {
     pub pair: Option<usize>,
 }
 
-/// `nested`: a bare quote that opens inside has to close inside first.
+/// A stretch of text without a quote that closes, found while one was looked for: of very many
+/// quotes that only open, each would look at all the others again.
+#[derive(Debug, Default)]
+pub(super) struct Unclosed {
+    /// No run of quotes that begins in here closes.
+    stretch: Range<usize>,
+    /// Of the pairs in it, those with a field's end behind them: where their second quote is.
+    pairs: Vec<usize>,
+}
+
+impl Unclosed {
+    /// What [`closing`] finds, by what is known. `base` is where `text` begins in the text that
+    /// this is about.
+    pub(super) fn closing(
+        &mut self,
+        text: &[u8],
+        base: usize,
+        open: usize,
+        quote: u8,
+        syntax: &Syntax,
+    ) -> Closing {
+        let limit = text.len().min(open.saturating_add(QUOTED_LIMIT));
+        // An escaped quote is another one for whoever begins to read in the middle.
+        let known = syntax.escape != Escape::Backslash;
+        // Those right behind the opening one are a run of their own from here alone.
+        let run = run_of(text, open + 1, limit, quote);
+        let next = open + 1 + run;
+        let ends = run > 0 && ends_field(text, next, syntax);
+        let paired = run.is_multiple_of(2) && syntax.escape == Escape::Doubled;
+        if known && (paired || !ends) {
+            let covered = self.stretch.start <= base + next && base + limit <= self.stretch.end;
+            if covered {
+                let own = ends.then(|| next - 1);
+                let later = self.pairs.partition_point(|at| *at < base + next);
+                return Closing {
+                    quote: None,
+                    clean: false,
+                    doubled: false,
+                    pair: own.or_else(|| self.pairs.get(later).map(|at| at - base)),
+                };
+            }
+        }
+        let mut pairs = Vec::new();
+        let found = closing(text, open, quote, false, syntax, &mut pairs);
+        if known && found.quote.is_none() {
+            self.stretch = base + open + 1..base + limit;
+            self.pairs.clear();
+            self.pairs.extend(pairs.iter().map(|at| base + at));
+        }
+        found
+    }
+}
+
+fn run_of(text: &[u8], at: usize, limit: usize, quote: u8) -> usize {
+    let behind = text.get(at..limit).unwrap_or_default();
+    behind.iter().take_while(|b| **b == quote).count()
+}
+
+/// `nested`: a bare quote that opens inside has to close inside first. Every pair with a field's
+/// end behind it goes to `pairs`.
 pub(super) fn closing(
     text: &[u8],
     open: usize,
     quote: u8,
     nested: bool,
     syntax: &Syntax,
+    pairs: &mut Vec<usize>,
 ) -> Closing {
     let mut found = Closing {
         quote: None,
@@ -104,10 +165,7 @@ pub(super) fn closing(
             at = here + 2;
             continue;
         }
-        let run = text[here..limit]
-            .iter()
-            .take_while(|b| **b == quote)
-            .count();
+        let run = run_of(text, here, limit, quote);
         at = here + run;
         let ends = ends_field(text, at, syntax);
         let closes = match syntax.escape {
@@ -125,8 +183,9 @@ pub(super) fn closing(
             Escape::Doubled if closes => found.clean = false,
             Escape::Doubled => {
                 found.doubled = true;
-                if ends && found.pair.is_none() {
-                    found.pair = Some(at - 1);
+                if ends {
+                    found.pair.get_or_insert(at - 1);
+                    pairs.push(at - 1);
                 }
             }
             Escape::Backslash => found.clean = false,

@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2};
 
-use super::quotes::{behind, closing, delimiter_length, field_start, find_delimiter};
+use super::quotes::{Unclosed, behind, delimiter_length, field_start, find_delimiter};
 use super::{QUOTED_LIMIT, Reading, RecordEnd, walk};
 use crate::text::dialect::Syntax;
 
@@ -50,14 +50,46 @@ fn without_cr(mut line: &[u8]) -> &[u8] {
     line
 }
 
-/// The end of the record that begins at `text[0]`. `last` says that nothing follows `text`;
-/// none: more of it is needed (never with `last`, never once `text` has [`QUOTED_LIMIT`]
-/// bytes with a line end among them).
-///
-/// A quoted field may hold line breaks. A quote that opens and is not closed within
-/// [`QUOTED_LIMIT`] is text, and so is one whose own line and the lines up to the closing
-/// one are complete records by themselves: the record ends at its line then.
+/// As [`Records::end`], of a text's first record.
+#[cfg(test)]
 pub(crate) fn record_end(text: &[u8], last: bool, syntax: &Syntax) -> Option<RecordEnd> {
+    Records::of(text).end(0, last, syntax)
+}
+
+/// The records of one text, one after another, under one syntax.
+pub(crate) struct Records<'t> {
+    text: &'t [u8],
+    unclosed: Unclosed,
+}
+
+impl<'t> Records<'t> {
+    pub(crate) fn of(text: &'t [u8]) -> Self {
+        Records {
+            text,
+            unclosed: Unclosed::default(),
+        }
+    }
+
+    /// The end of the record that begins at `at`, counted from
+    /// there. `last` says that nothing follows `text`;
+    /// none: more of it is needed (never with `last`, never once `text` has [`QUOTED_LIMIT`]
+    /// bytes with a line end among them).
+    ///
+    /// A quoted field may hold line breaks. A quote that opens and is not closed within
+    /// [`QUOTED_LIMIT`] is text, and so is one whose own line and the lines up to the closing
+    /// one are complete records by themselves: the record ends at its line then.
+    pub(crate) fn end(&mut self, at: usize, last: bool, syntax: &Syntax) -> Option<RecordEnd> {
+        end_of(&self.text[at..], at, last, syntax, &mut self.unclosed)
+    }
+}
+
+fn end_of(
+    text: &[u8],
+    base: usize,
+    last: bool,
+    syntax: &Syntax,
+    unclosed: &mut Unclosed,
+) -> Option<RecordEnd> {
     let first = line_end(text, 0, last, syntax)?;
     let Some(quote) = syntax.quote else {
         return Some(first);
@@ -72,7 +104,7 @@ pub(crate) fn record_end(text: &[u8], last: bool, syntax: &Syntax) -> Option<Rec
     loop {
         let start = field_start(text, at, line.end, quote, syntax);
         if text.get(start) == Some(&quote) && start < line.end {
-            let found = closing(text, start, quote, false, syntax);
+            let found = unclosed.closing(text, base, start, quote, syntax);
             let Some(close) = found.quote else {
                 return last.then_some(first);
             };

@@ -2,7 +2,7 @@
 
 use crate::text::dialect::Syntax;
 use crate::text::dialect::cells::{Kind, kind};
-use crate::text::repair::{Field, line_end, record_end, split};
+use crate::text::repair::{Field, Records, line_end, split};
 
 /// Bytes of a text that candidates are tried on, from its begin and from its middle.
 const HEAD: usize = 96 << 10;
@@ -104,8 +104,9 @@ impl<'t> Sample<'t> {
         for (i, part) in self.parts.iter().enumerate() {
             let mut at = 0;
             let mut fields = Vec::new();
+            let mut records = Records::of(part);
             while at < part.len() && seen < RECORDS * (i + 1) {
-                let Some(end) = record_end(&part[at..], true, syntax) else {
+                let Some(end) = records.end(at, true, syntax) else {
                     break;
                 };
                 let record = &part[at..at + end.end];

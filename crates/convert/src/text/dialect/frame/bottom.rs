@@ -72,12 +72,15 @@ impl Table<'_, '_> {
             after_blank = false;
             row += 1;
         }
-        // Once more may be another table of the same kind; again and again is a new page.
+        // Once more, below a gap, may be another table of the same kind; again and again is a new
+        // page, and with no gap at all two files became one.
+        let joined = |row: usize| row > first && self.is_full(row - 1) && !rows[row - 1].is_blank();
         let exact = repeats
             .iter()
             .filter(|r| self.grid.record(**r) == self.header_record)
             .count();
-        if exact >= 2 && exact == repeats.len() {
+        let again = exact >= 2 || repeats.iter().all(|row| joined(*row));
+        if exact > 0 && exact == repeats.len() && again {
             return (stop, exact);
         }
         match repeats.first() {

@@ -123,7 +123,11 @@ impl Table<'_, '_> {
                     above -= 1;
                     first = above;
                 }
-                let header = self.climb(core.start, first);
+                let mut header = self.climb(core.start, first);
+                if header.len() > 1 && self.is_row_after_all(header.end - 1) {
+                    header.end -= 1;
+                    first = header.end;
+                }
                 if !header.is_empty() {
                     return (header, first, Why::TextAboveValues);
                 }
@@ -269,6 +273,41 @@ impl Table<'_, '_> {
         } else {
             first..first
         }
+    }
+
+    /// Whether a line below a full line of names is a row with words where values should be
+    /// (`Abbey,suppressed`), rather than a second line of names: it has a text of its own in a
+    /// column of texts, where a line of units or types has none.
+    fn is_row_after_all(&self, row: usize) -> bool {
+        const TYPES: [&[u8]; 10] = [
+            b"text",
+            b"string",
+            b"str",
+            b"char",
+            b"varchar",
+            b"name",
+            b"label",
+            b"code",
+            b"object",
+            b"category",
+        ];
+        let names = self.grid.cells(row - 1);
+        let mut seen = HashSet::new();
+        let named = names.len() == self.width
+            && names.iter().all(|c| {
+                let name = trim(&c.text);
+                kind(name).is_text() && seen.insert(name.to_ascii_lowercase())
+            });
+        if !named || usize::from(self.grid.rows[row].filled) != self.width {
+            return false;
+        }
+        let cells = self.grid.cells(row);
+        cells.len() == self.width
+            && cells.iter().zip(&self.shapes).any(|(cell, shape)| {
+                let text = trim(&cell.text).to_ascii_lowercase();
+                let units = text.first().is_some_and(|b| b"([{%".contains(b));
+                !shape.is_typed() && shape.total() > 0 && !units && !TYPES.contains(&&text[..])
+            })
     }
 
     /// A line that gives as many names as there are columns under another delimiter.
