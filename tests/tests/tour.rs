@@ -86,6 +86,9 @@ async fn tour() -> Result<()> {
     pictures.take(&window, "08a-tables-none").await?;
     window.click("tables-add").await?;
     window.fill("files-search", "sales 2026.csv").await?;
+    window
+        .wait_until("document.querySelectorAll('[data-testid=add-table-file]').length === 1")
+        .await?;
     window.click("add-table-file").await?;
     window.find_within("profile-short", WORK).await?;
     pictures.take(&window, "08b-table-add").await?;
@@ -102,8 +105,8 @@ async fn tour() -> Result<()> {
     window
         .fill(
             "sql-editor",
-            "SELECT city, count(*) AS orders, sum(amount) AS amount\n\
-             FROM \"sales_2026\"\nGROUP BY city\nORDER BY amount DESC",
+            "SELECT city, count(*) AS orders, sum(amount) AS amount \
+             FROM sales_2026 GROUP BY city ORDER BY amount DESC",
         )
         .await?;
     window.click("sql-run").await?;

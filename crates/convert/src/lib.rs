@@ -98,6 +98,12 @@ pub fn merge(
     guarded(|| plan::merge(sources, merge, to, options, limits, progress))
 }
 
+/// Removes what conversions into a folder have left there if they were killed more than a day
+/// ago. Looks at every name in it.
+pub fn sweep(folder: &Path) {
+    run::sweep(folder);
+}
+
 /// Runs a plan. `dest` must not exist and its folder must; a temporary file beside it
 /// is gone again whatever happens. Phases: `write`, and `prove` unless `prove=no`.
 pub fn convert(

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,29 @@ pub struct Conversion {
     pub certificate: Certificate,
 }
 
+/// What an output is called until it has its name.
+const PREFIX: &str = ".redline-";
+const SUFFIX: &str = ".partial";
+/// An output that nobody has written to for so long is of a process that was killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+
+/// Removes what conversions that were killed have left in a folder.
+pub(crate) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        let old = || {
+            let modified = entry.metadata().ok()?.modified().ok()?;
+            modified.elapsed().ok().filter(|age| *age > ABANDONED)
+        };
+        if ours && old().is_some() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 pub(crate) fn convert(
     plan: &ConversionPlan,
     dest: &Path,
@@ -55,8 +79,8 @@ pub(crate) fn convert(
         .unwrap_or(Path::new("."));
     // Removed when it is dropped, which every early return below does.
     let partial = tempfile::Builder::new()
-        .prefix(".redline-")
-        .suffix(".partial")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .tempfile_in(folder)
         .map_err(no_file)?
         .into_temp_path();
@@ -292,5 +316,31 @@ impl Progress for OnlyCancel<'_> {
     fn advance(&self, _: u64) {}
     fn is_cancelled(&self) -> bool {
         self.0.progress.is_cancelled()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_outputs_without_a_name_are_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = |name: &str, age: Duration| {
+            let path = dir.path().join(name);
+            let file = fs::File::create(&path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - age)
+                .unwrap();
+            path
+        };
+        let hour = Duration::from_secs(3600);
+        let gone = made(".redline-a.partial", 25 * hour);
+        let stay = [
+            made(".redline-b.partial", hour),
+            made("c.partial", 50 * hour),
+            made(".redline-d", 50 * hour),
+        ];
+        sweep(dir.path());
+        assert!(!gone.exists() && stay.iter().all(|path| path.exists()));
     }
 }

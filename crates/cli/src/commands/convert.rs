@@ -428,6 +428,9 @@ pub fn describe_path(app: &App, c: &PathConversion) -> std::io::Result<()> {
 }
 
 fn tell(app: &App, t: &Told<'_>) -> std::io::Result<()> {
+    if app.out.quiet {
+        return Ok(());
+    }
     app.out.line(format!(
         "{}  {}  {}  {}  {}",
         t.head,

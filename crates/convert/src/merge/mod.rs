@@ -124,10 +124,17 @@ pub(crate) fn one_below_the_other(
         })
         .collect();
     let headless = |input: &Input| input.table.schema().metadata().contains_key(text::HEADLESS);
-    let metadata = match inputs.iter().all(headless) && merge.map.is_empty() {
+    let mut metadata = match inputs.iter().all(headless) && merge.map.is_empty() {
         true => HashMap::from([(text::HEADLESS.to_owned(), String::new())]),
         false => HashMap::new(),
     };
+    let layout = |input: &Input| input.table.schema().metadata().get(text::LAYOUT).cloned();
+    let mut layouts = inputs.iter().map(layout);
+    if let Some(Some(first)) = layouts.next()
+        && layouts.all(|other| other.as_ref() == Some(&first))
+    {
+        metadata.insert(text::LAYOUT.to_owned(), first);
+    }
     let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     let parts = inputs
         .into_iter()

@@ -176,35 +176,38 @@ pub(super) fn layout(to: Format, schema: &SchemaRef, options: &Options) -> Resul
         return Ok(None);
     }
     let asked = options.get("layout");
-    let said = asked.or_else(|| schema.metadata().get(super::LAYOUT).map(String::as_str));
-    let layout = match said {
+    let came = schema.metadata().get(super::LAYOUT).map(String::as_str);
+    let layout = match asked.or(came) {
         Some("stooq") => Layout::Stooq,
         Some("stooq_short") => Layout::StooqShort,
         _ => return Ok(None),
     };
-    let names: Vec<String> = schema
-        .fields()
-        .iter()
-        .map(|f| f.name().trim_matches(['<', '>']).to_ascii_lowercase())
-        .collect();
-    let full: Vec<String> = stooq::FULL
-        .iter()
-        .map(|n| n.trim_matches(['<', '>']).to_lowercase())
-        .collect();
-    let fits = match layout {
-        Layout::Stooq => names == full,
-        Layout::StooqShort => true,
-    };
-    if fits {
-        return Ok(Some(layout));
-    }
+    let names = || schema.fields().iter().map(|f| f.name());
+    let fits = came == Some(stooq::name(layout))
+        && match layout {
+            Layout::Stooq => {
+                names().count() == stooq::FULL.len()
+                    && names()
+                        .zip(stooq::FULL)
+                        .all(|(name, full)| name.eq_ignore_ascii_case(full))
+            }
+            Layout::StooqShort => names().all(|name| {
+                let known = |full: &&str| name.eq_ignore_ascii_case(full);
+                stooq::FULL.iter().any(known)
+            }),
+        };
     match asked {
+        _ if fits => Ok(Some(layout)),
         // Columns were chosen or renamed: it is a plain table now.
         None => Ok(None),
+        // Dates and times of other tables have another form than Stooq's.
         Some(asked) => Err(ConvertError::BadOption {
             key: "layout".to_owned(),
             value: asked.to_owned(),
-            expected: format!("a table with the columns {}", stooq::FULL.join(",")),
+            expected: format!(
+                "a table that was read in that layout and has its columns, {}",
+                stooq::FULL.join(",")
+            ),
         }),
     }
 }

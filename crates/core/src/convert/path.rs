@@ -184,9 +184,11 @@ pub(crate) fn convert_one_path(
     let to = format(&request.to)?;
     names::tells_packing(&file_name(target), to, &request.options)?;
     refuse_existing(target)?;
+    let folder = target.parent().filter(|p| !p.as_os_str().is_empty());
+    redline_convert::sweep(folder.unwrap_or(Path::new(".")));
     let (plan, limits) = planned(path, request, watch)?;
     let done = redline_convert::convert(&plan, target, &limits, &Watching(watch))
-        .map_err(|error| convert_error(error, &shown(path)))?;
+        .map_err(|error| not_there(convert_error(error, &shown(path))))?;
     Ok(PathConversion {
         source_name: file_name(path),
         output_name: file_name(target),
@@ -209,6 +211,18 @@ pub(crate) fn convert_one_path(
             quote::word(&file_name(target))
         ),
     })
+}
+
+/// A disk that is full is that of the result here, not that of the store.
+fn not_there(error: CoreError) -> CoreError {
+    match error.code() {
+        Code::DiskFull => CoreError::new(
+            Code::DiskFull,
+            error.to_string(),
+            "Free some space there, or name a folder on another disk.",
+        ),
+        _ => error,
+    }
 }
 
 /// Before an hour of work, not after it.
