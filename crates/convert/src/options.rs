@@ -145,7 +145,7 @@ pub const SPECS: &[Spec] = &[
     spec("bom", Group::Writing, YES_NO, "Byte order mark",
         "`yes` begins the file with one, which older Excel wants.", TEXT),
     spec("layout", Group::Writing, Kind::Choice(&["plain", "stooq", "stooq_short"]), "Layout",
-        "Stooq's own layout for price tables. A file that came in it goes back out in it, otherwise.", &[Format::Txt]),
+        "`plain` writes a table that came in Stooq's layout as any other. It goes back out in that layout, otherwise; other tables have none.", &[Format::Txt]),
     spec("sheet", Group::Writing, Kind::Text, "Sheet or table",
         "The name of the sheet or table in the output; made from the file's name, otherwise.",
         &[Format::Xlsx, Format::Duckdb, Format::Sqlite]),

@@ -156,9 +156,10 @@ pub(crate) fn one_below_the_other(
 struct Places {
     exact: HashMap<(String, usize), usize>,
     lower: HashMap<String, Vec<usize>>,
-    /// Of the table at hand: how often each name came, and columns that its exact names take.
+    /// Of the table at hand: how often each name came, and the columns that it has taken.
     met: HashMap<String, usize>,
     taken: HashSet<usize>,
+    /// And how many of its names are one without regard to case.
     in_lower: HashMap<String, usize>,
 }
 

@@ -70,10 +70,9 @@ impl<'t> Records<'t> {
         }
     }
 
-    /// The end of the record that begins at `at`, counted from
-    /// there. `last` says that nothing follows `text`;
-    /// none: more of it is needed (never with `last`, never once `text` has [`QUOTED_LIMIT`]
-    /// bytes with a line end among them).
+    /// The end of the record that begins at `at`, counted from there. `last` says that nothing
+    /// follows the text; none: more of it is needed (never with `last`, never once there are
+    /// [`QUOTED_LIMIT`] bytes from `at` on with a line end among them).
     ///
     /// A quoted field may hold line breaks. A quote that opens and is not closed within
     /// [`QUOTED_LIMIT`] is text, and so is one whose own line and the lines up to the closing
