@@ -6,7 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::failure::{Failure, Report};
@@ -110,6 +111,21 @@ impl Out {
         }
         let mut stdout = self.stdout.borrow_mut();
         serde_json::to_writer(&mut *stdout, &object)?;
+        writeln!(stdout)
+    }
+
+    /// One JSON object of one field, written as it goes: of a table with very many columns it is
+    /// tens of megabytes, and ten times that as a tree of values.
+    pub fn field(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+        let notice = self.take_notice();
+        let mut stdout = self.stdout.borrow_mut();
+        let mut json = serde_json::Serializer::new(&mut *stdout);
+        let mut object = json.serialize_map(None)?;
+        object.serialize_entry(name, value)?;
+        if let Some(notice) = notice {
+            object.serialize_entry("notice", &notice)?;
+        }
+        object.end()?;
         writeln!(stdout)
     }
 

@@ -14,8 +14,9 @@ use arrow::datatypes::{DataType, Field};
 use crate::error::Result;
 use crate::fingerprint;
 use crate::parallel::Pool;
-use crate::profile::{Bucket, ColumnProfile, TableProfile};
+use crate::profile::{Bucket, ColumnProfile, TableProfile, WIDE};
 use crate::run::Meter;
+use crate::sketch::Sketch;
 use crate::sql::grouped;
 use crate::table::{Job, Table};
 use crate::types::{self, Text};
@@ -33,13 +34,13 @@ pub(crate) fn counted(table: &dyn Table, bytes: u64, job: Job<'_>) -> Result<Tab
     let schema = table.schema();
     job.phase("scan", bytes);
     let mut meter = Meter::new(job, bytes);
-    let mut all: Vec<Count> = schema.fields().iter().map(|_| Count::default()).collect();
+    let width = schema.fields().len();
+    let mut all: Vec<Count> = (0..width).map(|_| Count::new(width)).collect();
     let threads = job.limits.threads;
-    let mut pool = Pool::new("count", threads, threads + 1, |batch: RecordBatch| {
-        batch
-            .columns()
-            .iter()
-            .map(Count::of)
+    let mut pool = Pool::new("count", threads, threads + 1, move |batch: RecordBatch| {
+        let columns = batch.columns().iter();
+        columns
+            .map(|column| Count::of(column, width))
             .collect::<Result<Vec<_>>>()
     })?;
     let mut rows = 0;
@@ -79,12 +80,11 @@ pub(crate) fn counted(table: &dyn Table, bytes: u64, job: Job<'_>) -> Result<Tab
     Ok(profile)
 }
 
-#[derive(Default)]
 struct Count {
     nulls: u64,
     empties: u64,
     longest: Option<u64>,
-    distinct: Distinct,
+    distinct: Sketch,
     /// One value each; none before there was any, and for types without an order.
     least: Option<ArrayRef>,
     greatest: Option<ArrayRef>,
@@ -95,16 +95,32 @@ struct Count {
 }
 
 impl Count {
-    fn of(array: &ArrayRef) -> Result<Self> {
+    /// For a column of a table of `width` columns.
+    fn new(width: usize) -> Self {
+        Count {
+            nulls: 0,
+            empties: 0,
+            longest: None,
+            distinct: Sketch::new(Sketch::precision(width)),
+            least: None,
+            greatest: None,
+            examples: Vec::new(),
+            numbers: Vec::new(),
+            texts: HashMap::new(),
+            sampled: 0,
+        }
+    }
+
+    fn of(array: &ArrayRef, width: usize) -> Result<Self> {
         let nulls = array.logical_nulls();
         let mut count = Count {
             nulls: array.logical_null_count() as u64,
-            ..Count::default()
+            ..Count::new(width)
         };
         let valid = |row: usize| nulls.as_ref().is_none_or(|n| n.is_valid(row));
         for (row, hash) in fingerprint::hashes(array.as_ref())?.into_iter().enumerate() {
             if valid(row) {
-                count.distinct.add(hash);
+                count.distinct.add(spread_bits(hash));
             }
         }
         if *array.data_type() == DataType::Utf8 {
@@ -128,7 +144,9 @@ impl Count {
             }
         }
         let step = array.len().div_ceil(SAMPLE).max(1);
-        if measurable(array.data_type()) {
+        if width > WIDE {
+            // No sample: there will be no histogram.
+        } else if measurable(array.data_type()) {
             let numbers = as_numbers(array)?;
             let numbers = numbers.as_primitive::<Float64Type>();
             for row in (0..array.len()).step_by(step).filter(|row| valid(*row)) {
@@ -155,7 +173,7 @@ impl Count {
         self.nulls += next.nulls;
         self.empties += next.empties;
         self.longest = self.longest.max(next.longest);
-        self.distinct.append(&next.distinct);
+        self.distinct.merge(&next.distinct);
         for value in next.examples {
             if self.examples.len() < EXAMPLES && !self.examples.contains(&value) {
                 self.examples.push(value);
@@ -195,6 +213,11 @@ impl Count {
         };
         Ok(())
     }
+}
+
+/// The hashes of a fingerprint are folded products; one more mixing spreads them.
+fn spread_bits(hash: u64) -> u64 {
+    (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 fn cut(mut text: String) -> String {
@@ -318,50 +341,6 @@ fn further(a: Option<ArrayRef>, b: Option<ArrayRef>, greatest: bool) -> Result<O
     }
 }
 
-/// How many different hashes there were, to about 2 %.
-struct Distinct {
-    /// For each of 4,096 parts of the hashes: the longest run of leading zeros, plus 1.
-    runs: Vec<u8>,
-}
-
-const BITS: u32 = 12;
-
-impl Default for Distinct {
-    fn default() -> Self {
-        Distinct {
-            runs: vec![0; 1 << BITS],
-        }
-    }
-}
-
-impl Distinct {
-    fn add(&mut self, hash: u64) {
-        // The hashes of a fingerprint are folded products; one more mixing spreads them.
-        let hash = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let part = (hash >> (64 - BITS)) as usize;
-        let run = ((hash << BITS) | (1 << (BITS - 1))).leading_zeros() as u8 + 1;
-        self.runs[part] = self.runs[part].max(run);
-    }
-
-    fn append(&mut self, next: &Distinct) {
-        self.runs
-            .iter_mut()
-            .zip(&next.runs)
-            .for_each(|(run, more)| *run = (*run).max(*more));
-    }
-
-    fn estimate(&self) -> u64 {
-        let parts = self.runs.len() as f64;
-        let empty = self.runs.iter().filter(|run| **run == 0).count();
-        let sum: f64 = self.runs.iter().map(|run| (-f64::from(*run)).exp2()).sum();
-        let raw = 0.7213 / (1.0 + 1.079 / parts) * parts * parts / sum;
-        if raw <= 2.5 * parts && empty > 0 {
-            return (parts * (parts / empty as f64).ln()).round() as u64;
-        }
-        raw.round() as u64
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,11 +349,11 @@ mod tests {
 
     fn shown(arrays: Vec<ArrayRef>) -> ColumnProfile {
         let field = Field::new("c", arrays[0].data_type().clone(), true);
-        let mut all = Count::default();
+        let mut all = Count::new(1);
         let mut rows = 0;
         for array in &arrays {
             rows += array.len() as u64;
-            all.append(Count::of(array).unwrap()).unwrap();
+            all.append(Count::of(array, 1).unwrap()).unwrap();
         }
         let mut column = ColumnProfile::stated("c".to_owned(), types::name(&field));
         all.show(&field, rows, &mut column).unwrap();

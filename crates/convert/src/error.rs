@@ -64,6 +64,10 @@ pub enum ConvertError {
     #[error("the query was refused: {detail}")]
     Query { detail: String },
 
+    /// A filter's condition that is none, or that the engine refused. `detail` is its reason.
+    #[error("the filter was refused: {detail}")]
+    Filter { detail: String },
+
     #[error("cancelled")]
     Cancelled,
 

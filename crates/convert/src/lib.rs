@@ -39,6 +39,7 @@ mod profile;
 mod query;
 mod run;
 mod shape;
+mod sketch;
 mod source;
 mod sql;
 mod stamp;

@@ -32,8 +32,6 @@ use crate::text;
 pub struct ConversionPlan {
     pub from: Format,
     pub to: Format,
-    /// Of the source; of the first, where there are several.
-    pub profile: TableProfile,
     /// Rows of the source, rejects included; none where only reading to the end would tell.
     pub rows_in: Option<u64>,
     /// Rows that will be written.
@@ -62,6 +60,8 @@ pub struct PlannedColumn {
 
 /// What running a plan takes.
 pub(crate) struct Work {
+    /// As it was read, before any change; its profile is what the plan tells of the source.
+    pub source: Arc<dyn Table>,
     pub table: Arc<dyn Table>,
     pub stamps: Vec<(PathBuf, Stamp)>,
     pub shape: Shape,
@@ -74,6 +74,13 @@ impl fmt::Debug for Work {
         f.debug_struct("Work")
             .field("shape", &self.shape)
             .finish_non_exhaustive()
+    }
+}
+
+impl ConversionPlan {
+    /// Of the source; of all that are put below each other, where there are several.
+    pub fn profile(&self) -> &TableProfile {
+        self.work.source.profile()
     }
 }
 
@@ -250,14 +257,15 @@ fn settle(
     mut said: Vec<String>,
     job: Job<'_>,
 ) -> Result<ConversionPlan> {
-    let profile = table.profile().clone();
+    let source = table;
+    let profile = source.profile();
     let rejected = profile.rejects.count;
-    let rows_in = table.rows().map(|rows| rows + rejected);
-    said.extend(left_out(&profile, options));
+    let rows_in = source.rows().map(|rows| rows + rejected);
+    said.extend(left_out(profile, options));
     let Changed {
         table,
         said: changed,
-    } = changes::apply(table, options, job)?;
+    } = changes::apply(Arc::clone(&source), options, job)?;
     said.extend(changed);
     let options = options.clone();
 
@@ -295,7 +303,8 @@ fn settle(
     if to.is_delimited() {
         text::suits(to, &shape.schema, &options)?;
     }
-    let mut losses = renames(&profile, &columns, to);
+    crossing.notes.extend(formats::renamed_table(to, &options));
+    let mut losses = renames(profile, &columns, to);
     losses.append(&mut crossing.losses);
     let planned = shape.crossings.iter().map(|c| PlannedColumn {
         name: c.name.clone(),
@@ -312,8 +321,8 @@ fn settle(
         losses,
         notes: crossing.notes,
         columns: planned.collect(),
-        profile,
         work: Arc::new(Work {
+            source,
             table,
             stamps,
             shape,

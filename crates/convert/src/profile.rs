@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::Format;
 
+/// With more columns than this, what is noted about each is kept small: nobody looks at all
+/// of them, and together they would take more memory than the table.
+pub(crate) const WIDE: usize = 2_000;
+
 /// A table as the whole file shows it, not a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableProfile {
@@ -94,7 +98,7 @@ pub struct ColumnProfile {
     /// Up to five different values, as they stand in the file.
     pub examples: Vec<String>,
     /// Up to 20 ranges of equal width for numbers and times, the commonest values for
-    /// text; empty where nobody counted.
+    /// text; empty where nobody counted, and of tables of over 2,000 columns.
     pub histogram: Vec<Bucket>,
 }
 

@@ -224,7 +224,7 @@ fn tell_outcomes(
         return Ok(tell_failed(app, failed)?);
     }
     match done {
-        [one] if asked == 1 => app.out.object([("conversion", to_json(one)?)])?,
+        [one] if asked == 1 => app.out.field("conversion", one)?,
         many => {
             let failed: Vec<Value> = failed
                 .iter()
@@ -261,8 +261,8 @@ fn plan(app: &App, session: &Session, ids: &[i64], request: &ConversionRequest) 
         .collect::<Result<_, _>>()?;
     if app.out.json {
         match plans.as_slice() {
-            [one] => app.out.object([("plan", to_json(one)?)])?,
-            many => app.out.object([("plans", to_json(&many)?)])?,
+            [one] => app.out.field("plan", one)?,
+            many => app.out.field("plans", &many)?,
         }
         return Ok(status::DONE);
     }
@@ -300,8 +300,8 @@ fn plan_paths(
     drop(watch);
     if app.out.json {
         match plans.as_slice() {
-            [one] => app.out.object([("plan", to_json(one)?)])?,
-            many => app.out.object([("plans", to_json(&many)?)])?,
+            [one] => app.out.field("plan", one)?,
+            many => app.out.field("plans", &many)?,
         }
         return Ok(status::DONE);
     }

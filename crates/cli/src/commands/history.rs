@@ -4,7 +4,6 @@ use redline_core::ConversionView;
 
 use super::convert::{describe, losses, verdict};
 use super::inspect::rejects;
-use super::json as to_json;
 use crate::app::App;
 use crate::args::{History, HistoryAction};
 use crate::failure::{Failure, Outcome, status};
@@ -20,7 +19,7 @@ pub fn history(app: &App, a: &History) -> Outcome {
         Some(HistoryAction::Show { id }) => {
             let conversion = session.conversion(id)?;
             if app.out.json {
-                app.out.object([("conversion", to_json(&conversion)?)])?;
+                app.out.field("conversion", &conversion)?;
             } else {
                 show(app, &conversion)?;
             }
@@ -34,7 +33,7 @@ pub fn history(app: &App, a: &History) -> Outcome {
             bar.end();
             let conversion = conversion?;
             if app.out.json {
-                app.out.object([("conversion", to_json(&conversion)?)])?;
+                app.out.field("conversion", &conversion)?;
             } else {
                 describe(app, &conversion)?;
             }
@@ -47,7 +46,7 @@ pub fn history(app: &App, a: &History) -> Outcome {
     }
     let conversions = session.history(a.limit, a.offset)?;
     if app.out.json {
-        app.out.object([("conversions", to_json(&conversions)?)])?;
+        app.out.field("conversions", &conversions)?;
         return Ok(status::DONE);
     }
     if conversions.is_empty() {

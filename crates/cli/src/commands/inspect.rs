@@ -4,7 +4,6 @@ use redline_core::{ColumnProfileView, ProfileReport, Watch};
 use serde_json::json;
 
 use super::choices::{Given, pairs, present, source};
-use super::json as to_json;
 use super::rows::Rows;
 use crate::app::App;
 use crate::args::{Inspect, Preview};
@@ -32,7 +31,7 @@ pub fn inspect(app: &App, a: &Inspect) -> Outcome {
     };
     drop(watch);
     if app.out.json {
-        app.out.object([("profile", to_json(&profile)?)])?;
+        app.out.field("profile", &profile)?;
         return Ok(status::DONE);
     }
     describe(app, &name, &profile)?;

@@ -4,7 +4,6 @@ use redline_core::MergeBy;
 
 use super::choices::request;
 use super::convert::{describe, refuse_existing, save_copy, tell_plan};
-use super::json as to_json;
 use crate::app::App;
 use crate::args::{By, Merge};
 use crate::failure::{Failure, Outcome, status};
@@ -29,7 +28,7 @@ pub fn merge(app: &App, a: &Merge) -> Outcome {
     if a.plan {
         let plan = session.plan_merge(&a.ids, &request, by, &map)?;
         if app.out.json {
-            app.out.object([("plan", to_json(&plan)?)])?;
+            app.out.field("plan", &plan)?;
         } else {
             let ids: Vec<String> = a.ids.iter().map(ToString::to_string).collect();
             tell_plan(app, &ids.join(" "), &plan)?;
@@ -49,7 +48,7 @@ pub fn merge(app: &App, a: &Merge) -> Outcome {
         save_copy(&session, &merged, out)?;
     }
     if app.out.json {
-        app.out.object([("conversion", to_json(&merged)?)])?;
+        app.out.field("conversion", &merged)?;
     } else {
         describe(app, &merged)?;
     }

@@ -136,12 +136,16 @@ impl Mask {
 pub(super) fn filtered(table: &dyn Table, condition: &str, job: Job<'_>) -> Result<Rows> {
     // A bracket that closes ours would make another condition of the two halves; and what no query
     // may know, no condition may.
-    query_names(&format!("SELECT CASE WHEN\n{condition}\nTHEN 1 END"))?;
-    plain_names(table, condition)?;
+    let of_filter = |error| match error {
+        ConvertError::Query { detail } => ConvertError::Filter { detail },
+        other => other,
+    };
+    query_names(&format!("SELECT CASE WHEN\n{condition}\nTHEN 1 END")).map_err(of_filter)?;
+    plain_names(table, condition).map_err(of_filter)?;
     let number = sql::name(NUMBER);
     // On lines of its own, should it end in a comment.
     let select = format!("SELECT {number} AS n FROM input WHERE (\n{condition}\n)");
-    chosen(table, &select, job)
+    chosen(table, &select, job).map_err(of_filter)
 }
 
 /// To SQL `A` and `a` are one name. Where a file has both, one of them has another name here,

@@ -83,6 +83,18 @@ pub(crate) fn create<'a>(
     }
 }
 
+/// Where the sheet or table of the output cannot be called as it should be, in a sentence.
+pub(crate) fn renamed_table(to: Format, options: &Options) -> Option<String> {
+    let wanted = options.get("sheet")?;
+    let (what, made, whose) = match to {
+        Format::Xlsx => ("sheet", xlsx::sheet_name(wanted), "Excel"),
+        Format::Sqlite => ("table", sqlite::table_name(wanted), "SQLite"),
+        _ => return None,
+    };
+    (made != wanted)
+        .then(|| format!("The {what} is called {made:?}: {whose} takes no name like {wanted:?}."))
+}
+
 /// Opens what [`create`] made with the same schema and options, for its proof: nothing is
 /// guessed that the schema states. A column may still come back in another type, where a
 /// format has no way to be told; [`crate::types::conform`] bridges that.

@@ -23,6 +23,9 @@ use crate::options::Options;
 use crate::source::Source;
 use crate::table::{Depth, Job, Table, TableWriter};
 
+/// Most columns of a table.
+pub(crate) const COLUMNS: usize = 16_384;
+
 /// Behind a column's name: the array that says where it is null.
 const MASK: &str = ".null";
 

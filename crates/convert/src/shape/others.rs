@@ -42,18 +42,21 @@ pub(super) fn room(to: Format, rows: u64, columns: usize) -> Result<()> {
             seen,
         })
     };
-    if to != Format::Xlsx {
-        return Ok(());
-    }
-    if rows >= SHEET_ROWS {
+    let most_columns = match to {
+        Format::Xlsx => SHEET_COLUMNS,
+        // One array each.
+        Format::Npz => formats::npz::COLUMNS,
+        _ => return Ok(()),
+    };
+    if to == Format::Xlsx && rows >= SHEET_ROWS {
         return refuse(
             format!("{} rows below a header", grouped(SHEET_ROWS - 1)),
             format!("{} rows", grouped(rows)),
         );
     }
-    if columns > SHEET_COLUMNS {
+    if columns > most_columns {
         return refuse(
-            format!("{} columns", grouped(SHEET_COLUMNS as u64)),
+            format!("{} columns", grouped(most_columns as u64)),
             format!("{} columns", grouped(columns as u64)),
         );
     }

@@ -5,13 +5,14 @@
 
 use super::cells::Block;
 pub(crate) use super::class::{Class, NUMBERS};
+use super::hash::hash;
 use super::lenient::{Asked, Scalar, Value};
 pub(crate) use super::seen::ORDERS;
 pub(crate) use super::seen::Range;
 use super::seen::{Times, join, widen};
-use super::sketch::Sketch;
 use super::stooq::Expected;
 use super::{times, values};
+use crate::sketch::Sketch;
 
 /// A place in the file: chunk, and line in it. Lines of the file are known at the end.
 pub(crate) type Place = (u32, u32);
@@ -20,6 +21,27 @@ pub(crate) type Place = (u32, u32);
 pub(crate) struct First {
     pub at: Place,
     pub text: Box<[u8]>,
+}
+
+/// The first value of each class that came. Few come in one column, and there may be very
+/// many columns.
+#[derive(Debug, Clone, Default)]
+struct Firsts(Vec<(Class, First)>);
+
+impl Firsts {
+    fn of(&self, class: Class) -> Option<&First> {
+        let mut all = self.0.iter();
+        all.find(|(c, _)| *c == class).map(|(_, first)| first)
+    }
+
+    /// Keeps the earlier of two.
+    fn note(&mut self, class: Class, first: First) {
+        match self.0.iter_mut().find(|(c, _)| *c == class) {
+            Some((_, kept)) if kept.at <= first.at => {}
+            Some((_, kept)) => *kept = first,
+            None => self.0.push((class, first)),
+        }
+    }
 }
 
 /// What the next value probably is, so that it is tried first.
@@ -41,7 +63,7 @@ pub(crate) struct Terms {
     pub point: u8,
     /// Registers of the estimate, as a power of two.
     pub precision: u32,
-    /// Texts kept of each column.
+    /// Texts kept of each column for a histogram; 0 for none.
     pub sample: usize,
     /// Types are looked for at all.
     pub types: bool,
@@ -55,10 +77,11 @@ pub(crate) struct Column {
     pub longest: u32,
     pub seen: u16,
     pub counts: [u64; Class::COUNT],
-    pub firsts: [Option<First>; Class::COUNT],
+    firsts: Firsts,
     pub whole: Option<Range<i64>>,
-    /// All digits of the decimals of up to 18, by how many stand behind the point.
-    pub scaled: [Option<Range<i64>>; 19],
+    /// All digits of the decimals of up to 18, by how many stand behind the point; as long as
+    /// the most of those.
+    pub scaled: Vec<Option<Range<i64>>>,
     /// Numbers of more digits, with theirs.
     pub wide: Option<Range<i128>>,
     pub wide_scales: Option<Range<u8>>,
@@ -107,9 +130,9 @@ impl Column {
             longest: 0,
             seen: 0,
             counts: [0; Class::COUNT],
-            firsts: Default::default(),
+            firsts: Firsts::default(),
             whole: None,
-            scaled: [None; 19],
+            scaled: Vec::new(),
             wide: None,
             wide_scales: None,
             wide_head: 0,
@@ -153,7 +176,7 @@ impl Column {
             self.values += 1;
             self.longest = self.longest.max(len as u32);
             let head = values::low(values::load8(text, at), len);
-            self.sketch.add(head, &text[at..at + len]);
+            self.sketch.add(hash(head, &text[at..at + len]));
             // As big-endian numbers, eight bytes compare as their text does.
             let order = head.swap_bytes();
             let tie = len > 8 || self.least.len() > 8;
@@ -205,7 +228,7 @@ impl Column {
                             short_double(value, scale)
                         };
                         if noted {
-                            widen(&mut self.scaled[scale], value);
+                            self.scaled(scale, value);
                             self.counts[Class::Decimal as usize] += 1;
                             continue;
                         }
@@ -254,10 +277,26 @@ impl Column {
 
     fn note(&mut self, class: Class, at: Place, text: &[u8]) {
         self.seen |= class.bit();
-        self.firsts[class as usize] = Some(First {
-            at,
-            text: text[..text.len().min(SHOWN)].into(),
-        });
+        let text = text[..text.len().min(SHOWN)].into();
+        self.firsts.note(class, First { at, text });
+    }
+
+    /// The first value that was of a class.
+    pub(crate) fn first(&self, class: Class) -> Option<&First> {
+        self.firsts.of(class)
+    }
+
+    /// Of the first values of their classes, the one that came last.
+    pub(crate) fn last_first(&self) -> Option<&First> {
+        self.firsts.0.iter().map(|(_, f)| f).max_by_key(|f| f.at)
+    }
+
+    #[inline(always)]
+    fn scaled(&mut self, scale: usize, digits: i64) {
+        if scale >= self.scaled.len() {
+            self.scaled.resize(scale + 1, None);
+        }
+        widen(&mut self.scaled[scale], digits);
     }
 
     /// Whether no type can come of it any more.
@@ -312,7 +351,7 @@ impl Column {
         place: Place,
         point: u8,
     ) -> Class {
-        widen(&mut self.scaled[scale], digits);
+        self.scaled(scale, digits);
         let zero = value.ends_with(b"0");
         let printed = if zero {
             scale == 1 && digits.unsigned_abs() < 1_000_000_000_000_000
@@ -486,17 +525,13 @@ impl Column {
         for (a, b) in self.counts.iter_mut().zip(from.counts) {
             *a += b;
         }
-        for (a, b) in self.firsts.iter_mut().zip(from.firsts) {
-            let later = match (&*a, &b) {
-                (Some(a), Some(b)) => b.at < a.at,
-                (None, _) => true,
-                _ => false,
-            };
-            if later {
-                *a = b;
-            }
+        for (class, first) in from.firsts.0 {
+            self.firsts.note(class, first);
         }
         join(&mut self.whole, from.whole);
+        if self.scaled.len() < from.scaled.len() {
+            self.scaled.resize(from.scaled.len(), None);
+        }
         for (a, b) in self.scaled.iter_mut().zip(from.scaled) {
             join(a, b);
         }

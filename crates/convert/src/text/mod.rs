@@ -12,6 +12,7 @@ pub(crate) mod dialect;
 mod encode;
 pub(crate) mod encoding;
 mod forms;
+mod hash;
 mod index;
 mod infer;
 mod kind;
@@ -21,7 +22,6 @@ pub(crate) mod repair;
 mod seen;
 mod settle;
 mod shown;
-mod sketch;
 pub(crate) mod stooq;
 mod times;
 mod unpack;
@@ -39,7 +39,8 @@ use encoding_rs::UTF_8;
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
 use crate::options::Options;
-use crate::profile::{ColumnProfile, Rejects, Repair, TableProfile, TextForm};
+use crate::profile::{ColumnProfile, Rejects, Repair, TableProfile, TextForm, WIDE};
+use crate::sketch::Sketch;
 use crate::source::Source;
 use crate::stamp::Stamp;
 use crate::table::{Depth, Job, Table, TableReader, TableWriter};
@@ -182,8 +183,12 @@ fn terms(dialect: &Dialect, options: &Options, whole: bool) -> Terms {
         } else {
             b'.'
         },
-        precision: if width <= 2_000 { 12 } else { 6 },
-        sample: (400_000 / width).clamp(8, 4_096),
+        precision: Sketch::precision(width),
+        sample: if width <= WIDE {
+            (400_000 / width).min(4_096)
+        } else {
+            0
+        },
         types: whole && !options.is("types", "text"),
     }
 }
@@ -269,12 +274,13 @@ fn gone_through(
     let mut choices = dialect.choices.clone();
     let mut kinds = Vec::with_capacity(dialect.names.len());
     let mut columns = Vec::with_capacity(dialect.names.len());
-    for (i, (column, name)) in found.columns.iter().zip(&dialect.names).enumerate() {
-        let mut settled = settle::settle(column, name, &terms, order, &line);
+    // The notes about a column go when its profile is there.
+    for (i, (column, name)) in found.columns.into_iter().zip(&dialect.names).enumerate() {
+        let mut settled = settle::settle(&column, name, &terms, order, &line);
         choices.extend(settled.choice.take());
         let said = said(&dialect, i);
         columns.push(shown::profile(
-            column,
+            &column,
             &settled,
             name,
             said,

@@ -132,7 +132,7 @@ enum Why {
 impl Why {
     fn told(&self, column: &Column, line: &dyn Fn(Place) -> u64) -> String {
         match self {
-            Why::Altered(class) => match &column.firsts[*class as usize] {
+            Why::Altered(class) => match column.first(*class) {
                 Some(first) => becomes(first, line),
                 None => "text: values are written in several ways".to_owned(),
             },
@@ -175,7 +175,7 @@ fn as_number(text: &[u8]) -> Option<String> {
 
 /// Why a column with something else than one kind of value stays text.
 fn obstacle(column: &Column, line: &dyn Fn(Place) -> u64) -> String {
-    let first = |class: Class| column.firsts[class as usize].as_ref();
+    let first = |class: Class| column.first(class);
     let others = bits(&[Class::Text, Class::Empty, Class::Mixed]);
     if let Some(mixed) = first(Class::Mixed) {
         return format!(
@@ -215,10 +215,7 @@ fn obstacle(column: &Column, line: &dyn Fn(Place) -> u64) -> String {
         return "text".to_owned();
     }
     // Several kinds; the one that came last broke the rule.
-    let last = (0..Class::COUNT)
-        .filter_map(|i| column.firsts[i].as_ref())
-        .max_by_key(|f| f.at);
-    match last {
+    match column.last_first() {
         Some(last) => format!(
             "text: {} in line {} is of another kind than the values before it",
             quoted(&last.text),
@@ -290,7 +287,7 @@ fn number(column: &Column, point: u8) -> Result<Kind, Why> {
 /// The scale that all decimals have, and the digits of the longest.
 fn one_scale(column: &Column) -> Option<(u8, u8)> {
     let mut scales: Vec<u8> = (0u8..19)
-        .filter(|s| column.scaled[usize::from(*s)].is_some())
+        .filter(|s| matches!(column.scaled.get(usize::from(*s)), Some(Some(_))))
         .collect();
     if let Some(wide) = column.wide_scales {
         if wide.low != wide.high {
@@ -412,8 +409,8 @@ fn other_date(
         _ => match asked.filter(|a| possible.contains(a)) {
             Some(order) => proved(kind(order)),
             None => {
-                let shown = column.firsts[Class::OtherDate as usize]
-                    .as_ref()
+                let shown = column
+                    .first(Class::OtherDate)
                     .map_or_else(String::new, |f| quoted(&f.text));
                 let mut settled = text(match asked {
                     Some(order) => format!("text: not all dates are in the order {}", word(order)),

@@ -33,7 +33,7 @@ pub(crate) struct Found {
 }
 
 /// Bytes that one core's notes about a column take, of a table so wide that it matters.
-const COLUMN_NOTES: usize = 4_096;
+const COLUMN_NOTES: usize = 2_048;
 
 /// Rejects that are told with their text.
 const TOLD: usize = 100;
@@ -154,6 +154,9 @@ struct Notes<'d> {
 
 impl Notes<'_> {
     fn sample(&mut self, chunk: &Chunk, block: &Block, terms: &Terms) {
+        if terms.sample == 0 {
+            return;
+        }
         let rows = block.rows() as u64;
         let mut row = self.since;
         while row < rows {

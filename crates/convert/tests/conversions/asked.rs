@@ -49,7 +49,7 @@ fn a_condition_is_one_condition() {
             .plan_with(&source, Format::Feather, &[("filter", broken)])
             .unwrap_err();
         assert!(
-            matches!(error, ConvertError::Query { .. }),
+            matches!(error, ConvertError::Filter { .. }),
             "{broken}: {error:?}"
         );
     }
@@ -259,7 +259,7 @@ fn two_files_put_one_behind_the_other_are_one_table() {
     let source = bench.file("t.csv", text);
     let plan = bench.plan(&source, Format::Parquet).unwrap();
     assert_eq!(plan.rows_out, Some(200), "{:?}", plan.changes);
-    assert_eq!(plan.profile.repairs[0].kind, "repeated header");
+    assert_eq!(plan.profile().repairs[0].kind, "repeated header");
 }
 
 #[test]
@@ -270,4 +270,49 @@ fn header_lines_that_are_not_there_are_refused() {
         refused(&bench, &source, Format::Csv, &[("header", "5")]).contains("no more than the 2")
     );
     assert!(refused(&bench, &source, Format::Parquet, &[("row_group", "0")]).contains("above 0"));
+}
+
+#[test]
+fn a_sheet_or_table_that_is_called_otherwise_is_told() {
+    let bench = Bench::new();
+    let source = bench.file("t.csv", "a,b\n1,2\n");
+    let note = |to, name: &str| {
+        let plan = bench.plan_with(&source, to, &[("sheet", name)]).unwrap();
+        plan.notes.into_iter().find(|note| note.contains("called"))
+    };
+    assert_eq!(note(Format::Xlsx, "May"), None);
+    assert_eq!(note(Format::Duckdb, "May/June"), None);
+    assert_eq!(
+        note(Format::Xlsx, "May/June").unwrap(),
+        "The sheet is called \"May_June\": Excel takes no name like \"May/June\"."
+    );
+    assert_eq!(
+        note(Format::Sqlite, "sqlite_x").unwrap(),
+        "The table is called \"_sqlite_x\": SQLite takes no name like \"sqlite_x\"."
+    );
+}
+
+#[test]
+fn a_table_wider_than_its_target_is_refused_before_a_row_is_written() {
+    let bench = Bench::new();
+    let row = |cell: &dyn Fn(usize) -> String| (0..40_000).map(cell).collect::<Vec<_>>().join(",");
+    let text = format!(
+        "{}\n{}\n",
+        row(&|i| format!("c{i}")),
+        row(&|i| i.to_string())
+    );
+    let source = bench.file("t.csv", text);
+    for (to, limit) in [
+        (Format::Npz, "16,384 columns"),
+        (Format::Xlsx, "16,384 columns"),
+    ] {
+        assert!(refused(&bench, &source, to, &[]).contains(limit), "{to:?}");
+    }
+    let plan = bench.plan(&source, Format::Duckdb).unwrap();
+    let error = convert(&plan, &bench.path("out"), &bench.limits, &()).unwrap_err();
+    assert!(
+        matches!(&error, ConvertError::OutOfMemory { detail, .. } if detail.contains("40,000 columns")),
+        "{error:?}"
+    );
+    assert!(!bench.path("out").exists());
 }

@@ -31,15 +31,15 @@ fn round_trip(name: &str, bytes: impl AsRef<[u8]>) -> TableProfile {
     assert_eq!(cells(&source), cells(&text), "{name}: and back");
     assert_eq!(names(&parquet), names(&text), "{name}: names");
     assert!(
-        plan.profile
+        plan.profile()
             .columns
             .iter()
             .map(|c| &c.name)
             .eq(&names(&parquet)),
         "{name}: names"
     );
-    assert_eq!(again.rows_out, plan.profile.rows);
-    plan.profile
+    assert_eq!(again.rows_out, plan.profile().rows);
+    plan.profile().clone()
 }
 
 /// One column `v` of these values.
@@ -259,7 +259,7 @@ fn twin_and_missing_names_are_listed() {
     let source = bench.file("t.csv", "a,A,,a\n1,2,3,4\n");
     let plan = bench.plan(&source, Format::Parquet).unwrap();
     let names: Vec<&str> = plan
-        .profile
+        .profile()
         .columns
         .iter()
         .map(|c| c.name.as_str())

@@ -352,3 +352,47 @@ fn a_killed_conversion_leaves_nothing_under_its_name() {
         }
     }
 }
+
+/// Found by reading damaged files at random; each was told as a defect of ours.
+#[test]
+fn damage_is_told_as_what_it_is() {
+    let bench = Bench::new();
+    let places = bench.file(
+        "places.parquet",
+        include_bytes!("../damaged/negative-place.parquet"),
+    );
+    let schema = bench.path("schema.sqlite");
+    rusqlite::Connection::open(&schema)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE t (a); INSERT INTO t VALUES (1); PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = CAST(X'435245415445205441424C4520742028FF29' AS TEXT)",
+        )
+        .unwrap();
+    let newer = bench.path("newer.sqlite");
+    rusqlite::Connection::open(&newer)
+        .unwrap()
+        .execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)")
+        .unwrap();
+    let mut bytes = fs::read(&newer).unwrap();
+    // The number of the schema's format, of which 4 is the last there is.
+    bytes[44..48].copy_from_slice(&9u32.to_be_bytes());
+    fs::write(&newer, bytes).unwrap();
+    for (file, words) in [
+        (places, "damaged in a way"),
+        (schema, "not UTF-8"),
+        (newer, "newer version"),
+    ] {
+        for error in [
+            bench.profile(&file).unwrap_err(),
+            bench.plan(&file, Format::Csv).unwrap_err(),
+        ] {
+            let told = error.to_string();
+            assert!(
+                matches!(error, ConvertError::Unreadable { .. }),
+                "{error:?}"
+            );
+            assert!(told.contains(words), "{told}");
+        }
+    }
+}

@@ -136,9 +136,55 @@ pub(crate) fn tells_packing(
     }
 }
 
+/// Whether a name that somebody chose is not that of another kind of file: no program would
+/// open it. One kind of text may well stand under the name of another.
+pub(crate) fn tells_format(name: &str, to: Format) -> Result<(), CoreError> {
+    let text = |format: Format| {
+        matches!(
+            format,
+            Format::Csv | Format::Tsv | Format::Txt | Format::Json | Format::Ndjson
+        )
+    };
+    let said = cut(name).and_then(|(_, ending)| Format::from_id(&ending));
+    match said {
+        Some(said) if said != to && !(text(said) && text(to)) => Err(CoreError::bad_request(
+            format!(
+                "\"{name}\" is the name of a {} file, and the result is {}.",
+                said.label(),
+                to.label()
+            ),
+            format!(
+                "Let the name end in .{}, or choose the format {}.",
+                to.extension(),
+                said.id()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_not_that_of_another_kind_of_file() {
+        for (name, to, fits) in [
+            ("x.csv", Format::Csv, true),
+            ("x.txt", Format::Csv, true),
+            ("x.json", Format::Ndjson, true),
+            ("x", Format::Parquet, true),
+            ("x.dat", Format::Parquet, true),
+            ("x.arrow", Format::Feather, true),
+            ("x.2026", Format::Csv, true),
+            ("x.parquet", Format::Csv, false),
+            ("x.csv", Format::Parquet, false),
+            ("X.XLSX", Format::Feather, false),
+        ] {
+            let told = tells_format(name, to);
+            assert_eq!(told.is_ok(), fits, "{name}: {told:?}");
+        }
+    }
 
     #[test]
     fn a_name_says_how_its_file_is_packed() {

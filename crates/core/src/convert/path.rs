@@ -120,7 +120,7 @@ pub fn plan_path(
         to: plan.to.id().to_owned(),
         output_name: output,
         options: request.options.clone(),
-        profile: views::profile(&plan.profile),
+        profile: views::profile(plan.profile()),
         losses: views::losses(&plan),
         notes: plan.notes.clone(),
     })
@@ -182,6 +182,7 @@ pub(crate) fn convert_one_path(
 ) -> Result<PathConversion, CoreError> {
     let began = Instant::now();
     let to = format(&request.to)?;
+    names::tells_format(&file_name(target), to)?;
     names::tells_packing(&file_name(target), to, &request.options)?;
     refuse_existing(target)?;
     let folder = target.parent().filter(|p| !p.as_os_str().is_empty());
@@ -200,8 +201,8 @@ pub(crate) fn convert_one_path(
         rows_out: done.rows_out,
         rows_rejected: done.rows_rejected,
         rows_left_out: done.rows_left_out,
-        repairs: views::repairs(&plan.profile),
-        rejects: views::rejects(&plan.profile.rejects),
+        repairs: views::repairs(plan.profile()),
+        rejects: views::rejects(&plan.profile().rejects),
         duration_ms: began.elapsed().as_millis() as u64,
         certificate: views::certificate(&done.certificate),
         command: format!(

@@ -35,7 +35,7 @@ impl Planned {
             to: plan.to.id().to_owned(),
             output_name: file_name(&recipe.output_name(records)).to_owned(),
             options: recipe.options.clone(),
-            profile: views::profile(&plan.profile),
+            profile: views::profile(plan.profile()),
             losses: views::losses(plan),
             notes: plan.notes.clone(),
         }
@@ -205,7 +205,7 @@ impl Session {
             },
         )?;
         self.tell(Event::Files);
-        let profile = &planned.plan.profile;
+        let profile = planned.plan.profile();
         let details = Details {
             from: match recipe.kind {
                 Kind::Query => "query".to_owned(),

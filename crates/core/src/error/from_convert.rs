@@ -56,6 +56,10 @@ pub(crate) fn convert_error(error: ConvertError, name: &str) -> CoreError {
             format!("The query was refused: {}.", calm(&detail)),
             "One SELECT at a time, over data tables and stored files by their names; nothing else can be read, and nothing written.",
         ),
+        ConvertError::Filter { detail } => CoreError::bad_request(
+            format!("The filter was refused: {}.", calm(&detail)),
+            "Write what stands behind WHERE in SQL, with columns by their names, such as price > 10 AND symbol = 'A'.",
+        ),
         ConvertError::NoRoom { to, limit, seen } => CoreError::new(
             Code::Unsupported,
             could_not(format!(

@@ -190,6 +190,9 @@ fn convert_errors(text: &str) -> Vec<ConvertError> {
         ConvertError::Query {
             detail: format!("Only SELECT statements can be run! {}\nLINE 1: x", text()),
         },
+        ConvertError::Filter {
+            detail: format!("Binder Error! {}", text()),
+        },
         ConvertError::NoRoom {
             to: "xlsx".into(),
             limit: "1,048,575 rows".into(),

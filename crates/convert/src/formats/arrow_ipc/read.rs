@@ -134,8 +134,11 @@ impl<'a> Reading<'a> {
     /// With the dictionaries as they are where the next part begins.
     fn decoder_here(&self) -> Result<FileDecoder> {
         guarded(|| {
-            let mut decoder = FileDecoder::new(Arc::clone(&self.index.schema), self.index.version)
-                .with_projection(self.wanted.clone());
+            let mut decoder = FileDecoder::new(Arc::clone(&self.index.schema), self.index.version);
+            // The library looks each column up in the list: of all of very many that is long.
+            if self.wanted.len() < self.index.schema.fields().len() {
+                decoder = decoder.with_projection(self.wanted.clone());
+            }
             for part in self.index.parts[..self.next]
                 .iter()
                 .filter(|part| part.dictionary)

@@ -193,7 +193,7 @@ fn explain(said: &str, memory: u64) -> ConvertError {
         ConvertError::DiskFull { needed: 0 }
     } else if has(&["interrupt error", "interrupted!"]) {
         ConvertError::Cancelled
-    } else if has(&["out of memory", "could not allocate"]) {
+    } else if has(&["out of memory", "could not allocate", "failed to allocate"]) {
         ConvertError::OutOfMemory {
             limit: memory,
             detail: first.to_owned(),

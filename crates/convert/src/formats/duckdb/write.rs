@@ -20,6 +20,9 @@ use crate::types;
 /// Rows that are handed to the engine between two looks at cancel.
 const PORTION: usize = 16_384;
 
+/// Bytes that the engine makes room for in each column: a vector of 2,048 values.
+const COLUMN: u64 = 16 << 10;
+
 pub(super) struct DuckWriter<'a> {
     connection: Connection,
     database: Database,
@@ -51,6 +54,17 @@ impl<'a> DuckWriter<'a> {
         let memory = options
             .number("memory")
             .map_or(job.limits.memory_bytes, |mib| mib.saturating_mul(1 << 20));
+        let needed = schema.fields().len() as u64 * COLUMN;
+        if needed > memory / 2 {
+            return Err(ConvertError::OutOfMemory {
+                limit: memory,
+                detail: format!(
+                    "{} columns take {} MiB in the engine before there is a row",
+                    sql::grouped(schema.fields().len() as u64),
+                    needed >> 20
+                ),
+            });
+        }
         // The new file is for the same eyes as the one that was there.
         let permissions = fs::metadata(path)?.permissions();
         fs::remove_file(path)?;

@@ -84,12 +84,15 @@ pub(crate) struct Decoded {
 }
 
 pub(crate) fn decode(input: &Input, plan: &Plan, chunk: &Chunk) -> Result<Decoded> {
-    // Room for as many rows as short records would be; grows where it must.
-    let room = (chunk.bytes.len() / 256).min(BATCH_ROWS);
+    // Room for as many rows as short records would be; grows where it must. A value takes six
+    // bytes and more with its key.
+    let width = plan.schema.fields().len().max(1);
+    let room = (chunk.bytes.len() / (6 * width).max(256)).min(BATCH_ROWS);
     let mut decoder = Decoder {
         plan,
         columns: plan.columns(room)?,
         rows: 0,
+        look: (LOOK / width).clamp(1, 1_024),
         record: 0,
         seen: vec![0; plan.keys.len()],
         batches: Vec::new(),
@@ -100,18 +103,23 @@ pub(crate) fn decode(input: &Input, plan: &Plan, chunk: &Chunk) -> Result<Decode
         return Err(error);
     }
     outcome.map_err(|fault| fatal(input, chunk, *fault))?;
-    decoder.flush()?;
+    decoder.flush(Vec::new())?;
     Ok(Decoded {
         batches: decoder.batches,
         bytes: chunk.bytes.len(),
     })
 }
 
+/// Values between two looks at how many bytes there are.
+const LOOK: usize = 65_536;
+
 struct Decoder<'a> {
     plan: &'a Plan,
     columns: Vec<Column>,
     /// In the columns, whole.
     rows: usize,
+    /// After so many rows their bytes are counted.
+    look: usize,
     /// A number for each record, so that a key seen twice in one shows.
     record: u64,
     seen: Vec<u64>,
@@ -120,11 +128,12 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    fn flush(&mut self) -> Result<()> {
+    /// Makes a batch of what is in the columns, and goes on with these.
+    fn flush(&mut self, next: Vec<Column>) -> Result<()> {
         if self.rows == 0 {
             return Ok(());
         }
-        let columns = std::mem::replace(&mut self.columns, self.plan.columns(self.rows)?);
+        let columns = std::mem::replace(&mut self.columns, next);
         let arrays = columns
             .into_iter()
             .map(Column::finish)
@@ -268,11 +277,12 @@ impl Visit for Decoder<'_> {
     #[inline]
     fn keep(&mut self) {
         self.rows += 1;
-        let full = self.rows.is_multiple_of(1024)
+        let full = self.rows.is_multiple_of(self.look)
             && (self.rows >= BATCH_ROWS
                 || self.columns.iter().map(Column::bytes).sum::<usize>() > BATCH_BYTES);
         if full && self.failed.is_none() {
-            self.failed = self.flush().err();
+            let next = self.plan.columns(self.rows);
+            self.failed = next.and_then(|next| self.flush(next)).err();
         }
     }
 

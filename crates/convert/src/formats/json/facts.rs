@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::number::integer_as_double;
 use super::token::Number;
+use crate::sketch::Sketch;
 
 const EXAMPLES: usize = 5;
 
@@ -147,21 +148,22 @@ fn shown(value: &[u8]) -> String {
     String::from_utf8_lossy(&value[..end]).into_owned() + "…"
 }
 
-/// An estimate of how many different values there were, within some 2 % (HyperLogLog,
-/// 2,048 registers). Kept as a plain set while there are few.
+/// How many different values there were: a plain set while there are few, since nobody knows
+/// yet how many columns there will be, an estimate afterwards.
 #[derive(Debug, Default)]
 struct Distinct {
     few: Vec<u64>,
-    registers: Vec<u8>,
+    many: Option<Sketch>,
 }
 
-const REGISTERS: usize = 2_048;
+/// 2,048 registers: within some 2 %.
+const PRECISION: u32 = 11;
 const FEW: usize = 64;
 
 impl Distinct {
     #[inline]
     fn see(&mut self, hash: u64) {
-        if self.registers.is_empty() {
+        if self.many.is_none() {
             if self.few.contains(&hash) {
                 return;
             }
@@ -169,57 +171,34 @@ impl Distinct {
                 self.few.push(hash);
                 return;
             }
-            self.spread();
         }
-        self.register(hash);
+        self.many().add(hash);
     }
 
-    fn spread(&mut self) {
-        self.registers = vec![0; REGISTERS];
-        for hash in std::mem::take(&mut self.few) {
-            self.register(hash);
-        }
-    }
-
-    #[inline]
-    fn register(&mut self, hash: u64) {
-        let index = hash as usize % REGISTERS;
-        let rank = ((hash / REGISTERS as u64) | 1 << 53).trailing_zeros() as u8 + 1;
-        self.registers[index] = self.registers[index].max(rank);
+    fn many(&mut self) -> &mut Sketch {
+        self.many.get_or_insert_with(|| {
+            let mut sketch = Sketch::new(PRECISION);
+            for hash in std::mem::take(&mut self.few) {
+                sketch.add(hash);
+            }
+            sketch
+        })
     }
 
     fn merge(&mut self, other: &Distinct) {
         for hash in &other.few {
             self.see(*hash);
         }
-        if !other.registers.is_empty() {
-            if self.registers.is_empty() {
-                self.spread();
-            }
-            for (mine, theirs) in self.registers.iter_mut().zip(&other.registers) {
-                *mine = (*mine).max(*theirs);
-            }
+        if let Some(many) = &other.many {
+            self.many().merge(many);
         }
     }
 
     fn estimate(&self) -> u64 {
-        if self.registers.is_empty() {
-            return self.few.len() as u64;
+        match &self.many {
+            Some(many) => many.estimate(),
+            None => self.few.len() as u64,
         }
-        let m = REGISTERS as f64;
-        let sum: f64 = self
-            .registers
-            .iter()
-            .map(|r| 0.5f64.powi(i32::from(*r)))
-            .sum();
-        let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
-        let zeros = self.registers.iter().filter(|r| **r == 0).count();
-        let estimate = if raw <= 2.5 * m && zeros > 0 {
-            m * (m / zeros as f64).ln()
-        } else {
-            raw
-        };
-        estimate.round() as u64
     }
 }
 

@@ -10,8 +10,8 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::{ConvertError, Result};
 
-/// More files than this are no table.
-const MOST: usize = 16_384;
+/// More files than this are no table: a column can have two.
+const MOST: usize = 2 * super::COLUMNS;
 
 /// Longest header of an array, about.
 const NEAR: u64 = 1 << 20;

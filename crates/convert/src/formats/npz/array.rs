@@ -6,6 +6,7 @@ use std::io::Read;
 use arrow::datatypes::{DataType, TimeUnit};
 use npyz::{DType, Endianness, NpyHeader, Order, TimeUnits, TypeChar, TypeStr};
 
+use super::COLUMNS;
 use super::archive::{Archive, unreadable};
 use crate::error::{ConvertError, Result};
 
@@ -14,9 +15,6 @@ const HEADER: usize = 1 << 20;
 
 /// Deepest nesting of brackets in a header.
 const NESTING: usize = 32;
-
-/// Most columns of one array.
-const COLUMNS: usize = 16_384;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Array {

@@ -1,5 +1,6 @@
 //! Opening a Parquet file: what it is made of, and which type each column is handed on as.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,12 +47,13 @@ pub(crate) fn open(
 ) -> Result<Box<dyn Table>> {
     let file = looked_at(&source.path)?;
     let meta = guarded(|| load(&file, None))?;
+    // As the schema is written; the one in use may have its intervals taken out.
+    let original = leaves_of(meta.parquet_schema());
     let meta = match without_intervals(meta.parquet_schema()) {
         Some(schema) => guarded(|| load(&file, Some(Arc::clone(&schema))))?,
         None => meta,
     };
-    sound(meta.metadata(), file.len())?;
-    let original = leaves_of(&file, &meta)?;
+    guarded(|| sound(meta.metadata(), file.len()))?;
     let meta = with_units(meta, &file, &original, depth, job)?;
 
     let mut leaves = original.iter();
@@ -159,13 +161,7 @@ pub(super) struct Leaf {
     word: Option<&'static str>,
 }
 
-/// From the schema as it is written: the one in use may have its intervals taken out.
-fn leaves_of(file: &Positioned, meta: &ArrowReaderMetadata) -> Result<Vec<Leaf>> {
-    let plain = guarded(|| load(file, None))?;
-    debug_assert_eq!(
-        plain.parquet_schema().num_columns(),
-        meta.parquet_schema().num_columns()
-    );
+fn leaves_of(schema: &SchemaDescriptor) -> Vec<Leaf> {
     let word = |of: &parquet::schema::types::ColumnDescriptor| match of.logical_type_ref() {
         Some(LogicalType::Uuid) => Some("UUID"),
         Some(LogicalType::Json) => Some("JSON"),
@@ -177,13 +173,13 @@ fn leaves_of(file: &Positioned, meta: &ArrowReaderMetadata) -> Result<Vec<Leaf>>
             _ => None,
         },
     };
-    let leaves = plain.parquet_schema().columns().iter();
-    Ok(leaves
+    let leaves = schema.columns().iter();
+    leaves
         .map(|c| Leaf {
             physical: c.physical_type(),
             word: word(c),
         })
-        .collect())
+        .collect()
 }
 
 /// The library reads an interval as days and milliseconds, and drops the months. As plain
@@ -300,27 +296,27 @@ fn profile(
     renamed: &[(usize, String)],
 ) -> TableProfile {
     let descriptor = meta.file_metadata().schema_descr();
+    // Of a nested column the leaves' nulls are not its own; such a column is not asked for.
+    let leaf_of: HashMap<usize, usize> = (0..descriptor.num_columns())
+        .map(|leaf| (descriptor.get_column_root_idx(leaf), leaf))
+        .collect();
     let nulls = |column: usize| -> u64 {
-        let leaves: Vec<usize> = (0..descriptor.num_columns())
-            .filter(|leaf| descriptor.get_column_root_idx(*leaf) == column)
-            .collect();
-        // Of a nested column the leaves' nulls are not its own.
-        let [leaf] = leaves.as_slice() else { return 0 };
+        let Some(leaf) = leaf_of.get(&column) else {
+            return 0;
+        };
         let groups = meta.row_groups().iter();
         groups
             .filter_map(|group| group.column(*leaf).statistics()?.null_count_opt())
             .sum()
     };
+    let said: HashMap<usize, &String> = renamed.iter().map(|(at, said)| (*at, said)).collect();
     let columns = schema
         .fields()
         .iter()
         .enumerate()
         .map(|(at, field)| {
             let mut column = ColumnProfile::stated(field.name().clone(), types::name(field));
-            column.said = renamed
-                .iter()
-                .find(|(i, _)| *i == at)
-                .map(|(_, said)| said.clone());
+            column.said = said.get(&at).map(|said| (*said).clone());
             if !types::is_nested(field.data_type()) {
                 column.nulls = nulls(at);
             }
@@ -347,10 +343,12 @@ impl ParquetTable {
     pub(super) fn batch_rows(&self, columns: &[usize]) -> usize {
         let meta = self.meta.metadata();
         let descriptor = meta.file_metadata().schema_descr();
+        let mut wanted = vec![false; self.fields.len()];
+        columns.iter().for_each(|at| wanted[*at] = true);
         let mut bytes = 0u64;
         for group in meta.row_groups() {
             for (leaf, column) in group.columns().iter().enumerate() {
-                if columns.contains(&descriptor.get_column_root_idx(leaf)) {
+                if wanted[descriptor.get_column_root_idx(leaf)] {
                     let stated = column.uncompressed_size().max(0) as u64;
                     let values =
                         column.unencoded_byte_array_data_bytes().unwrap_or(0).max(0) as u64;

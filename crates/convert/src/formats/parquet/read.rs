@@ -89,13 +89,17 @@ impl<'a> Reading<'a> {
             return Ok(reading);
         }
         let batch_rows = table.batch_rows(columns);
+        let mut asked: Vec<Vec<usize>> = vec![Vec::new(); table.fields.len()];
+        for (at, column) in columns.iter().enumerate() {
+            asked[*column].push(at);
+        }
         for (share, columns_of) in shared_out(table, columns, threads * 2)
             .into_iter()
             .enumerate()
         {
             for (place, column) in columns_of.iter().enumerate() {
-                for (at, _) in columns.iter().enumerate().filter(|(_, c)| *c == column) {
-                    reading.places[at] = (share, place);
+                for at in &asked[*column] {
+                    reading.places[*at] = (share, place);
                 }
             }
             let task = Task {

@@ -22,6 +22,7 @@ use crate::error::{ConvertError, Result};
 use crate::fingerprint;
 use crate::options::Options;
 use crate::parallel::Pool;
+use crate::profile::WIDE;
 use crate::table::{Job, TableWriter};
 use crate::types;
 
@@ -29,9 +30,8 @@ use crate::types;
 const GROUP_ROWS: u64 = 122_880;
 /// A group of long values ends sooner.
 const GROUP_BYTES: usize = 48 << 20;
-/// With more columns than this, looking values up costs more memory than it saves on disk: each
-/// column begins with tens of kilobytes for it.
-const WIDE: usize = 2_000;
+/// Bytes of a column in a row group.
+const SMALL: usize = 4_096;
 /// Of so many values the share of different ones is told.
 const SAMPLE: usize = 4_096;
 
@@ -40,7 +40,8 @@ struct ParquetWriter {
     waiting: Option<File>,
     open: Option<Open>,
     schema: SchemaRef,
-    compression: Compression,
+    /// As it was asked for.
+    compression: Option<Compression>,
     threads: usize,
     group_rows: usize,
     held: Vec<RecordBatch>,
@@ -78,11 +79,12 @@ pub(crate) fn create<'a>(
     job: Job<'a>,
 ) -> Result<Box<dyn TableWriter + 'a>> {
     let compression = match options.get("codec") {
-        Some("zstd") => Compression::ZSTD(ZstdLevel::default()),
-        Some("lz4") => Compression::LZ4_RAW,
-        Some("gzip") => Compression::GZIP(GzipLevel::default()),
-        Some("none") => Compression::UNCOMPRESSED,
-        _ => Compression::SNAPPY,
+        Some("zstd") => Some(Compression::ZSTD(ZstdLevel::default())),
+        Some("lz4") => Some(Compression::LZ4_RAW),
+        Some("gzip") => Some(Compression::GZIP(GzipLevel::default())),
+        Some("none") => Some(Compression::UNCOMPRESSED),
+        Some("snappy") => Some(Compression::SNAPPY),
+        _ => None,
     };
     let file = File::options().write(true).open(path)?;
     let group_rows = options.number("row_group").unwrap_or(GROUP_ROWS);
@@ -131,15 +133,26 @@ impl Open {
     fn new(
         file: File,
         schema: &SchemaRef,
-        compression: Compression,
+        compression: Option<Compression>,
         threads: usize,
         first: &[RecordBatch],
     ) -> Result<Self> {
+        let columns = schema.fields().len();
+        // Of a few values there is nothing to win, and in a wide table each column's compressor
+        // would take more memory than its values.
+        let bytes: usize = first.iter().map(types::batch_bytes).sum();
+        let small = columns > WIDE && bytes / columns < SMALL;
+        let compression = compression.unwrap_or(match small {
+            true => Compression::UNCOMPRESSED,
+            false => Compression::SNAPPY,
+        });
         let mut properties = WriterProperties::builder()
             .set_compression(compression)
             .set_created_by("redline".to_owned())
             .set_statistics_enabled(EnabledStatistics::Chunk);
-        let wide = schema.fields().len() > WIDE;
+        // Looking values up costs more memory than it saves on disk there: each column begins
+        // with tens of kilobytes for it.
+        let wide = columns > WIDE;
         if wide {
             properties = properties.set_dictionary_enabled(false);
         }

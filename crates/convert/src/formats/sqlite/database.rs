@@ -279,8 +279,13 @@ fn unreadable(seen: impl Into<String>) -> ConvertError {
 pub(super) fn explain(error: rusqlite::Error) -> ConvertError {
     tracing::debug!(%error, "SQLite refused");
     let Some(code) = error.sqlite_error_code() else {
-        return ConvertError::Engine {
-            detail: error.to_string(),
+        return match error {
+            rusqlite::Error::Utf8Error(..) | rusqlite::Error::FromSqlConversionFailure(..) => {
+                unreadable("a damaged database: its own description is not UTF-8")
+            }
+            error => ConvertError::Engine {
+                detail: error.to_string(),
+            },
         };
     };
     match code {
@@ -295,6 +300,9 @@ pub(super) fn explain(error: rusqlite::Error) -> ConvertError {
         ErrorCode::SystemIoFailure => unreadable("a database that is cut off or cannot be read"),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             unreadable("a database that another program is using")
+        }
+        _ if error.to_string().contains("unsupported file format") => {
+            unreadable("a database of a newer version of SQLite, or a damaged one")
         }
         _ => ConvertError::Engine {
             detail: error.to_string(),

@@ -7,6 +7,8 @@ mod survey;
 mod table;
 mod write;
 
+pub(crate) use write::table_name;
+
 use std::path::Path;
 
 use arrow::datatypes::{DataType, SchemaRef};

@@ -72,13 +72,7 @@ impl<'a> SqliteWriter<'a> {
                  PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;",
             )
             .map_err(explain)?;
-        let wanted = options.get("sheet").unwrap_or("data").replace('\0', "");
-        let table = match wanted.as_str() {
-            "" => "data".to_owned(),
-            // Names that begin so are SQLite's own.
-            name if name.to_ascii_lowercase().starts_with("sqlite_") => format!("_{name}"),
-            name => name.to_owned(),
-        };
+        let table = table_name(options.get("sheet").unwrap_or("data"));
         let columns: Vec<String> = schema
             .fields()
             .iter()
@@ -278,4 +272,13 @@ fn values(array: &dyn Array) -> Result<Values<'_>> {
             });
         }
     })
+}
+/// A name that SQLite takes.
+pub(crate) fn table_name(wanted: &str) -> String {
+    match wanted.replace('\0', "") {
+        name if name.is_empty() => "data".to_owned(),
+        // Names that begin so are SQLite's own.
+        name if name.to_ascii_lowercase().starts_with("sqlite_") => format!("_{name}"),
+        name => name,
+    }
 }

@@ -19,6 +19,8 @@ mod workbook;
 mod write;
 mod xml;
 
+pub(crate) use write::sheet_name;
+
 use std::path::Path;
 
 use arrow::datatypes::{DataType, SchemaRef};

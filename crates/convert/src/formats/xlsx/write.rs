@@ -301,7 +301,7 @@ fn push_letters(out: &mut Vec<u8>, column: usize) {
 }
 
 /// A name that Excel takes: 31 characters at most, and some of them not.
-fn sheet_name(wanted: &str) -> String {
+pub(crate) fn sheet_name(wanted: &str) -> String {
     let mut name: String = wanted
         .chars()
         .map(|c| {
