@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redline_store::{Identity, OpenReport, Store, StoreOptions};
 use serde_json::Value;
@@ -536,4 +536,34 @@ pub fn where_mounting_is_allowed(test: &str, body: impl FnOnce()) {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// The most memory, in KiB, that a command held at once: of the program itself, since
+/// what `wait4` tells counts this test's own before it became the program.
+pub fn peak_memory(machine: &Machine, arguments: &[&str]) -> (i64, Duration) {
+    let began = Instant::now();
+    let mut child = machine
+        .command(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let high = text
+            .lines()
+            .find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        if text.starts_with("Name:\tredline\n") {
+            peak = peak.max(high.and_then(|n| n.parse().ok()).unwrap_or(0));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert!(ended.success(), "{arguments:?}");
+    assert!(peak > 1000, "the memory of {arguments:?} was never seen");
+    (peak, began.elapsed())
 }
