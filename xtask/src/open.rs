@@ -23,7 +23,8 @@ pub fn run(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCo
     }
     let mut steps = Steps::of(setup::step_count(Purpose::Open, engine) + 1);
     setup::all(place, &mut steps, Purpose::Open, engine)?;
-    build(place, &mut steps, engine)?;
+    // What a person opens needs no tests.
+    build(place, &mut steps, engine, "--bins")?;
     println!("\nRedline is open. This command ends when its window is closed.");
     let mut app = Command::new(place.built("debug", "redline-desktop"));
     command::scrub(&mut app);
@@ -39,7 +40,8 @@ pub fn run(place: &Place, engine: Engine, arguments: &[String]) -> Result<ExitCo
 pub fn tour(place: &Place, engine: Engine) -> Result<ExitCode> {
     let mut steps = Steps::of(setup::step_count(Purpose::Drive, engine) + 2);
     setup::all(place, &mut steps, Purpose::Drive, engine)?;
-    build(place, &mut steps, engine)?;
+    // As the tests have it: without their features, nearly all would be compiled again.
+    build(place, &mut steps, engine, "--all-targets")?;
     let pictures = place.output("tour");
     steps.step("The tour of the window", || {
         let _ = fs::remove_dir_all(&pictures);
@@ -64,9 +66,9 @@ pub fn tour(place: &Place, engine: Engine) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn build(place: &Place, steps: &mut Steps, engine: Engine) -> Result<()> {
+fn build(place: &Place, steps: &mut Steps, engine: Engine, targets: &str) -> Result<()> {
     steps.step("The app", || {
-        command::run(runner::workspace(place, &["build"], engine).arg("--bins"))?;
+        command::run(runner::workspace(place, &["build"], engine).arg(targets))?;
         Ok(Outcome::Done)
     })?;
     Ok(())

@@ -25,7 +25,9 @@ const MOST_MEMORY_MIB: f64 = 512.0;
 const SHEET_ROWS: u64 = 1_000_000;
 
 pub fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
-    enough_space(bench)?;
+    // NDJSON by everybody is the most that lies there at one time; workbooks take less than a GiB.
+    let needed = (bench.options.csv_mib * 14).max(2048);
+    data::ensure_space(bench, needed, "a smaller --csv-mib")?;
     let peers = Peers::set_up(bench)?;
     let parts = &bench.options.parts;
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
@@ -334,23 +336,6 @@ fn answered(bench: &Bench<'_>, ours: &mut Command, count: &str, rows: u64) -> Re
         "{rows} rows went in; the answer is {done}"
     );
     Ok(sample)
-}
-
-/// NDJSON by everybody is the most that lies there at one time; workbooks take less than a GiB.
-fn enough_space(bench: &Bench<'_>) -> Result<()> {
-    let needed = (bench.options.csv_mib * 14).max(2048);
-    let free = command::output(Command::new("df").args(["-Pm"]).arg(&bench.scratch))?;
-    let free: u64 = free
-        .lines()
-        .nth(1)
-        .and_then(|line| line.split_whitespace().nth(3)?.parse().ok())
-        .context("`df` did not say how much is free")?;
-    ensure!(
-        free >= needed,
-        "conversions need {needed} MiB in {}, and {free} are free: a smaller --csv-mib, or another --dir",
-        bench.options.dir.display()
-    );
-    Ok(())
 }
 
 /// The file is gone, and what was written before is on the disk.

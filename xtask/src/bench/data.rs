@@ -7,8 +7,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
+use super::Bench;
 use crate::command;
 
 /// xorshift64*: quick, and not a repeat anywhere near the sizes used here.
@@ -172,6 +173,22 @@ impl Write for Counted {
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
     }
+}
+
+/// Before an hour's work, not in it. `instead`: what asks for less.
+pub fn ensure_space(bench: &Bench<'_>, mib: u64, instead: &str) -> Result<()> {
+    let free = command::output(Command::new("df").args(["-Pm"]).arg(&bench.scratch))?;
+    let free: u64 = free
+        .lines()
+        .nth(1)
+        .and_then(|line| line.split_whitespace().nth(3)?.parse().ok())
+        .context("`df` did not say how much is free")?;
+    ensure!(
+        free >= mib,
+        "this needs {mib} MiB in {}, and {free} are free: {instead}, or another --dir",
+        bench.options.dir.display()
+    );
+    Ok(())
 }
 
 /// Everything written so far is on the disk, so that the next run does not pay for it.
