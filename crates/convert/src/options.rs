@@ -93,7 +93,7 @@ pub const SPECS: &[Spec] = &[
     spec("skip", Group::Reading, Kind::Number, "Lines to skip",
         "Lines before the table. Found out, otherwise.", &[Format::Csv, Format::Tsv, Format::Txt, Format::Xlsx]),
     spec("footnotes", Group::Reading, Kind::Number, "Lines after",
-        "Lines after the table. Found out, otherwise.", TEXT),
+        "Lines after the table. Found out, otherwise.", &[Format::Csv, Format::Tsv, Format::Txt, Format::Xlsx]),
     spec("blank_rows", Group::Reading, Kind::Choice(&["drop", "keep"]), "Empty rows around the table",
         "`keep` takes rows of delimiters alone, above the first value or below the last, as rows of nulls. Left out and told, otherwise.", TEXT),
     spec("null", Group::Reading, Kind::Text, "Null is written",

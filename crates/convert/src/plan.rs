@@ -362,7 +362,7 @@ fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
                 choice.chosen, choice.why
             )),
             "spaces" => said.push(format!("Spaces {}: {}.", choice.chosen, choice.why)),
-            "rows above" | "formulas" => said.push(format!("{}.", choice.why)),
+            "rows above" | "rows below" | "formulas" => said.push(format!("{}.", choice.why)),
             _ => {}
         }
     }

@@ -52,6 +52,7 @@ use kind::Kind;
 use lenient::{Asked, Scalar};
 use unpack::{Ends, Origin};
 
+pub(crate) use dialect::begins_note;
 pub(crate) use encode::formed;
 pub(crate) use kind::{FORM, HEADLESS, LAYOUT, SAID};
 use unpack::Packing;
@@ -305,7 +306,7 @@ fn gone_through(
         rows: found.index.rows(),
         columns,
         choices,
-        repairs: repairs(&found.mends, &found.index),
+        repairs: repairs(&found.mends, &found.index, &dialect),
         rejects: found.rejects,
         warnings,
         ..described(format, &dialect, ends.packing)
@@ -349,6 +350,7 @@ fn looked_at(
     let profile = TableProfile {
         columns: columns.collect(),
         choices: dialect.choices.clone(),
+        repairs: end_mark(&dialect).into_iter().collect(),
         warnings: dialect.warnings.clone(),
         ..described(format, &dialect, origin.packing)
     };
@@ -414,7 +416,17 @@ fn described(format: Format, dialect: &Dialect, packing: Option<Packing>) -> Tab
     }
 }
 
-fn repairs(mends: &Mends, index: &Index) -> Vec<Repair> {
+/// The mark that DOS programs put behind a text.
+fn end_mark(dialect: &Dialect) -> Option<Repair> {
+    dialect.end_mark.map(|mark| Repair {
+        kind: "end-of-file mark".to_owned(),
+        detail: "the byte 1A, by which DOS programs end a text; no row".to_owned(),
+        count: 1,
+        lines: mark.line.into_iter().collect(),
+    })
+}
+
+fn repairs(mends: &Mends, index: &Index, dialect: &Dialect) -> Vec<Repair> {
     let told = mends.iter().map(|(mend, mended)| {
         let (kind, detail) = match mend {
             Mend::Fitted(fitted) => (fitted.kind(), fitted.detail()),
@@ -439,7 +451,7 @@ fn repairs(mends: &Mends, index: &Index) -> Vec<Repair> {
                 .collect(),
         }
     });
-    told.collect()
+    told.chain(end_mark(dialect)).collect()
 }
 
 /// Whether a table with these columns can be written as the options want it.

@@ -109,6 +109,7 @@ fn dialect(syntax: Syntax) -> Dialect {
         page_header: None,
         preamble: Vec::new(),
         footnotes: Vec::new(),
+        end_mark: None,
         line_end: "LF",
         layout: None,
         tables: Vec::new(),
@@ -394,6 +395,91 @@ fn huge_fields_and_odd_bytes_pass() {
     );
     assert_eq!(wide.schema().fields().len(), 60_001);
     assert_eq!(rows_from(wide.as_ref(), 0).len(), 1);
+}
+
+/// A record of 9 MiB below 6 MiB of others, where the job may hold 8, is told by the byte of the
+/// file: packed, decoded, with a mark before it, and where a quote opens it.
+#[test]
+fn a_record_that_is_too_long_is_told_by_its_place_in_the_file() {
+    let bench = Bench::new();
+    let mut limits = limits();
+    limits.memory_bytes = 64 << 20;
+    let mut front = "id,name\n".to_owned();
+    while front.len() < 6 << 20 {
+        front += "12345,a name of some length\n";
+    }
+    let at = front.len();
+    for open in ["1,", "1,\"", ""] {
+        let text = format!("{front}{open}{}\n2,b\n", "x".repeat(9 << 20));
+        for (name, bytes) in [
+            ("t.csv", text.clone().into_bytes()),
+            ("b.csv", format!("\u{FEFF}{text}").into_bytes()),
+            ("t.csv.gz", packed(&text)),
+        ] {
+            let path = bench.file(name, &bytes);
+            for depth in [Depth::Whole, Depth::Head] {
+                let job = Job {
+                    limits: &limits,
+                    progress: &(),
+                };
+                let choices = options(&[("header", "1"), ("delimiter", ",")]);
+                let found = open_at(&path, &choices, depth, job);
+                let said = found.err().map(|e| e.to_string()).unwrap_or_default();
+                assert!(
+                    said.contains(&format!("byte {at} of")),
+                    "{name} {open:?} {depth:?}: {said}"
+                );
+            }
+        }
+    }
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Opened, and read to its end.
+fn open_at(path: &Path, choices: &Options, depth: Depth, job: Job<'_>) -> Result<(), ConvertError> {
+    let table = open(Format::Csv, &Source::new(path), choices, depth, job)?;
+    let mut reader = table.read(None, 0, job)?;
+    while reader.next_batch()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn an_end_of_file_mark_is_no_row_and_is_told() {
+    let bench = Bench::new();
+    for (text, line) in [
+        ("a,b\r\n1,2\r\n\x1A", 3),
+        ("a,b\r\n1,2\x1A", 2),
+        ("a,b\r\n1,2\r\n\x1A\x1A\x1A\r\n", 3),
+    ] {
+        let table = bench.table(text, &[]);
+        assert_eq!(rows_from(table.as_ref(), 0).len(), 1, "{text:?}");
+        assert_eq!(table.profile().columns[1].type_name, "BIGINT", "{text:?}");
+        let repair = &table.profile().repairs[0];
+        assert_eq!(repair.kind, "end-of-file mark");
+        assert_eq!(
+            (repair.count, repair.lines.as_slice()),
+            (1, &[line][..]),
+            "{text:?}"
+        );
+    }
+    // Above more text it is text, as any other byte.
+    let inside = bench.table("a,b\n\x1A,2\n3,4\n", &[]);
+    assert_eq!(rows_from(inside.as_ref(), 0)[0][0].as_deref(), Some("\x1A"));
+    assert!(inside.profile().repairs.is_empty());
+    let alone = bench.table("\x1A", &[]);
+    assert_eq!(rows_from(alone.as_ref(), 0).len(), 0);
+    // Behind the part of a large file that is looked at first.
+    let mut text = "a,b\n".to_owned();
+    text += &"12345,a name of some length\n".repeat(700_000);
+    text.push('\x1A');
+    let large = bench.table(&text, &[]);
+    assert_eq!(large.rows(), Some(700_000));
+    assert_eq!(large.profile().repairs[0].kind, "end-of-file mark");
 }
 
 #[test]

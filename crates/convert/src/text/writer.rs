@@ -161,6 +161,7 @@ impl Style {
             page_header: None,
             preamble: Vec::new(),
             footnotes: Vec::new(),
+            end_mark: None,
             line_end: if self.line_end == b"\n" { "LF" } else { "CRLF" },
             layout: self.layout,
             tables: Vec::new(),

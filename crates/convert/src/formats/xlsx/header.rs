@@ -111,19 +111,7 @@ pub(super) fn settle(rows: &[SeenRow], options: &Options) -> Result<Header> {
                     .join(" ")
             })
             .collect();
-        let why = format!(
-            "{} above the table {} not part of it: {}",
-            if said.len() == 1 {
-                "1 row".to_owned()
-            } else {
-                format!("{} rows", said.len())
-            },
-            if said.len() == 1 { "is" } else { "are" },
-            said.iter()
-                .map(|s| format!("{:?}", shortened(s)))
-                .collect::<Vec<_>>()
-                .join(", "),
-        );
+        let why = outside("above", &said);
         choices.push(Choice {
             what: "rows above".to_owned(),
             chosen: "left out".to_owned(),
@@ -170,6 +158,20 @@ pub(super) fn settle(rows: &[SeenRow], options: &Options) -> Result<Header> {
         choices,
         warnings,
     })
+}
+
+/// That rows `above` or `below` a table are none of it, with what they say.
+pub(super) fn outside(side: &str, said: &[String]) -> String {
+    let count = match said.len() {
+        1 => "1 row".to_owned(),
+        n => format!("{n} rows"),
+    };
+    let is = if said.len() == 1 { "is" } else { "are" };
+    let texts: Vec<String> = said.iter().map(|s| format!("{:?}", shortened(s))).collect();
+    format!(
+        "{count} {side} the table {is} not part of it: {}",
+        texts.join(", ")
+    )
 }
 
 fn shortened(text: &str) -> String {

@@ -9,6 +9,7 @@
 mod encode;
 mod header;
 mod hint;
+mod notes;
 mod package;
 mod parts;
 mod serial;

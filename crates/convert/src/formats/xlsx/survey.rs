@@ -7,12 +7,13 @@ use arrow::datatypes::{DataType, TimeUnit};
 
 use super::super::cells::{exact_float, push_float};
 use super::header::{self, Header, LOOKED_AT, LOOKED_AT_BYTES, Seen, SeenRow};
+use super::notes::Notes;
 use super::package::Ahead;
 use super::serial::Moment;
 use super::sheet::{Context, Row, Rows, Value};
 use crate::error::{ConvertError, Result};
 use crate::options::Options;
-use crate::profile::ColumnProfile;
+use crate::profile::{Choice, ColumnProfile};
 use crate::sql::grouped;
 use crate::table::{Depth, Job};
 
@@ -34,6 +35,8 @@ pub(super) struct Survey {
     /// Rows of the sheet that hold data, as it counts; the first after the last where there are none.
     pub first_row: u32,
     pub last_row: u32,
+    /// The last row of the sheet that holds anything, a note below the table too.
+    pub sheet_end: u32,
     /// The whole sheet was seen.
     pub whole: bool,
     /// Per column of the sheet, from A on.
@@ -122,14 +125,29 @@ pub(super) fn survey(
         (Some(above), None) => above + 1,
         (None, None) => 1,
     };
+    let mut notes = Notes::new(&seen, &header, options)?;
     drop(seen);
     ahead.drain(..data);
 
     let mut columns = vec![Evidence::default(); header.names.len()];
     let mut last_row = first_row - 1;
-    let (mut held, mut whole) = (0u64, true);
+    let (mut held, mut in_table, mut whole) = (0u64, 0u64, true);
     let mut reported = 0;
     let mut row = Row::default();
+    let mut add = |row: &Row, notes: &mut Notes, columns: &mut Vec<Evidence>| -> Result<()> {
+        in_table += 1;
+        last_row = row.number;
+        notes.saw(row);
+        for cell in &row.cells {
+            let value = row.value(cell, context)?;
+            let i = cell.column as usize;
+            if i >= columns.len() {
+                columns.resize(i + 1, Evidence::default());
+            }
+            columns[i].add(&value);
+        }
+        Ok(())
+    };
     loop {
         match ahead.pop_front() {
             Some(next) => row = next,
@@ -143,22 +161,41 @@ pub(super) fn survey(
                 }
             }
         }
-        held += 1;
-        last_row = row.number;
-        for cell in &row.cells {
-            let value = row.value(cell, context)?;
-            let i = cell.column as usize;
-            if i >= columns.len() {
-                columns.resize(i + 1, Evidence::default());
+        if notes.hold(&mut row, context)? {
+            while let Some(row) = notes.passed() {
+                add(&row, &mut notes, &mut columns)?;
             }
-            columns[i].add(&value);
+        } else {
+            for row in notes.release() {
+                add(&row, &mut notes, &mut columns)?;
+            }
+            add(&row, &mut notes, &mut columns)?;
         }
+        held += 1;
         if held.is_multiple_of(CHECK_EVERY) {
             job.check()?;
             let place = rows.source().place();
             job.progress.advance(place - reported);
             reported = place;
         }
+    }
+    if !whole {
+        // What stands further down is not known.
+        for row in notes.release() {
+            add(&row, &mut notes, &mut columns)?;
+        }
+    }
+    let sheet_end = notes.end().unwrap_or(last_row);
+    let said = notes.said(context)?;
+    if !said.is_empty() {
+        let why = header::outside("below", &said);
+        header.choices.push(Choice {
+            what: "rows below".to_owned(),
+            chosen: "left out".to_owned(),
+            why: why.clone(),
+            otherwise: Some("footnotes=0".to_owned()),
+        });
+        header.warnings.push(why);
     }
     let place = rows.source().place();
     job.progress.advance(place - reported);
@@ -177,10 +214,11 @@ pub(super) fn survey(
     }
     header.names.resize(columns.len(), String::new());
     Ok(Survey {
-        empty_rows: u64::from(last_row + 1 - first_row) - held,
+        empty_rows: u64::from(last_row + 1 - first_row) - in_table,
         header,
         first_row,
         last_row,
+        sheet_end,
         whole,
         columns,
         formulas: rows.formulas,

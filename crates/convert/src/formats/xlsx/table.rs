@@ -32,6 +32,8 @@ pub(super) struct SheetTable {
     places: Vec<Option<usize>>,
     first_row: u32,
     last_row: u32,
+    /// The last row of the sheet, a note below the table too.
+    sheet_end: u32,
     whole: bool,
     profile: TableProfile,
 }
@@ -66,7 +68,7 @@ impl SheetTable {
         if !hidden.is_empty() {
             warnings.push(format!("hidden in the workbook: {}", hidden.join(", ")));
         }
-        let plain = !["header", "skip", "types"]
+        let plain = !["header", "skip", "footnotes", "types"]
             .iter()
             .any(|key| options.get(key).is_some());
         let hint = if plain {
@@ -128,6 +130,7 @@ impl SheetTable {
             places: found.places,
             first_row: found.first_row,
             last_row: found.last_row,
+            sheet_end: found.sheet_end,
             whole: found.whole,
             profile,
         })
@@ -141,6 +144,7 @@ struct Found {
     places: Vec<Option<usize>>,
     first_row: u32,
     last_row: u32,
+    sheet_end: u32,
     whole: bool,
 }
 
@@ -155,8 +159,10 @@ impl Found {
                 .unwrap_or(u32::MAX - 1)
                 .saturating_add(1)
                 .min(super::MAX_ROWS),
+            sheet_end: 0,
             whole: true,
         };
+        found.sheet_end = found.last_row;
         for column in &hint.columns {
             let data_type = column.data_type().unwrap_or(DataType::Utf8);
             let mut field = Field::new(&column.name, data_type, column.nullable);
@@ -184,6 +190,7 @@ impl Found {
             places: vec![None; last],
             first_row: survey.first_row,
             last_row: survey.last_row,
+            sheet_end: survey.sheet_end,
             whole: survey.whole,
         };
         for (place, i) in (first..last).enumerate() {
@@ -513,7 +520,7 @@ impl TableReader for SheetReader<'_> {
             // Reading on to the end of the part is what shows that it is whole.
             while !self.done {
                 self.done = !self.rows.next(&mut self.row)?;
-                if !self.done && self.table.whole && self.row.number > self.table.last_row {
+                if !self.done && self.table.whole && self.row.number > self.table.sheet_end {
                     return Err(ConvertError::SourceChanged);
                 }
             }

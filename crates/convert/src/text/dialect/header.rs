@@ -56,12 +56,38 @@ pub(crate) fn width(grid: &Grid<'_>, frame: &Frame) -> usize {
     let many = |n: usize| n >= 2 && n * 20 >= body.len();
     let named = header == width && !frame.header.is_empty();
     let long = beyond(width);
+    if long == 1 && body.len() < 20 && goes_on(grid, frame, width) {
+        return last.min(WIDEST);
+    }
     if many(long) && !(named && long * 2 < body.len() && are_joints(grid, frame, width)) {
         while width < last.min(WIDEST) && beyond(width) * 100 >= body.len() {
             width += 1;
         }
     }
     width
+}
+
+/// Whether the one row longer than `width`, of few, has values in all of its columns that are
+/// of them, and values behind those: a column that nothing names, not one value in two.
+fn goes_on(grid: &Grid<'_>, frame: &Frame, width: usize) -> bool {
+    let long = |r: &usize| usize::from(grid.rows[*r].last) > width;
+    let Some(row) = frame.body.clone().find(long) else {
+        return false;
+    };
+    if frame.shapes.len() != width || !frame.shapes.iter().all(ColumnShape::is_typed) {
+        return false;
+    }
+    let cells = grid.cells(row);
+    let of_columns = cells.iter().zip(&frame.shapes).all(|(cell, shape)| {
+        let kind = kind(&cell.text);
+        kind.is_typed() && shape.affinity(kind) >= 0.5
+    });
+    // `12,345` may be one number.
+    let thousands = cells[1..].iter().any(|c| {
+        let text = trim(&c.text);
+        text.len() == 3 && text.iter().all(u8::is_ascii_digit)
+    });
+    of_columns && !thousands && cells[width..].iter().all(|c| kind(&c.text).is_typed())
 }
 
 /// Whether rows longer than `width` are rows of it once neighbours are joined: every value

@@ -27,6 +27,7 @@ use crate::profile::{Choice, TableEntry};
 use crate::text::encoding;
 
 pub(crate) use cells::{ColumnShape, Kind, kind};
+pub(crate) use frame::begins_note;
 
 /// How fields and records are told apart, without regard to what they mean. The fast
 /// splitter takes a record for itself where [`Syntax::is_plain`] and the record is regular;
@@ -124,6 +125,8 @@ pub(crate) struct Dialect {
     pub page_header: Option<Vec<u8>>,
     pub preamble: Vec<String>,
     pub footnotes: Vec<String>,
+    /// The byte by which DOS programs end a text stands behind this one, and is not of it.
+    pub end_mark: Option<EndMark>,
     /// As seen: `LF`, `CRLF`, `CR`, `mixed`.
     pub line_end: &'static str,
     pub layout: Option<Layout>,
@@ -133,6 +136,32 @@ pub(crate) struct Dialect {
     pub warnings: Vec<String>,
     /// What the values of each column look like, for [`crate::text::repair::fit`].
     pub columns: Vec<ColumnShape>,
+}
+
+/// An end-of-file mark that was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EndMark {
+    /// Byte of the decoded text where it begins.
+    pub at: u64,
+    /// Its line in the file, from 1; none where nobody counted.
+    pub line: Option<u64>,
+}
+
+/// A text without the mark that DOS programs put behind it, once or up to a block's end, and
+/// without the line end behind that; none where it has no such mark.
+fn before_end_mark(text: &[u8]) -> Option<&[u8]> {
+    const MARK: u8 = 0x1A;
+    let last = text.iter().rposition(|b| !b"\r\n".contains(b))?;
+    if text[last] != MARK {
+        return None;
+    }
+    let end = text
+        .iter()
+        .rposition(|b| *b != MARK && !b"\r\n".contains(b));
+    let rest = &text[end.map_or(0, |end| end + 1)..];
+    // The line end of the last row is its own.
+    let mark = rest.iter().position(|b| *b == MARK)?;
+    Some(&text[..text.len() - rest.len() + mark])
 }
 
 /// What is known of a file before it is read as a whole.
@@ -161,12 +190,13 @@ pub(crate) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
 pub(crate) fn guess(head: &[u8], name: &str, whole: bool) -> Option<Format> {
     let encoded = encoding::detect(head, whole, None).ok()?;
     let text = encoding::decoded(&head[encoded.bom as usize..], &encoded, whole);
+    let text = before_end_mark(&text).unwrap_or(&text);
     let given = candidates::Given {
         tabs: name.to_ascii_lowercase().ends_with(".tsv"),
         ..candidates::Given::default()
     };
     let cr_ends = !text.contains(&b'\n') && text.contains(&b'\r');
-    let found = candidates::choose(&text, cr_ends, &given);
+    let found = candidates::choose(text, cr_ends, &given);
     if found.width < 2 || found.score < GUESSED {
         return None;
     }

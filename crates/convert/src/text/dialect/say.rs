@@ -177,6 +177,22 @@ pub(super) fn say_edges(dialect: &mut Dialect, count: usize) {
     ));
 }
 
+/// Rows of delimiters alone above the names, where such rows were to be kept.
+pub(super) fn say_above(dialect: &mut Dialect, count: usize) {
+    if count == 0 {
+        return;
+    }
+    dialect.choices.push(choice(
+        "empty rows",
+        "left out",
+        &format!(
+            "above the names of the columns, where no row can stand, {count} {} nothing but delimiters",
+            if count == 1 { "row holds" } else { "rows hold" }
+        ),
+        Some("header=no"),
+    ));
+}
+
 pub(super) fn say_frame(dialect: &mut Dialect, frame: &Frame, names: &Names, told: Told) {
     if told.header.is_none() && !told.some_header {
         match frame.why {

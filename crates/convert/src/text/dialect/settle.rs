@@ -4,8 +4,8 @@ use super::candidates::{self, Given};
 use super::frame::{self, Frame, Told};
 use super::header;
 use super::rows::Grid;
-use super::say::{choice, say_delimiter, say_edges, say_encoding, say_frame, say_tables};
-use super::{Dialect, Escape, Look, Syntax, layout};
+use super::say::{self, choice, say_delimiter, say_edges, say_encoding, say_frame, say_tables};
+use super::{Dialect, EndMark, Escape, Look, Syntax, before_end_mark, layout};
 use crate::error::{ConvertError, Result};
 use crate::format::Format;
 use crate::options::Options;
@@ -26,7 +26,8 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
     let encoded = encoding::detect(look.head, look.whole, options.get("encoding"))?;
     let raw = &look.head[encoded.bom as usize..];
     let decoded_head = decoded(raw, &encoded, look.whole);
-    let text: &[u8] = &decoded_head;
+    let marked = before_end_mark(&decoded_head).filter(|_| look.whole);
+    let text: &[u8] = marked.unwrap_or(&decoded_head);
     let mut dialect = Dialect {
         syntax: Syntax::default(),
         encoding: encoded.encoding,
@@ -41,6 +42,7 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         page_header: None,
         preamble: Vec::new(),
         footnotes: Vec::new(),
+        end_mark: None,
         line_end: "LF",
         layout: None,
         tables: Vec::new(),
@@ -49,6 +51,15 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         columns: Vec::new(),
     };
     say_encoding(&mut dialect, &encoded);
+    let (line_end, cr_ends) = line_ends(&text[..text.len().min(ENDS)]);
+    if marked.is_some() {
+        let ended = text.is_empty() || text.ends_with(b"\n") || (cr_ends && text.ends_with(b"\r"));
+        dialect.end_mark = Some(EndMark {
+            at: text.len() as u64,
+            line: Some(skip(text, None, cr_ends).1 + u64::from(ended)),
+        });
+        dialect.end = Some(text.len() as u64);
+    }
     if text.iter().all(u8::is_ascii_whitespace) && options.get("delimiter").is_none() {
         dialect.start = text.len() as u64;
         dialect.warnings.push(if text.is_empty() {
@@ -58,10 +69,9 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         });
         return Ok(dialect);
     }
-    let (line_end, cr_ends) = line_ends(&text[..text.len().min(ENDS)]);
     dialect.line_end = line_end;
 
-    let (skipped, skipped_lines) = skip(text, options.number("skip"), cr_ends);
+    let (skipped, skipped_lines) = skip(text, Some(options.number("skip").unwrap_or(0)), cr_ends);
     if skipped == text.len() && skipped_lines > 0 {
         return Err(ConvertError::BadOption {
             key: "skip".to_owned(),
@@ -154,8 +164,18 @@ pub(super) fn settle(look: &Look<'_>, options: &Options) -> Result<Dialect> {
         edges += tail(&mut dialect, look, &encoded, frame, keeps);
     }
     footnotes_told(&mut dialect, text, options, cr_ends, look.whole);
-    if !keeps {
-        say_edges(&mut dialect, edges);
+    if let Some(mark) = dialect.end_mark {
+        dialect.end.get_or_insert(mark.at);
+    }
+    // No row stands above its names: those of nothing there cannot be kept.
+    let above = match picked {
+        0 => frame.empty_above(&grid),
+        _ => 0,
+    };
+    if keeps {
+        say::say_above(&mut dialect, above);
+    } else {
+        say_edges(&mut dialect, edges + above);
     }
     say_frame(&mut dialect, frame, &names, told);
     dialect.names = names.names;
@@ -176,13 +196,21 @@ fn given(options: &Options, format: Format) -> Result<Given> {
             }),
         }
     };
-    let delimiter = options.get("delimiter").map(|value| match value {
-        "tab" | "\\t" => vec![b'\t'],
-        "space" => vec![b' '],
-        "none" | "" => Vec::new(),
-        "comma" => vec![b','],
-        other => other.as_bytes().to_vec(),
-    });
+    let delimiter = match options.get("delimiter") {
+        None => None,
+        Some("tab" | "\\t") => Some(vec![b'\t']),
+        Some("space") => Some(vec![b' ']),
+        Some("none") => Some(Vec::new()),
+        Some("comma") => Some(vec![b',']),
+        Some("") => {
+            return Err(ConvertError::BadOption {
+                key: "delimiter".to_owned(),
+                value: String::new(),
+                expected: "one character or more, or tab, space or none".to_owned(),
+            });
+        }
+        Some(other) => Some(other.as_bytes().to_vec()),
+    };
     let quote = options.get("quote").map(|v| one("quote", v)).transpose()?;
     let escape = options
         .get("escape")
@@ -266,14 +294,14 @@ fn line_ends(text: &[u8]) -> (&'static str, bool) {
     (name, cr_ends)
 }
 
-/// Past `lines` lines: the byte, and how many there were.
+/// Past `lines` lines, or all: the byte, and how many there were.
 fn skip(text: &[u8], lines: Option<u64>, cr_ends: bool) -> (usize, u64) {
     let syntax = Syntax {
         cr_ends,
         ..Syntax::default()
     };
     let (mut at, mut count) = (0, 0);
-    while count < lines.unwrap_or(0) && at < text.len() {
+    while count < lines.unwrap_or(u64::MAX) && at < text.len() {
         at = crate::text::repair::line_end(text, at, true, &syntax).map_or(text.len(), |e| e.next);
         count += 1;
     }
@@ -359,13 +387,20 @@ fn tail(
     let Some(line) = crate::text::repair::line_end(look.tail, 0, true, &dialect.syntax) else {
         return 0;
     };
-    let text = &look.tail[line.next..];
+    let all = &look.tail[line.next..];
+    let marked = before_end_mark(all);
+    let text = marked.unwrap_or(all);
     let grid = Grid::new(text, true, dialect.syntax.clone(), usize::MAX);
     let (last, notes) = frame::footnotes_of(&grid, frame, &dialect.columns);
     let below = frame::empty_rows(&grid, last..grid.rows.len(), frame.width);
     let end = if keeps { below.end } else { last };
+    let before = look.size - encoded.bom - all.len() as u64;
+    if marked.is_some() {
+        let at = before + text.len() as u64;
+        dialect.end = Some(at);
+        dialect.end_mark = Some(EndMark { at, line: None });
+    }
     if end < grid.rows.len() && end > 0 {
-        let before = look.size - encoded.bom - text.len() as u64;
         dialect.end = Some(before + u64::from(grid.rows[end].start));
         dialect.footnotes = rows(&grid, notes);
     }

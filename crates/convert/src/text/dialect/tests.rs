@@ -111,6 +111,154 @@ fn each_table_of_a_file_can_be_had() {
 }
 
 #[test]
+fn no_delimiter_is_said_by_its_name() {
+    match settled(b"a,b\n1,2\n", &[("delimiter", "")]) {
+        Err(ConvertError::BadOption { key, .. }) => assert_eq!(key, "delimiter"),
+        other => panic!("{other:?}"),
+    }
+    let one = settled(b"a,b\n1,2\n", &[("delimiter", "none")]).unwrap();
+    assert_eq!(one.names, ["a,b"]);
+}
+
+#[test]
+fn a_few_uneven_rows_keep_their_delimiter() {
+    let few = plain("a,b\n1,2,3\n4,5\n6\n");
+    assert_eq!(few.names, ["a", "b", "column3"]);
+    assert!(says(&few, "delimiter").is_some());
+    let noted = settled(b"a,b\n1,2\nfoot\n", &[("footnotes", "1")]).unwrap();
+    assert_eq!(
+        (noted.names.join("|"), noted.footnotes.join("|")),
+        ("a|b".to_owned(), "foot".to_owned())
+    );
+    // A value in two, a number's thousands, and sentences: no columns by that.
+    assert_eq!(plain("a,b\n1,2,x\n4,5\n6,7\n").names, ["a", "b"]);
+    assert_eq!(plain("a,b\n1,2,300\n4,5\n6,7\n").names, ["a", "b"]);
+    let prose = plain("Dear all,\nthe gauge was moved, at last,\nand works.\n");
+    assert_eq!(prose.syntax.delimiter, b"");
+    assert_eq!(plain("tags\nred,green\nblue\nred\n").syntax.delimiter, b"");
+}
+
+#[test]
+fn two_characters_part_where_one_is_text() {
+    let delimiter = |text: &str| String::from_utf8(plain(text).syntax.delimiter).unwrap();
+    assert_eq!(delimiter("a||b||c\n1||x|y||3\n2||p||4\n"), "||");
+    assert_eq!(delimiter("lat::lon\n1,5::2,5\n3,5::4,5\n"), "::");
+    // An empty column, addresses and names in parts.
+    assert_eq!(delimiter("a|b|c\n1||3\n2||4\n3|x|5\n"), "|");
+    assert_eq!(delimiter("ip\nfe80::1\nfe80::2\nfe80::3\n"), "");
+    assert_eq!(delimiter("ip,n\nfe80::1,5\nfe80::2,6\n"), ",");
+}
+
+#[test]
+fn remarks_below_are_no_rows_and_values_with_a_mark_are() {
+    let noted = plain("# one\n# two, of\na,b\n1,2\n3,4\n# tail\n");
+    assert_eq!(
+        (noted.names.join("|"), noted.preamble.len()),
+        ("a|b".to_owned(), 2)
+    );
+    assert_eq!(noted.footnotes, ["# tail"]);
+    for rows in [
+        "tag,n\n#a,1\n#b,2\n#c\n",
+        "place,n\nFlat,1\nHouse,2\n#12,3\n",
+        "name,town\nAnn,Rome\n#3,Paris\n",
+    ] {
+        assert!(plain(rows).footnotes.is_empty(), "{rows}");
+    }
+    // A line of names may begin so.
+    assert_eq!(plain("#id,n\n1,2\n3,4\n").names, ["#id", "n"]);
+    assert_eq!(plain("# x,y\n1,2\n3,4\n").names, ["# x", "y"]);
+}
+
+#[test]
+fn notes_with_delimiters_in_their_words() {
+    let rows = "year,region,value\n2018,North,10\n2019,South,12\n2020,East,13\n";
+    let note = "Note: data are, provisional, 2020\n";
+    for gap in ["", "\n", "\n\n"] {
+        assert_eq!(plain(&format!("{rows}{gap}{note}")).footnotes.len(), 1);
+    }
+    for row in [
+        "2021,West,14\n",
+        "2021,\"Note, Isle of\",14\n",
+        "2021, West, 14\n",
+        "Note,West,14\n",
+    ] {
+        assert!(
+            plain(&format!("{rows}\n\n{row}")).footnotes.is_empty(),
+            "{row}"
+        );
+    }
+    // A table whose values all begin so.
+    let spaced = "kind, place, n\nSource, Aire, 1\nMouth, Ouse, 2\n\nSource, Nidd, 3\n";
+    assert!(plain(spaced).footnotes.is_empty());
+}
+
+#[test]
+fn a_key_without_values_is_a_row() {
+    let keys = "id,a,b\nx1,1,2\nx2,3,4\n";
+    assert!(plain(&format!("{keys}x3,,\n")).footnotes.is_empty());
+    assert!(
+        plain("region,a,b\nNorth,1,2\nSouth,3,4\nTotal,,\n")
+            .footnotes
+            .is_empty()
+    );
+    for note in [
+        "Source: us,,\n",
+        "x3\n",
+        "provisional figures only,,\n",
+        ",,\nprovisional,,\n",
+    ] {
+        assert_eq!(plain(&format!("{keys}{note}")).footnotes.len(), 1, "{note}");
+    }
+}
+
+#[test]
+fn groups_over_letters_are_names_and_letters_for_values_are_rows() {
+    let groups = plain("Year,2019,,2020,\n,M,F,M,F\nA,1,2,3,4\nB,5,6,7,8\n");
+    assert_eq!(
+        groups.names,
+        ["Year", "2019 M", "2019 F", "2020 M", "2020 F"]
+    );
+    assert!(says(&groups, "header").is_some());
+    for rows in [
+        "Area,2019,2020,2021,2022\nAbbey,c,c,c,c\nBourne,1,2,3,4\nColne,5,6,7,8\n",
+        "Area,2019,,2021,2022\nAbbey,c,,c,c\nBourne,1,,3,4\nColne,5,,7,8\n",
+    ] {
+        assert_eq!(plain(rows).header_rows, 1, "{rows}");
+    }
+}
+
+#[test]
+fn tables_below_each_other_may_count_the_same_years() {
+    let two = plain(
+        "Budget,2014,2015\nPay,100,110\nRent,50,52\n\nIncome,2014,2015\nFees,80,85\nSales,95,90\n",
+    );
+    assert_eq!(two.tables.len(), 2);
+    assert_eq!(two.names, ["Budget", "2014", "2015"]);
+    // Rows of the same table go on, whatever they count.
+    let one = plain(
+        "Budget,2014,2015\nPay,100,110\nRent,50,52\n\nFounded,2013,2015\nFees,80,85\nSales,95,90\n",
+    );
+    assert!(one.tables.is_empty());
+}
+
+#[test]
+fn empty_rows_above_the_names_are_told() {
+    let text = b",\n,\na,b\n1,2\n";
+    assert_eq!(
+        says(&settled(text, &[]).unwrap(), "empty rows").unwrap(),
+        "blank_rows=keep"
+    );
+    let kept = settled(text, &[("blank_rows", "keep")]).unwrap();
+    assert_eq!(
+        (kept.header_rows, says(&kept, "empty rows").unwrap()),
+        (1, "header=no".to_owned())
+    );
+    let all = settled(text, &[("blank_rows", "keep"), ("header", "no")]).unwrap();
+    assert_eq!((all.start, says(&all, "empty rows")), (0, None));
+    assert_eq!(says(&plain("\n\na,b\n1,2\n"), "empty rows"), None);
+}
+
+#[test]
 fn an_empty_file_is_a_table_without_columns() {
     for text in [b"".as_slice(), b"\n\n", b"\xEF\xBB\xBF"] {
         let dialect = settled(text, &[]).unwrap();

@@ -8,7 +8,7 @@ use super::{Escape, Syntax};
 use sample::Sample;
 
 /// Delimiters, and how much each is believed where all else is equal.
-const DELIMITERS: [(&[u8], f32); 13] = [
+const DELIMITERS: [(&[u8], f32); 15] = [
     (b",", 1.0),
     (b"\t", 1.0),
     (b";", 1.0),
@@ -22,7 +22,13 @@ const DELIMITERS: [(&[u8], f32); 13] = [
     (b"&", 0.6),
     ("¦".as_bytes(), 0.9),
     (b":", 0.5),
+    (b"||", 0.97),
+    (b"::", 0.5),
 ];
+
+/// How much `::` is believed where it parts values and nothing speaks for names in parts or
+/// for addresses: `std::map`, `fe80::1`.
+const COLONS: f32 = 0.97;
 
 /// What is known of the syntax before looking.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +82,13 @@ pub(crate) fn choose(text: &[u8], cr_ends: bool, given: &Given) -> Found {
                     delimiter: delimiter.to_vec(),
                     ..base.clone()
                 };
-                tried.push((sample.trial(&syntax).score(prior), syntax.clone()));
+                let trial = sample.trial(&syntax);
+                let prior = if delimiter == b"::" && trial.parts_values() {
+                    COLONS
+                } else {
+                    prior
+                };
+                tried.push((trial.score(prior), syntax.clone()));
                 if delimiter == b" " {
                     syntax.collapses = true;
                     // Single spaces are no reason to think of columns that are lined up.
@@ -93,13 +105,16 @@ pub(crate) fn choose(text: &[u8], cr_ends: bool, given: &Given) -> Found {
         }
     }
     tried.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (score, mut syntax) = tried[0].clone();
+    let ragged = tried[0].1.delimiter.is_empty() && given.delimiter.is_none();
+    let table = tried
+        .iter()
+        .find(|(_, s)| ragged && sample.trial(s).is_ragged_table(s));
+    let (score, mut syntax) = table.unwrap_or(&tried[0]).clone();
     if syntax.delimiter == b" " && !syntax.collapses && given.delimiter.is_none() {
         syntax = sample.lining_up(syntax);
     }
     let next = tried
         .iter()
-        .skip(1)
         .find(|(_, s)| s.delimiter != syntax.delimiter)
         .map(|(score, s)| (s.delimiter.clone(), *score));
     if given.quote.is_none() {

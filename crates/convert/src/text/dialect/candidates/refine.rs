@@ -158,7 +158,7 @@ impl Sample<'_> {
         };
         let best = DELIMITERS
             .iter()
-            .filter(|(d, _)| *d != b" " && *d != b":")
+            .filter(|(d, _)| !d.starts_with(b" ") && !d.starts_with(b":"))
             .map(|(d, prior)| {
                 let tried = Syntax {
                     delimiter: d.to_vec(),

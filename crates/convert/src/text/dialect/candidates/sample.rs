@@ -1,5 +1,7 @@
 //! Stretches of a text, and how well its records and cells come out under one syntax.
 
+use std::collections::HashSet;
+
 use crate::text::dialect::Syntax;
 use crate::text::dialect::cells::{Kind, kind};
 use crate::text::repair::{Field, Records, line_end, split};
@@ -39,9 +41,31 @@ pub(super) struct Trial {
     behind: usize,
     spaced: usize,
     spaces: bool,
+    /// The first record is of words alone, two or more and each another one.
+    named: bool,
+    /// Records of two fields or more, and those of them whose cells are short values: nothing
+    /// with a space in it or before it.
+    parted: usize,
+    compact: usize,
 }
 
 impl Trial {
+    /// Whether the fields are mostly values, under words or in several columns.
+    pub(super) fn parts_values(&self) -> bool {
+        self.typed_cells * 2 >= self.cells.saturating_sub(self.width)
+            && self.typed_cells > 0
+            && (self.named || self.width >= 3)
+    }
+
+    /// Rows of any length under a line of names: too uneven to stand out by it, and no prose
+    /// all the same.
+    pub(super) fn is_ragged_table(&self, syntax: &Syntax) -> bool {
+        matches!(syntax.delimiter.as_slice(), b"," | b";" | b"\t" | b"|")
+            && self.named
+            && self.parted * 2 > self.records
+            && self.compact == self.parted
+    }
+
     pub(super) fn score(&self, prior: f32) -> f32 {
         if self.records == 0 {
             return 0.0;
@@ -80,6 +104,7 @@ impl<'t> Sample<'t> {
             cr_ends,
             ..Syntax::default()
         };
+        let text = without_comments(text, &syntax);
         let upto = |from: usize, most: usize| -> &'t [u8] {
             let rest = &text[from..];
             if rest.len() <= most {
@@ -139,6 +164,16 @@ impl<'t> Sample<'t> {
                 lengths.resize(length.min(4096) + 1, 0);
             }
             lengths[length.min(4096)] += 1;
+            let short = |f: &Field<'_>| {
+                f.quoted || (!f.text.starts_with(b" ") && kind(&f.text) != Kind::Prose)
+            };
+            if length > 1 {
+                trial.parted += 1;
+                trial.compact += usize::from(fields.iter().all(short));
+            }
+            if trial.records == 1 {
+                trial.named = length > 1 && are_names(fields);
+            }
             for (i, field) in fields.iter().enumerate() {
                 let kind = kind(&field.text);
                 trial.behind += usize::from(i > 0);
@@ -166,6 +201,65 @@ impl<'t> Sample<'t> {
             .filter(|(_, n)| **n > 0)
             .map_or((1, 0), |(width, n)| (width, *n));
         trial
+    }
+}
+
+/// Words alone, each another one.
+fn are_names(fields: &[Field<'_>]) -> bool {
+    let mut seen = HashSet::new();
+    fields
+        .iter()
+        .all(|f| kind(&f.text) == Kind::Word && seen.insert(f.text.to_ascii_lowercase()))
+}
+
+/// The text without the comments above and below: lines that begin with `#`. All of it where
+/// such lines may be what it is made of.
+fn without_comments<'t>(text: &'t [u8], syntax: &Syntax) -> &'t [u8] {
+    // A comment, or nothing; and whether `#` stands by itself, as before a sentence.
+    let comment = |line: &[u8]| -> Option<bool> {
+        let line = line.trim_ascii();
+        match line.strip_prefix(b"#") {
+            Some(rest) => Some(rest.first().is_none_or(|b| b" #\t!".contains(b))),
+            None => line.is_empty().then_some(true),
+        }
+    };
+    let (mut apart, mut comments) = (true, 0);
+    let mut see = |line: &[u8]| match comment(line) {
+        Some(own) => {
+            apart &= own;
+            comments += 1;
+            true
+        }
+        None => false,
+    };
+    let mut from = 0;
+    while let Some(end) = line_end(text, from, false, syntax) {
+        if !see(&text[from..end.end]) {
+            break;
+        }
+        from = end.next;
+    }
+    let mut to = text.len();
+    while to > from {
+        let inner = text[from..to]
+            .strip_suffix(b"\n")
+            .unwrap_or(&text[from..to]);
+        let inner = inner.strip_suffix(b"\r").unwrap_or(inner);
+        let begin = memchr::memrchr2(b'\n', if syntax.cr_ends { b'\r' } else { b'\n' }, inner)
+            .map_or(0, |i| i + 1);
+        if !see(&inner[begin..]) {
+            break;
+        }
+        to = from + begin;
+    }
+    let rest = &text[from..to];
+    let rows = memchr::memchr2_iter(b'\n', if syntax.cr_ends { b'\r' } else { b'\n' }, rest)
+        .take(comments + 2)
+        .count();
+    if rows >= 2 && (apart || rows >= comments) {
+        rest
+    } else {
+        text
     }
 }
 

@@ -3,8 +3,12 @@
 use std::ops::Range;
 
 use super::{Table, block, is_sentence, mode};
-use crate::text::dialect::cells::trim;
+use crate::text::dialect::cells::{Kind, kind, trim};
 use crate::text::dialect::rows::kinds;
+use crate::text::repair::Field;
+
+/// Lines that are looked back at for remarks among the rows.
+const LINES_BACK: usize = 200;
 
 impl Table<'_, '_> {
     pub(super) fn names_from(&mut self, header: &Range<usize>) {
@@ -134,6 +138,9 @@ impl Table<'_, '_> {
         let text_head = head_kinds.iter().any(|k| k.is_text())
             && (!head_kinds.iter().any(|k| k.is_typed()) || self.counts_years(head));
         if self.has_types() {
+            if text_head && self.repeats_years(head) {
+                return true;
+            }
             let named = text_head
                 && self.matches(head).0 == 0
                 && usize::from(rows[head].filled) * 10 >= last * 6;
@@ -146,6 +153,23 @@ impl Table<'_, '_> {
             };
         }
         text_head && last != usual_last && strong.len() >= 3
+    }
+
+    /// Whether a row names the columns by the years that the header names them by, and its rows
+    /// by another word: `Income,2014,2015` below `Budget,2014,2015`.
+    fn repeats_years(&self, row: usize) -> bool {
+        if !self.counts_years(row) {
+            return false;
+        }
+        let cells = self.grid.cells(row);
+        let same = |i: usize| {
+            let text = trim(&cells[i].text).to_ascii_lowercase();
+            self.names.get(i).is_some_and(|name| *name == text)
+        };
+        (1..cells.len()).all(same)
+            && cells.len() == self.names.len()
+            && !same(0)
+            && kind(&cells[0].text).is_text()
     }
 
     fn usual_last(&self) -> usize {
@@ -195,6 +219,59 @@ impl Table<'_, '_> {
         (end, from..stop)
     }
 
+    /// Whether a row has a value in its first column alone, and one as that column has: a code
+    /// or a word, of which nothing more is known.
+    fn is_key_alone(&self, cells: &[Field<'_>]) -> bool {
+        let (Some(cell), Some(shape)) = (cells.first(), self.shapes.first()) else {
+            return false;
+        };
+        let kind = kind(&cell.text);
+        matches!(kind, Kind::Code | Kind::Word | Kind::Integer)
+            && shape.affinity(kind) >= 0.8
+            && cell.text.len() as f32 <= shape.mean_length() * 2.0 + 4.0
+    }
+
+    /// Whether a row at the end begins with `#`, as no row of the table does, and is no row.
+    fn is_remark_below(&self, row: usize, first: usize, cells: &[Field<'_>]) -> bool {
+        let r = &self.grid.rows[row];
+        if !self.is_hashed(row) {
+            return false;
+        }
+        // Past the remarks above it.
+        let last = (first..row)
+            .rev()
+            .take(LINES_BACK)
+            .find(|r| !self.grid.rows[*r].is_blank() && !self.is_hashed(*r));
+        let hashed = |r: usize| self.is_hashed(r);
+        if last.is_none_or(|last| (first..last).take(LINES_BACK).any(hashed)) {
+            return false;
+        }
+        let above = (0..first).rev().take(LINES_BACK).any(hashed);
+        let unlike = self.has_types() && matches!(self.matches(row), (0, 1..));
+        let short = usize::from(r.fields) < self.width || r.filled == 1;
+        short || above || unlike || is_sentence(cells)
+    }
+
+    /// Whether a note's words hold delimiters and make a row by that: a sentence, in a table
+    /// whose values do not begin with spaces, and below a gap or with a colon behind its first
+    /// word.
+    fn is_sentence_below(
+        &self,
+        row: usize,
+        first: usize,
+        apart: bool,
+        cells: &[Field<'_>],
+    ) -> bool {
+        let led = |c: &Field<'_>| {
+            let word = c.text.trim_ascii().split(|b| *b == b' ').next();
+            word.is_some_and(|w| w.ends_with(b":"))
+        };
+        is_sentence(cells)
+            && (apart || cells.first().is_some_and(led))
+            && row > first
+            && !is_sentence(&self.grid.cells(first))
+    }
+
     fn is_footnote(&self, row: usize, first: usize) -> bool {
         let r = &self.grid.rows[row];
         if r.filled == 0 {
@@ -212,6 +289,11 @@ impl Table<'_, '_> {
             .find(|c| !trim(&c.text).is_empty())
             .is_some_and(|c| begins_note(trim(&c.text)));
         let short = usize::from(r.fields) < self.width;
+        if self.is_remark_below(row, first, &cells)
+            || (noted && self.is_sentence_below(row, first, apart, &cells))
+        {
+            return true;
+        }
         if self.width == 2 {
             return (r.fields == 1 || r.filled == 1) && (noted || (apart && cells.len() == 1));
         }
@@ -222,6 +304,9 @@ impl Table<'_, '_> {
             return false;
         }
         if r.filled == 1 {
+            if !noted && !apart && !short && self.is_key_alone(&cells) {
+                return false;
+            }
             return self.usual >= 3 && (r.last == 1 || noted || apart);
         }
         let scarce = usize::from(r.filled) * 3 <= self.usual;
@@ -231,7 +316,7 @@ impl Table<'_, '_> {
 }
 
 /// The words and marks that notes begin with.
-pub(super) fn begins_note(text: &[u8]) -> bool {
+pub(crate) fn begins_note(text: &[u8]) -> bool {
     const WORDS: [&[u8]; 16] = [
         b"source",
         b"note",
@@ -252,8 +337,20 @@ pub(super) fn begins_note(text: &[u8]) -> bool {
     ];
     // (A remark in brackets, of several words.)
     let bracketed = text.starts_with(b"(") && text.ends_with(b")") && text.contains(&b' ');
+    // (Of the word itself, or of several of it: a notebook is none.)
+    let ends = |rest: &[u8]| {
+        let rest = rest
+            .strip_prefix(b"es")
+            .or(rest.strip_prefix(b"s"))
+            .or(rest.strip_prefix(b"n"))
+            .unwrap_or(rest);
+        !rest.first().is_some_and(u8::is_ascii_alphabetic)
+    };
     bracketed
-        || WORDS
-            .iter()
-            .any(|w| text.len() >= w.len() && text[..w.len()].eq_ignore_ascii_case(w))
+        || WORDS.iter().any(|w| {
+            let word = w[0].is_ascii_alphabetic();
+            text.len() >= w.len()
+                && text[..w.len()].eq_ignore_ascii_case(w)
+                && (!word || ends(&text[w.len()..]))
+        })
 }

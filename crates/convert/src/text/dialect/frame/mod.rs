@@ -4,6 +4,8 @@
 mod bottom;
 mod top;
 
+pub(crate) use bottom::begins_note;
+
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -100,8 +102,23 @@ impl Frame {
         let count = above.clone().filter(is_row).count() + below.clone().filter(is_row).count();
         if keeps {
             self.body = above.start..below.end;
+            if self.header.is_empty() {
+                self.header = above.start..above.start;
+            }
         }
         count
+    }
+}
+
+impl Frame {
+    /// Rows of delimiters alone above all that has a value, where names stand below them.
+    pub(crate) fn empty_above(&self, grid: &Grid<'_>) -> usize {
+        if self.header.is_empty() {
+            return 0;
+        }
+        empty_rows(grid, self.preamble.clone(), self.width)
+            .filter(|r| grid.rows[*r].fields > 1)
+            .count()
     }
 }
 
@@ -418,6 +435,11 @@ impl<'g, 't> Table<'g, 't> {
     fn is_full(&self, row: usize) -> bool {
         let filled = usize::from(self.grid.rows[row].filled);
         filled * 10 >= self.width.min(self.usual.max(2)) * 6
+    }
+
+    /// A comment's mark at its begin; names may have one, too.
+    fn is_hashed(&self, row: usize) -> bool {
+        trim(self.grid.record(row)).starts_with(b"#")
     }
 
     fn has_width(&self, row: usize) -> bool {

@@ -83,6 +83,7 @@ impl Table<'_, '_> {
             .take(TOP)
             .find(|r| {
                 self.is_full(*r)
+                    && (!self.is_hashed(*r) || usize::from(self.grid.rows[*r].fields) == self.width)
                     && !self.is_key_and_value(*r)
                     && (self.width <= 2 || self.grid.rows[*r].filled >= 2)
             })
@@ -111,11 +112,13 @@ impl Table<'_, '_> {
                     && first - above < 2
                     && above - 1 > core.start
                     && self.names_columns(above - 2)
+                    && !self.is_remark(above - 2)
                     && (rows[above - 1].filled == 1
                         || (self.is_full(above - 2)
                             && (self.matches(above - 2).0 == 0 || self.names_years(above - 2))
                             && self.could_be_data(above - 1)
-                            && self.overlap(above - 2, above - 1))
+                            && self.overlap(above - 2, above - 1)
+                            && !self.names_groups(above - 2, above - 1))
                         || (usize::from(rows[above - 1].fields) != self.width
                             && usize::from(rows[above - 2].fields) == self.width
                             && self.is_full(above - 2)))
@@ -244,6 +247,24 @@ impl Table<'_, '_> {
         !self.overlap(row - 1, row)
     }
 
+    /// Whether the upper row names groups of columns that the lower names each: words alone in
+    /// the lower, and some of them where the upper has a gap behind a name.
+    fn names_groups(&self, above: usize, below: usize) -> bool {
+        let (above, below) = (self.grid.cells(above), self.grid.cells(below));
+        let told = |c: &Field<'_>| !trim(&c.text).is_empty();
+        let led = above.iter().position(told).unwrap_or(above.len());
+        let fills = above
+            .iter()
+            .zip(&below)
+            .skip(led)
+            .any(|(a, b)| !told(a) && told(b));
+        let words = below
+            .iter()
+            .filter(|c| told(c))
+            .all(|c| kind(&c.text).is_text());
+        fills && words
+    }
+
     /// Whether any column has a value in both rows.
     fn overlap(&self, above: usize, below: usize) -> bool {
         let (above, below) = (self.grid.cells(above), self.grid.cells(below));
@@ -259,6 +280,7 @@ impl Table<'_, '_> {
             && (start == first
                 || self.grid.rows[start - 1].fields == self.grid.rows[first - 1].fields)
             && (self.names_columns(start - 1) || self.names_the_rest(top, start - 1))
+            && (start == first || !self.is_remark_above(start - 1))
         {
             start -= 1;
         }
@@ -273,6 +295,19 @@ impl Table<'_, '_> {
         } else {
             first..first
         }
+    }
+
+    /// Whether a line that begins with `#` is a sentence, or of another length than the rows: no
+    /// line of names.
+    fn is_remark(&self, row: usize) -> bool {
+        self.is_hashed(row)
+            && (usize::from(self.grid.rows[row].fields) != self.width
+                || is_sentence(&self.grid.cells(row)))
+    }
+
+    /// The same above a line of names, which it is none of if only one of the two begins so.
+    fn is_remark_above(&self, row: usize) -> bool {
+        self.is_hashed(row) && (!self.is_hashed(row + 1) || self.is_remark(row))
     }
 
     /// Whether a line below a full line of names is a row with words where values should be
