@@ -1,0 +1,8 @@
+//! Every endpoint through real HTTP.
+
+mod files;
+mod jobs;
+mod keys;
+mod life;
+#[path = "../support/mod.rs"]
+mod support;
