@@ -8,6 +8,24 @@ fn refused(bench: &Bench, source: &std::path::Path, to: Format, set: &[(&str, &s
     bench.plan_with(source, to, set).unwrap_err().to_string()
 }
 
+/// One text below another, on the way to CSV.
+fn merged(bench: &Bench, one: &str, two: &str) -> ConversionPlan {
+    let sources = [
+        Source::new(bench.file("one.csv", one)),
+        Source::new(bench.file("two.csv", two)),
+    ];
+    let (merge_by, options) = (Merge::default(), Options::default());
+    merge(
+        &sources,
+        &merge_by,
+        Format::Csv,
+        &options,
+        &bench.limits,
+        &(),
+    )
+    .unwrap()
+}
+
 #[test]
 fn a_choice_that_the_target_does_not_know_is_refused() {
     let bench = Bench::new();
@@ -104,19 +122,7 @@ fn a_packed_line_without_an_end_is_refused_before_all_of_it_is_unpacked() {
 #[test]
 fn names_that_differ_by_case_are_told_where_they_meet() {
     let bench = Bench::new();
-    let sources = [
-        Source::new(bench.file("one.csv", "id,v\n1,2\n")),
-        Source::new(bench.file("two.csv", "ID,v\n3,4\n")),
-    ];
-    let plan = merge(
-        &sources,
-        &Merge::default(),
-        Format::Csv,
-        &Options::default(),
-        &bench.limits,
-        &(),
-    )
-    .unwrap();
+    let plan = merged(&bench, "id,v\n1,2\n", "ID,v\n3,4\n");
     assert!(
         plan.changes
             .contains(&"\"ID\" of \"two.csv\" goes under \"id\".".to_owned()),
@@ -169,26 +175,14 @@ fn a_column_is_the_one_that_the_file_calls_so() {
 #[test]
 fn merged_columns_meet_by_the_names_of_their_files() {
     let bench = Bench::new();
-    let merged = |one: &str, two: &str| {
-        let sources = [
-            Source::new(bench.file("one.csv", one)),
-            Source::new(bench.file("two.csv", two)),
-        ];
-        let plan = merge(
-            &sources,
-            &Merge::default(),
-            Format::Csv,
-            &Options::default(),
-            &bench.limits,
-            &(),
-        )
-        .unwrap();
+    let text = |one: &str, two: &str| {
+        let plan = merged(&bench, one, two);
         let name = format!("{}.csv", bench.left().len());
         std::fs::read_to_string(bench.run(&plan, &name).unwrap().0).unwrap()
     };
-    assert_eq!(merged("k,K\n1,2\n", "K,k\n3,4\n"), "k,K\n1,2\n4,3\n");
-    assert_eq!(merged("k,k\n1,2\n", "k,k\n3,4\n"), "k,k\n1,2\n3,4\n");
-    assert_eq!(merged("k,v\n1,2\n", "V,k\n3,4\n"), "k,v\n1,2\n4,3\n");
+    assert_eq!(text("k,K\n1,2\n", "K,k\n3,4\n"), "k,K\n1,2\n4,3\n");
+    assert_eq!(text("k,k\n1,2\n", "k,k\n3,4\n"), "k,k\n1,2\n3,4\n");
+    assert_eq!(text("k,v\n1,2\n", "V,k\n3,4\n"), "k,v\n1,2\n4,3\n");
 }
 
 #[test]
