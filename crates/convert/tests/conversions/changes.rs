@@ -65,7 +65,7 @@ fn rows_are_chosen_by_a_condition() {
     ] {
         let outcome = bench.plan_with(&source, Format::Feather, &[("filter", wrong)]);
         assert!(
-            matches!(outcome, Err(ConvertError::Query { .. })),
+            matches!(outcome, Err(ConvertError::Filter { .. })),
             "{wrong}: {outcome:?}"
         );
     }
