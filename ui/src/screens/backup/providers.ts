@@ -48,7 +48,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'r2',
     label: 'Cloudflare R2',
-    text: 'No charge for reading back.',
+    text: 'Reading back is free.',
     place: 'account',
     regionLabel: 'Jurisdiction',
     regionExample: '',
@@ -78,7 +78,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'wasabi',
     label: 'Wasabi',
-    text: 'One price, reading included.',
+    text: 'One flat price.',
     place: 'region',
     regionLabel: 'Region',
     regionExample: 'eu-central-2',
@@ -93,7 +93,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'minio',
     label: 'MinIO',
-    text: 'On a server of your own.',
+    text: 'On your own server.',
     place: 'endpoint',
     regionLabel: 'Region',
     regionExample: 'us-east-1',
@@ -108,7 +108,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'garage',
     label: 'Garage',
-    text: 'On servers of your own.',
+    text: 'On your own servers.',
     place: 'endpoint',
     regionLabel: 'Region',
     regionExample: 'garage',
@@ -123,7 +123,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'other',
     label: 'Another',
-    text: 'Anything that speaks S3.',
+    text: 'Whatever speaks S3.',
     place: 'endpoint',
     regionLabel: 'Region',
     regionExample: 'us-east-1',
