@@ -194,7 +194,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
   };
 
   function setStatus(files: FileView[], status: FileView['status']): void {
-    files.forEach((f) => (f.status = status));
+    shell.catalog.setStatus(files.map((f) => f.id), status);
     shell.tell({ type: 'files' });
   }
 

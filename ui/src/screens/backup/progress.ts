@@ -1,11 +1,7 @@
 /** A transfer in words: what remains, not what is done. */
-import type { JobKind } from '../../lib/contract/JobKind';
 import type { JobView } from '../../lib/contract/JobView';
 import { formatBytes, formatCount, formatRate, formatTimeLeft, plural } from '../../lib/format';
 import { JOB_KINDS } from '../../lib/words';
-
-/** Jobs that use the bucket; one at a time. */
-export const TRANSFERS: JobKind[] = ['backup', 'restore', 'undo_restore', 'check_backup', 'drill', 'retention', 'free', 'fetch'];
 
 /** Core's phases as a person reads them; what is not here is shown as core says it. */
 const PHASES: Record<string, { doing: string; rest: string }> = {
