@@ -31,6 +31,10 @@ describe('the headline', () => {
     expect(headline(status({ last_proven_at: '2026-10-12T10:00:00Z', schedule: { quick_days: 0, deep_days: 0, drill_days: 0 } }), 5, now).look).toBe('ok');
   });
 
+  it('claims nothing of a backup that cannot be opened here', () => {
+    expect(headline(status({ last_proven_at: '2026-11-21T10:00:00Z', encryption: 'locked' }), 5, now)).toMatchObject({ figure: 'Locked', look: 'warn' });
+  });
+
   it('is honest where there is nothing yet', () => {
     expect(headline(status({ last_backup_at: null }), 12, now).text).toContain('12 restore points');
     expect(headline(status({ last_backup_at: null }), 0, now).figure).toBe('Nothing backed up yet');

@@ -48,7 +48,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'r2',
     label: 'Cloudflare R2',
-    text: 'Reading back is free.',
+    text: 'Reading is free.',
     place: 'account',
     regionLabel: 'Jurisdiction',
     regionExample: '',
@@ -93,7 +93,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'minio',
     label: 'MinIO',
-    text: 'On your own server.',
+    text: 'Your own server.',
     place: 'endpoint',
     regionLabel: 'Region',
     regionExample: 'us-east-1',
@@ -108,7 +108,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'garage',
     label: 'Garage',
-    text: 'On your own servers.',
+    text: 'Your own servers.',
     place: 'endpoint',
     regionLabel: 'Region',
     regionExample: 'garage',
@@ -123,7 +123,7 @@ export const PROVIDERS: Provider[] = [
   {
     id: 'other',
     label: 'Another',
-    text: 'Whatever speaks S3.',
+    text: 'Anything S3.',
     place: 'endpoint',
     regionLabel: 'Region',
     regionExample: 'us-east-1',
