@@ -184,7 +184,8 @@ export function planOf(demo: BackupDemo): BackupPlanView {
 export function restorePlan(demo: BackupDemo, request: RestoreRequest): RestorePlanView {
   const point = demo.points.find((p) => p.id === request.at) ?? demo.points[0]!;
   const all = request.only.length + request.paths.length === 0;
-  const items = all ? ITEMS : ITEMS.filter((item) => request.paths.includes(item.path) || request.only.some((glob) => fits(glob, item.path)));
+  const named = request.paths.filter((path) => !ITEMS.some((item) => item.path === path)).map((path) => ({ path, size_bytes: 4_100_000, replaces: true }));
+  const items = all ? ITEMS : named.length > 0 ? named : ITEMS.filter((item) => request.paths.includes(item.path) || request.only.some((glob) => fits(glob, item.path)));
   const differing = items.filter((item) => item.replaces).length;
   return {
     point,

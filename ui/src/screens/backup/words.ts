@@ -75,11 +75,11 @@ export function grewWords(p: Pick<RestorePointView, 'grew'>): string {
   return most.by_bytes === most.size_bytes ? `${name} added ${formatBytes(most.by_bytes)}` : `${name} grew by ${formatBytes(most.by_bytes)}`;
 }
 
-/** Why a point is shown and yet not to be restored. */
-export const POINT_STATES: Record<Exclude<PointState, 'ready'>, { word: string; text: string }> = {
-  forged: { word: 'Not made with this key', text: 'Its signature is another’s, or it was changed since. It is shown, and never restored.' },
-  damaged: { word: 'Cannot be read', text: 'Its list of files is damaged or gone. The points before and after it are not affected.' },
-  too_new: { word: 'Made by a newer Redline', text: 'Update Redline on this machine to read it.' },
+/** Why a point is shown and yet not to be restored; core’s own reason, where it gives one, takes the place of `why`. */
+export const POINT_STATES: Record<Exclude<PointState, 'ready'>, { word: string; why: string; then: string }> = {
+  forged: { word: 'Not made with this key', why: 'Its signature is another’s, or it was changed since.', then: 'It is shown, and never restored.' },
+  damaged: { word: 'Cannot be read', why: 'Its list of files is damaged or gone.', then: 'The points before and after it are not affected.' },
+  too_new: { word: 'Made by a newer Redline', why: 'It is in a form that this version does not know.', then: 'Update Redline on this machine to read it.' },
 };
 
 export function restorable(p: RestorePointView): boolean {
