@@ -103,7 +103,8 @@ export function changesOf(points: RestorePointView[], id: string): PointChangesV
 
 /** Enough of a glob for a demonstration. */
 function fits(glob: string, path: string): boolean {
-  const source = glob.replace(/[.+^$()|\\]/g, '\\$&').replace(/\*\*\//g, '(?:.*/)?').replace(/\*\*/g, '.*').replace(/(?<![.)])\*/g, '[^/]*').replace(/\?/g, '[^/]');
+  const parts: Record<string, string> = { '**/': '(?:.*/)?', '**': '.*', '*': '[^/]*', '?': '[^/]' };
+  const source = glob.replace(/\*\*\/|\*\*|[*?]|[.+^$()|\\]/g, (part) => parts[part] ?? `\\${part}`);
   return new RegExp(`^${source}$`).test(path);
 }
 
