@@ -5,8 +5,10 @@ import type { CheckNote } from './contract/CheckNote';
 import type { JobKind } from './contract/JobKind';
 import { capital, formatWhen, plural } from './format';
 
-/** Jobs that use the bucket; one at a time. */
-export const TRANSFERS: JobKind[] = ['backup', 'restore', 'undo_restore', 'check_backup', 'drill', 'retention', 'free', 'fetch'];
+/** Jobs that change the store or its backup: one at a time, and shown before the others. */
+export const CHANGES: JobKind[] = ['backup', 'restore', 'undo_restore', 'retention'];
+/** Jobs that only read the bucket; a scheduled one keeps nobody from backing up. */
+export const CHECKS: JobKind[] = ['check_backup', 'drill'];
 
 export const CHECK_KINDS: Record<CheckKind, { name: string; text: string; doing: string; proves: string }> = {
   quick: {

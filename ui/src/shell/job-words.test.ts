@@ -66,6 +66,8 @@ describe('an ended job', () => {
     expect(ended({ title: 'Saving a copy of "a.csv"', state: 'failed' })).toBe('Could not save a copy of a.csv');
     expect(ended({ title: 'Storing 3 items', state: 'interrupted' })).toBe('Interrupted while storing 3 items');
     expect(ended({ title: 'Verifying', result: { type: 'verify', value: { ok: 1284, changed: [], missing: [], unreadable: [] } } })).toBe('Verified 1,284 files');
+    expect(ended({ kind: 'undo_restore', title: 'Taking back a restore' })).toBe('Took back a restore');
+    expect(ended({ kind: 'drill', title: 'Trying a restore from "acme"', state: 'failed' })).toBe('Could not try a restore from acme');
     // A kind of job this window does not know yet.
     expect(ended({ title: 'Dusting the shelves' })).toBe('Dusting the shelves');
   });

@@ -31,7 +31,7 @@ const VERBS: Record<string, { past: string; bare: string; still: string }> = {
   Saving: { past: 'Saved', bare: 'save', still: 'saving' },
   Converting: { past: 'Converted', bare: 'convert', still: 'converting' },
   Backing: { past: 'Backed', bare: 'back', still: 'backing' },
-  Undoing: { past: 'Undid', bare: 'undo', still: 'undoing' },
+  Taking: { past: 'Took', bare: 'take', still: 'taking' },
   Trying: { past: 'Tried', bare: 'try', still: 'trying' },
   Reading: { past: 'Read', bare: 'read', still: 'reading' },
   Freeing: { past: 'Freed', bare: 'free', still: 'freeing' },

@@ -105,7 +105,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       }, seconds);
     },
     undo_restore: () =>
-      shell.job('undo_restore', 'Undoing the restore', 'moving', 0, 15, () => {
+      shell.job('undo_restore', 'Taking back a restore', 'taking back', 0, 15, () => {
         const undo = demo.undo;
         demo.undo = null;
         shell.tell({ type: 'files' });
@@ -116,7 +116,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       online();
       const kind = deep ? 'deep' : 'quick';
       const ok = demo.state !== 'broken';
-      return shell.job('check_backup', deep ? 'Reading the whole backup back' : 'Checking the backup', 'verifying', deep ? 5.3e9 : 0, 1_284, (): JobResult => {
+      return shell.job('check_backup', `${deep ? 'Reading the whole backup in' : 'Checking the backup in'} "${demo.bucket?.bucket}"`, 'verifying', deep ? 5.3e9 : 0, 1_284, (): JobResult => {
         noted(kind, ok);
         const findings = ok ? [] : [1, 2, 3].map((n) => ({ path: `desk/ticks/ticks_0${n}.parquet`, missing: n > 1, advice: 'Back up again: the file here is whole and is sent anew.' }));
         return { type: 'check_backup', value: { kind, point: demo.points[0]!.id, created_at: demo.points[0]!.created_at, ok, files: 1_284, objects: 1_301, bytes: 5.3e9, findings, skipped_points: [] } };
@@ -124,7 +124,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
     },
     drill_backup: () => {
       online();
-      return shell.job('drill', 'Trying a restore', 'downloading', 412e6, 41, (): JobResult => {
+      return shell.job('drill', `Trying a restore from "${demo.bucket?.bucket}"`, 'downloading', 412e6, 41, (): JobResult => {
         noted('drill', true);
         return {
           type: 'drill',

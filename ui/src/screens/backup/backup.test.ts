@@ -19,6 +19,8 @@ describe('a transfer', () => {
   it('never says less than nothing, nor counts where nothing is known', () => {
     expect(remainsOf(job({ bytes_done: 5, bytes_total: 4 }))).toBe('0 B to go');
     expect(remainsOf(job({ phase: 'comparing', bytes_total: 100 }))).toBe('Getting ready');
+    expect(remainsOf(job({ kind: 'drill', phase: 'comparing' }))).toBe('Nearly done');
+    expect(remainsOf(job({ phase: 'committing' }))).toBe('Nearly done');
     expect(remainsOf(job({}))).toBe('Under way');
     expect(captionOf(job({ phase: 'sweeping' }))).toBe('Backing up, sweeping');
     expect(captionOf(job({ phase: '' }))).toBe('Backing up');
