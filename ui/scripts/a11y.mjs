@@ -202,6 +202,10 @@ const SCREENS = [
     await p.click('[data-testid=job-results]');
     await p.waitForSelector('[data-testid=import-result]');
   }],
+  ['backup, broken off', '?files=30&backup=failed&quick=1#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.waitForSelector('[data-testid=backup-stopped]');
+  }],
   ['backup, proof', '?files=30&backup=broken#/backup/proof'],
   ['backup, keeping', '?files=30&points=400#/backup/keep', async (p) => {
     await p.locator('[data-testid=retention-rules]').check({ force: true });

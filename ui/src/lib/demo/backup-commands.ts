@@ -63,6 +63,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
         plan.upload_bytes,
         plan.upload_files,
         () => {
+          if (demo.state === 'failed') throw offlineError();
           demo.mass = false;
           demo.points = restorePoints(Math.max(24, demo.points.length) + 1, false);
           demo.points[0]!.created_at = new Date().toISOString();

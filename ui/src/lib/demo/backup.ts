@@ -1,7 +1,7 @@
 /**
  * A bucket and its restore points. `backup=` says in which state:
  * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
- * something) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
+ * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
  * (two devices, not merged yet) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
  */

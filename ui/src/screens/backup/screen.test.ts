@@ -1,9 +1,10 @@
 import { flushSync, mount, unmount } from 'svelte';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { demoTransport } from '../../lib/demo'; // eslint-disable-line no-restricted-imports
+import { announce } from '../../lib/state/bus';
 import { jobs } from '../../lib/state/jobs.svelte';
 import { route } from '../../lib/state/route.svelte';
-import { useTransport } from '../../lib/tauri';
+import { subscribe, useTransport } from '../../lib/tauri';
 import Backup from './Backup.svelte';
 
 let screen: Record<string, unknown> | null = null;
@@ -19,6 +20,7 @@ function open(options: string, detail = '') {
       return transport.invoke(command, args);
     },
   });
+  void subscribe({ event: announce, drag: () => {}, offered: () => {} });
   route.go('backup', detail);
   screen = mount(Backup, { target: document.body });
   return { asked, of: (command: string) => asked.filter((a) => a.command === command).map((a) => a.args) };
@@ -62,6 +64,15 @@ describe('the backup screen', () => {
     expect(of('run_backup')).toEqual([]);
     await click('mass-confirm');
     await vi.waitFor(() => expect(of('run_backup')).toEqual([{ confirmRemovals: true }]));
+  });
+
+  it('says why a backup broke off, what is kept, and goes on when told to', async () => {
+    const { of } = open('backup=failed');
+    await able('backup-run');
+    await click('backup-run');
+    expect((await find('backup-stopped')).textContent).toMatch(/Could not reach.*Check the network.*What was sent is kept/s);
+    await click('backup-again');
+    await vi.waitFor(() => expect(of('run_backup').length).toBe(2));
   });
 
   it('shows exactly what a restore would do before it does anything', async () => {
