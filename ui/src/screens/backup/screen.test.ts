@@ -124,6 +124,8 @@ describe('the keys of a bucket', () => {
     await able('backup-save');
     (await find('backup-form')).dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
     await find('backup-status');
+    // The news may be here before the answer.
+    await vi.waitFor(() => expect(asked.filter((a) => a.command === 'backup_status').length).toBeGreaterThan(2), { interval: 5, timeout: 4_000 });
     expect(asked.filter((a) => JSON.stringify(a.args).includes('hunter2')).map((a) => a.command)).toEqual(['set_bucket']);
     expect(document.body.innerHTML).not.toContain('hunter2');
     await click('backup-view-bucket');
