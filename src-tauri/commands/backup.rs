@@ -4,8 +4,9 @@ use redline_core::{
     BackupPlanView, BackupStatus, BucketSetup, BucketView, CheckSchedule, PointChangesView,
     RestorePlanView, RestorePointView, RestoreRequest,
 };
-use tauri::State;
+use tauri::{AppHandle, State};
 
+use crate::dialogs;
 use crate::shell::{Answer, Shell};
 
 #[tauri::command]
@@ -17,6 +18,20 @@ pub async fn backup_status(shell: State<'_, Shell>) -> Answer<BackupStatus> {
 pub async fn set_bucket(shell: State<'_, Shell>, setup: BucketSetup) -> Answer<BucketView> {
     shell
         .with_session(|session| session.set_bucket(setup))
+        .await
+}
+
+/// Asks for a `.env` file and reads it once. Null when none was chosen.
+#[tauri::command]
+pub async fn set_bucket_from_env(
+    app: AppHandle,
+    shell: State<'_, Shell>,
+) -> Answer<Option<BucketView>> {
+    let Some(file) = dialogs::one_file(&app, "Read the S3 settings of a .env file").await else {
+        return Ok(None);
+    };
+    shell
+        .with_session(move |session| session.set_bucket_from_env_file(Some(&file)).map(Some))
         .await
 }
 

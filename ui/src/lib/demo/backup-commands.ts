@@ -41,6 +41,11 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       }
       return view;
     },
+    set_bucket_from_env: () => {
+      demo.bucket = bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null });
+      changed();
+      return demo.bucket;
+    },
     probe_bucket: () => {
       online();
       demo.bucket = { ...demo.bucket!, checked_at: new Date().toISOString() };

@@ -123,6 +123,8 @@ export const dropTable = (name: string) => call<unknown>('drop_table', { name })
 // backup
 export const backupStatus = () => call<BackupStatus>('backup_status');
 export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
+/** Asks for a `.env` file, which core reads once; null when none was chosen. */
+export const setBucketFromEnv = () => call<BucketView | null>('set_bucket_from_env');
 export const probeBucket = () => call<BucketView>('probe_bucket');
 export const clearBucket = () => call<unknown>('clear_bucket');
 /** The rights that the keys of a bucket need; null for the one that is set up. */

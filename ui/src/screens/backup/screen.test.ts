@@ -144,6 +144,13 @@ describe('the keys of a bucket', () => {
     await vi.waitFor(() => expect(asked.filter((a) => a.command === 'set_bucket').at(-1)?.args).toMatchObject({ setup: { access_key: null, secret_key: null } }));
   });
 
+  it('of a .env file never come into the page at all', async () => {
+    const { asked } = open('backup=none');
+    await click('backup-env');
+    await find('backup-status');
+    expect(asked.filter((a) => a.command.startsWith('set_bucket')).map((a) => [a.command, a.args])).toEqual([['set_bucket_from_env', {}]]);
+  });
+
   it('that lack a right are told which, and nothing is saved', async () => {
     open('backup=none');
     for (const [id, text] of [['bucket-name', 'denied'], ['region', 'eu-central-1'], ['access-key', 'a'], ['secret-key', 'b']] as const) await type(`backup-${id}`, text);
