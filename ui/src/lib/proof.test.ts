@@ -38,6 +38,6 @@ describe('the headline', () => {
   it('is honest where there is nothing yet', () => {
     expect(headline(status({ last_backup_at: null }), 12, now).text).toContain('12 restore points');
     expect(headline(status({ last_backup_at: null }), 0, now).figure).toBe('Nothing backed up yet');
-    expect(headline(status({ last_backup_at: null }), null, now).figure).toBe('Nothing backed up yet');
+    expect(headline(status({ last_backup_at: null }), null, now).figure).toBe('Not backed up from here yet');
   });
 });

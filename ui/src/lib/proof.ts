@@ -68,6 +68,8 @@ export function headline(status: BackupStatus, points: number | null, now: Date)
       text: `The bucket has ${plural(points, 'restore point')} of this key. Restore brings the files here; a backup adds what is new here.`,
     };
   }
+  // Another machine may have backed up to it: nothing is said of what was not asked.
+  if (points === null) return { figure: 'Not backed up from here yet', look: 'plain', text: 'A backup sends what is here; Restore brings what the bucket has.' };
   return { figure: 'Nothing backed up yet', look: 'plain', text: 'The bucket is ready. The first backup sends everything, later ones only what changed.' };
 }
 
@@ -76,7 +78,7 @@ function broken(check: CheckNote, now: Date): Headline {
   return {
     figure: check.findings > 0 ? 'Not restorable in full' : 'The last check failed',
     look: 'danger',
-    text: `${capital(formatWhen(check.at, now))}: the ${CHECK_KINDS[check.kind].name.toLowerCase()} check ${what}. Back up again: what is missing is sent anew.`,
+    text: `${capital(formatWhen(check.at, now))}: the ${check.kind === 'drill' ? 'drill' : `${CHECK_KINDS[check.kind].name.toLowerCase()} check`} ${what}. Back up again: what is missing is sent anew.`,
   };
 }
 
