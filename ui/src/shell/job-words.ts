@@ -34,7 +34,7 @@ const VERBS: Record<string, { past: string; bare: string; still: string }> = {
   Taking: { past: 'Took', bare: 'take', still: 'taking' },
   Trying: { past: 'Tried', bare: 'try', still: 'trying' },
   Reading: { past: 'Read', bare: 'read', still: 'reading' },
-  Freeing: { past: 'Freed', bare: 'free', still: 'freeing' },
+  Making: { past: 'Made', bare: 'make', still: 'making' },
   Fetching: { past: 'Fetched', bare: 'fetch', still: 'fetching' },
   Tidying: { past: 'Tidied', bare: 'tidy', still: 'tidying' },
   Restoring: { past: 'Restored', bare: 'restore', still: 'restoring' },

@@ -5,6 +5,8 @@ import type { CheckNote } from '../contract/CheckNote';
 import type { CheckSchedule } from '../contract/CheckSchedule';
 import type { ErrorReport } from '../contract/ErrorReport';
 import type { FileView } from '../contract/FileView';
+import type { FreeReport } from '../contract/FreeReport';
+import type { FreeRule } from '../contract/FreeRule';
 import type { JobResult } from '../contract/JobResult';
 import type { KeepRules } from '../contract/KeepRules';
 import type { OwnRule } from '../contract/OwnRule';
@@ -184,10 +186,21 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
     free_files: ({ ids }: { ids: number[] }) => {
       online();
       const files = ids.map((id) => shell.file(id));
-      return shell.job('free', files.length === 1 ? `Freeing the space of "${files[0]!.filename}"` : `Freeing the space of ${files.length} files`, 'verifying', 0, ids.length, () => {
+      return shell.job('free', files.length === 1 ? `Making "${files[0]!.filename}" cloud-only` : `Making ${files.length} files cloud-only`, 'verifying', 0, ids.length, () => {
         setStatus(files, 'cloud_only');
         return { type: 'free', value: { freed_files: files.length, freed_bytes: files.reduce((n, f) => n + f.size_bytes, 0), failed: [] } };
       }, 1.5);
+    },
+    plan_free: ({ rule }: { rule: FreeRule }): FreeReport => {
+      const all = shell.catalog.page({ file_type: null, search: null, sort: 'size', reverse: false, offset: 0, limit: 1000, trash: false }).files;
+      const freed = all.filter((f) => f.status === 'stored' && f.size_bytes > rule.larger_than_bytes && Date.parse(f.uploaded_at) < Date.now() - rule.older_than_days * 86_400_000);
+      return { freed_files: freed.length, freed_bytes: freed.reduce((n, f) => n + f.size_bytes, 0), failed: [] };
+    },
+    free_rule: () => demo.freeRule,
+    set_free_rule: ({ rule }: { rule: FreeRule | null }) => {
+      demo.freeRule = rule;
+      changed();
+      return null;
     },
     fetch_files: ({ ids }: { ids: number[] }) => {
       online();

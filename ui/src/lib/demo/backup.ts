@@ -14,6 +14,7 @@ import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
 import type { EncryptionView } from '../contract/EncryptionView';
 import type { ErrorReport } from '../contract/ErrorReport';
+import type { FreeRule } from '../contract/FreeRule';
 import type { KeepRules } from '../contract/KeepRules';
 import type { OwnRule } from '../contract/OwnRule';
 import type { OwnRulePlanView } from '../contract/OwnRulePlanView';
@@ -128,6 +129,7 @@ export interface BackupDemo {
   versioning: BucketRulesView['versioning'];
   own: OwnRule | null;
   proven: string | null;
+  freeRule: FreeRule | null;
   mass: boolean;
 }
 
@@ -150,6 +152,7 @@ export function backupDemo(options: URLSearchParams): BackupDemo {
     versioning: state === 'rules' ? 'on' : 'off',
     own: state === 'rules' ? { abort_uploads_days: 7, archive_versions_days: null, expire_versions_days: 90 } : null,
     proven,
+    freeRule: null,
     mass: state === 'mass',
   };
 }

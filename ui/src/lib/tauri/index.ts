@@ -21,6 +21,8 @@ import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
 import type { FileView } from '../contract/FileView';
 import type { FormatView } from '../contract/FormatView';
+import type { FreeReport } from '../contract/FreeReport';
+import type { FreeRule } from '../contract/FreeRule';
 import type { GridOpen } from '../contract/GridOpen';
 import type { GridQuery } from '../contract/GridQuery';
 import type { GridRows } from '../contract/GridRows';
@@ -152,6 +154,10 @@ export const turnOnEncryption = (passphrase: string) => call<unknown>('turn_on_e
 export const unlockEncryption = (passphrase: string) => call<unknown>('unlock_encryption', { passphrase });
 export const linkFile = (id: number, expiresS: number) => call<LinkView>('link_file', { id, expiresS });
 export const freeFiles = (ids: number[]) => call<string>('free_files', { ids });
+/** What a rule would make cloud-only now; changes nothing. */
+export const planFree = (rule: FreeRule) => call<FreeReport>('plan_free', { rule });
+export const freeRule = () => call<FreeRule | null>('free_rule');
+export const setFreeRule = (rule: FreeRule | null) => call<unknown>('set_free_rule', { rule });
 export const fetchFiles = (ids: number[]) => call<string>('fetch_files', { ids });
 
 // this machine

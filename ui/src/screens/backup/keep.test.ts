@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asRules, same, SUGGESTED, typedRules } from './keep';
+import { asFreeRule, asRules, same, SUGGESTED, typedRules } from './keep';
 import { viewOf } from './views';
 
 describe('keep rules as typed', () => {
@@ -16,6 +16,14 @@ describe('keep rules as typed', () => {
     expect(same(SUGGESTED, { ...SUGGESTED })).toBe(true);
     expect(same(SUGGESTED, { ...SUGGESTED, monthly: 1 })).toBe(false);
     expect(same(SUGGESTED, null)).toBe(false);
+  });
+});
+
+describe('the rule for local space', () => {
+  it('is in megabytes as people say them, and in whole days', () => {
+    expect(asFreeRule({ megabytes: '100', days: ' 90 ' })).toEqual({ larger_than_bytes: 100_000_000, older_than_days: 90 });
+    expect(asFreeRule({ megabytes: '0.5', days: '0' })).toEqual({ larger_than_bytes: 500_000, older_than_days: 0 });
+    for (const bad of [{ megabytes: '', days: '1' }, { megabytes: 'x', days: '1' }, { megabytes: '1', days: '1.5' }, { megabytes: '-1', days: '1' }]) expect(asFreeRule(bad)).toBeNull();
   });
 });
 

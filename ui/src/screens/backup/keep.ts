@@ -1,4 +1,5 @@
-/** Keep rules as a form: four numbers, each a rule of its own. */
+/** Keep rules as a form: four numbers, each a rule of its own; and the rule by which files leave this machine. */
+import type { FreeRule } from '../../lib/contract/FreeRule';
 import type { KeepRules } from '../../lib/contract/KeepRules';
 
 export type RuleKey = keyof KeepRules;
@@ -27,4 +28,23 @@ export function asRules(typed: Record<RuleKey, string>): KeepRules | null {
 
 export function same(a: KeepRules, b: KeepRules | null): boolean {
   return b !== null && RULES.every(({ key }) => a[key] === b[key]);
+}
+
+/** What is offered before anything was chosen. */
+export const SUGGESTED_FREE: FreeRule = { larger_than_bytes: 100_000_000, older_than_days: 90 };
+
+export function typedFree(rule: FreeRule): { megabytes: string; days: string } {
+  return { megabytes: String(rule.larger_than_bytes / 1_000_000), days: String(rule.older_than_days) };
+}
+
+/** Null where one is no number. */
+export function asFreeRule(typed: { megabytes: string; days: string }): FreeRule | null {
+  const megabytes = typed.megabytes.trim();
+  const days = typed.days.trim();
+  if (!/^\d{1,9}(\.\d{1,6})?$/.test(megabytes) || !/^\d{1,5}$/.test(days)) return null;
+  return { larger_than_bytes: Math.round(Number(megabytes) * 1_000_000), older_than_days: Number(days) };
+}
+
+export function sameFree(a: FreeRule, b: FreeRule | null): boolean {
+  return b !== null && a.larger_than_bytes === b.larger_than_bytes && a.older_than_days === b.older_than_days;
 }
