@@ -154,12 +154,12 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
     bucket_rules: () => (online(), rulesOf(demo)),
     set_versioning: ({ on }: { on: boolean }) => {
       demo.versioning = on ? 'on' : 'suspended';
-      return null;
+      return rulesOf(demo);
     },
-    plan_own_rule: ({ rule }: { rule: OwnRule }) => ownRulePlan(demo, rule),
-    set_own_rule: ({ rule }: { rule: OwnRule }) => {
-      demo.own = rule.abort_uploads_days ?? rule.archive_versions_days ?? rule.expire_versions_days ? rule : null;
-      return null;
+    plan_own_rule: ({ rule }: { rule: OwnRule | null }) => ownRulePlan(demo, rule),
+    set_own_rule: ({ rule }: { rule: OwnRule | null }) => {
+      demo.own = rule;
+      return rulesOf(demo);
     },
     bucket_policy: ({ bucket: name }: { bucket: string | null }) => policyOf(name ?? demo.bucket?.bucket ?? 'YOUR-BUCKET'),
     encryption: () => encryptionOf(demo),

@@ -249,12 +249,12 @@ export function rulesOf(demo: BackupDemo): BucketRulesView {
   };
 }
 
-export function ownRulePlan(demo: BackupDemo, rule: OwnRule): OwnRulePlanView {
+export function ownRulePlan(demo: BackupDemo, rule: OwnRule | null): OwnRulePlanView {
   return {
     effects: [
       'Restore points do not change: every revision they name is kept by its hash',
-      rule.abort_uploads_days ? `Uploads that did not end within ${rule.abort_uploads_days} days are removed; a backup that is under way for longer would begin them anew` : '',
-      rule.expire_versions_days ? `What other programs overwrite below users/ can be had back for ${rule.expire_versions_days} days` : '',
+      rule?.abort_uploads_days ? `Uploads that did not end within ${rule?.abort_uploads_days} days are removed; a backup that is under way for longer would begin them anew` : '',
+      rule?.expire_versions_days ? `What other programs overwrite below users/ can be had back for ${rule?.expire_versions_days} days` : '',
     ].filter(Boolean),
     after: rulesOf({ ...demo, own: rule }).lifecycle,
   };

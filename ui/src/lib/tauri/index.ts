@@ -146,9 +146,10 @@ export const planRetention = (rules: KeepRules) => call<RetentionPlanView>('plan
 export const setRetention = (rules: KeepRules | null) => call<unknown>('set_retention', { rules });
 export const runRetention = () => call<string>('run_retention');
 export const bucketRules = () => call<BucketRulesView>('bucket_rules');
-export const setVersioning = (on: boolean) => call<unknown>('set_versioning', { on });
-export const planOwnRule = (rule: OwnRule) => call<OwnRulePlanView>('plan_own_rule', { rule });
-export const setOwnRule = (rule: OwnRule) => call<unknown>('set_own_rule', { rule });
+export const setVersioning = (on: boolean) => call<BucketRulesView>('set_versioning', { on });
+/** Null takes the rule out of the bucket. */
+export const planOwnRule = (rule: OwnRule | null) => call<OwnRulePlanView>('plan_own_rule', { rule });
+export const setOwnRule = (rule: OwnRule | null) => call<BucketRulesView>('set_own_rule', { rule });
 export const encryption = () => call<EncryptionView>('encryption');
 export const turnOnEncryption = (passphrase: string) => call<unknown>('turn_on_encryption', { passphrase });
 export const unlockEncryption = (passphrase: string) => call<unknown>('unlock_encryption', { passphrase });

@@ -178,3 +178,45 @@ describe('keep rules', () => {
     await vi.waitFor(() => expect(of('set_retention')).toMatchObject([{ rules: { last: 5, daily: 14 } }]));
   });
 });
+
+describe('the bucket’s own rules', () => {
+  it('change only after what it means was shown, and an empty rule is taken out', async () => {
+    const { of } = open('backup=rules', 'bucket');
+    await click('own-rule-open');
+    await vi.waitFor(() => expect(get('own-rule-effects')?.textContent).toContain('Restore points do not change'), { interval: 5, timeout: 4_000 });
+    await type('own-rule-abort', 'soon');
+    expect((get('own-rule-save') as HTMLButtonElement).disabled).toBe(true);
+    for (const id of ['own-rule-abort', 'own-rule-archive', 'own-rule-expire']) await type(id, '');
+    await able('own-rule-save');
+    expect(get('own-rule-save')?.textContent).toContain('Remove the rule');
+    expect(of('set_own_rule')).toEqual([]);
+    await click('own-rule-save');
+    await vi.waitFor(() => expect(of('set_own_rule')).toEqual([{ rule: null }]));
+  });
+
+  it('keep versions only once that was confirmed', async () => {
+    const { of } = open('backup=some', 'bucket');
+    await click('versioning-on');
+    expect((await find('versioning-dialog')).textContent).toContain('no way back');
+    expect(of('set_versioning')).toEqual([]);
+    await click('versioning-confirm');
+    await vi.waitFor(() => expect(get('bucket-versioning')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
+  });
+});
+
+describe('encryption on this machine', () => {
+  it('says what it costs, and takes a passphrase twice before anything changes', async () => {
+    const { of } = open('backup=first', 'bucket');
+    await vi.waitFor(() => expect(get('encryption')?.textContent).toContain('loses the backup'), { interval: 5, timeout: 4_000 });
+    await click('encryption-on');
+    await type('encryption-passphrase', 'four plain words here');
+    await type('encryption-passphrase-again', 'four plain words');
+    expect((get('encryption-confirm') as HTMLButtonElement).disabled).toBe(true);
+    await type('encryption-passphrase-again', 'four plain words here');
+    await able('encryption-confirm');
+    document.querySelector('#encryption-form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    await vi.waitFor(() => expect(get('encryption')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
+    expect(of('turn_on_encryption').length).toBe(1);
+    expect(document.body.innerHTML).not.toContain('four plain words here');
+  });
+});
