@@ -31,7 +31,11 @@ pub async fn set_bucket_from_env(
         return Ok(None);
     };
     shell
-        .with_session(move |session| session.set_bucket_from_env_file(Some(&file)).map(Some))
+        .with_session(move |session| {
+            session
+                .set_bucket_from_env_file(Some(file.as_path()))
+                .map(Some)
+        })
         .await
 }
 
