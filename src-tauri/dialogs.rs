@@ -38,6 +38,15 @@ pub async fn pick(app: &AppHandle, what: Pick) -> Vec<OfferedPath> {
     offering.await.unwrap_or_default()
 }
 
+/// One file that core is to read and nobody to store. The page never learns its path.
+pub async fn one_file(app: &AppHandle, title: &str) -> Option<PathBuf> {
+    let (answer, chosen) = oneshot::channel();
+    dialog(app).set_title(title).pick_file(move |path| {
+        let _ = answer.send(path);
+    });
+    chosen.await.ok().flatten()?.into_path().ok()
+}
+
 /// Where to put copies of stored files. A folder, even for one file: a copy never
 /// replaces what is there, so there is no name to ask for.
 pub async fn folder_for_copies(app: &AppHandle, files: usize) -> Option<PathBuf> {

@@ -1,10 +1,12 @@
 //! The backup screen. The bucket's keys come in here and never go out.
 
 use redline_core::{
-    BackupPlanView, BackupStatus, BucketSetup, BucketView, RestorePlanView, RestorePointView,
+    BackupPlanView, BackupStatus, BucketSetup, BucketView, CheckSchedule, PointChangesView,
+    RestorePlanView, RestorePointView, RestoreRequest,
 };
-use tauri::State;
+use tauri::{AppHandle, State};
 
+use crate::dialogs;
 use crate::shell::{Answer, Shell};
 
 #[tauri::command]
@@ -16,6 +18,24 @@ pub async fn backup_status(shell: State<'_, Shell>) -> Answer<BackupStatus> {
 pub async fn set_bucket(shell: State<'_, Shell>, setup: BucketSetup) -> Answer<BucketView> {
     shell
         .with_session(|session| session.set_bucket(setup))
+        .await
+}
+
+/// Asks for a `.env` file and reads it once. Null when none was chosen.
+#[tauri::command]
+pub async fn set_bucket_from_env(
+    app: AppHandle,
+    shell: State<'_, Shell>,
+) -> Answer<Option<BucketView>> {
+    let Some(file) = dialogs::one_file(&app, "Read the S3 settings of a .env file").await else {
+        return Ok(None);
+    };
+    shell
+        .with_session(move |session| {
+            session
+                .set_bucket_from_env_file(Some(file.as_path()))
+                .map(Some)
+        })
         .await
 }
 
@@ -35,8 +55,13 @@ pub async fn plan_backup(shell: State<'_, Shell>) -> Answer<BackupPlanView> {
 }
 
 #[tauri::command]
-pub async fn run_backup(shell: State<'_, Shell>) -> Answer<String> {
-    shell.with_session(|session| session.backup()).await
+pub async fn run_backup(shell: State<'_, Shell>, confirm_removals: Option<bool>) -> Answer<String> {
+    shell
+        .with_session(move |session| match confirm_removals {
+            Some(true) => session.backup_confirmed(),
+            _ => session.backup(),
+        })
+        .await
 }
 
 #[tauri::command]
@@ -45,15 +70,74 @@ pub async fn restore_points(shell: State<'_, Shell>) -> Answer<Vec<RestorePointV
 }
 
 #[tauri::command]
-pub async fn plan_restore(shell: State<'_, Shell>, at: Option<String>) -> Answer<RestorePlanView> {
+pub async fn plan_restore(
+    shell: State<'_, Shell>,
+    at: Option<String>,
+    only: Option<Vec<String>>,
+    paths: Option<Vec<String>>,
+) -> Answer<RestorePlanView> {
+    let request = wanted(at, only, paths);
     shell
-        .with_session(move |session| session.plan_restore(at.as_deref()))
+        .with_session(move |session| session.plan_restore(&request))
         .await
 }
 
 #[tauri::command]
-pub async fn run_restore(shell: State<'_, Shell>, at: Option<String>) -> Answer<String> {
+pub async fn run_restore(
+    shell: State<'_, Shell>,
+    at: Option<String>,
+    only: Option<Vec<String>>,
+    paths: Option<Vec<String>>,
+) -> Answer<String> {
+    let request = wanted(at, only, paths);
     shell
-        .with_session(move |session| session.restore(at.as_deref()))
+        .with_session(move |session| session.restore(request))
         .await
+}
+
+#[tauri::command]
+pub async fn undo_restore(shell: State<'_, Shell>) -> Answer<String> {
+    shell.with_session(|session| session.undo_restore()).await
+}
+
+#[tauri::command]
+pub async fn point_changes(shell: State<'_, Shell>, id: String) -> Answer<PointChangesView> {
+    shell
+        .with_session(move |session| session.point_changes(&id))
+        .await
+}
+
+#[tauri::command]
+pub async fn check_backup(
+    shell: State<'_, Shell>,
+    deep: bool,
+    at: Option<String>,
+) -> Answer<String> {
+    shell
+        .with_session(move |session| session.check_backup(deep, at.as_deref()))
+        .await
+}
+
+#[tauri::command]
+pub async fn drill_backup(shell: State<'_, Shell>) -> Answer<String> {
+    shell.with_session(|session| session.drill_backup()).await
+}
+
+#[tauri::command]
+pub async fn set_check_schedule(shell: State<'_, Shell>, schedule: CheckSchedule) -> Answer<()> {
+    shell
+        .with_session(move |session| session.set_check_schedule(schedule))
+        .await
+}
+
+fn wanted(
+    at: Option<String>,
+    only: Option<Vec<String>>,
+    paths: Option<Vec<String>>,
+) -> RestoreRequest {
+    RestoreRequest {
+        at,
+        only: only.unwrap_or_default(),
+        paths: paths.unwrap_or_default(),
+    }
 }

@@ -116,6 +116,7 @@ impl Session {
             backup: BackupState::default(),
         }));
         crate::watch::follow_others(&session);
+        crate::schedule::keep_checking(&session);
         session
     }
 

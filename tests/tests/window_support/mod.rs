@@ -311,6 +311,7 @@ pub fn xdotool(desktop: &Desktop, arguments: &[&str]) -> Result<String> {
 /// Sets up the test server's bucket on the backup screen.
 pub async fn set_up_bucket(window: &Window<'_>, s3: &TestS3) -> Result<()> {
     go(window, "backup").await?;
+    window.click("backup-provider-other").await?;
     window.fill("backup-bucket-name", s3.bucket()).await?;
     window.fill("backup-region", REGION).await?;
     window.fill("backup-endpoint", &s3.endpoint()).await?;

@@ -28,7 +28,7 @@ export const STATUS: Record<FileStatus, { word: string; text: string }> = {
     text: 'The file is listed, but its contents are gone from the disk. Bring it back from a backup, add it again, or delete it from the list.',
   },
   trashed: { word: 'in the trash', text: 'It can be put back until the trash is emptied.' },
-  cloud_only: { word: 'in the cloud only', text: 'Its contents are in the bucket; restore it to have them here.' },
+  cloud_only: { word: 'in the cloud only', text: 'Its contents are in the bucket, and come back when the file is used.' },
 };
 
 /** What core says in one sentence, with the full stop that some of them lack. */
@@ -53,6 +53,12 @@ export const JOB_KINDS: Record<JobKind, string> = {
   convert: 'Converting',
   backup: 'Backing up',
   restore: 'Restoring',
+  undo_restore: 'Taking back a restore',
+  check_backup: 'Checking the backup',
+  drill: 'Trying a restore',
+  retention: 'Tidying restore points',
+  free: 'Freeing space',
+  fetch: 'Fetching',
 };
 
 /** Rows taken over from an earlier program may have outlived what they were made of. */

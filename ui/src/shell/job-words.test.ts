@@ -66,8 +66,29 @@ describe('an ended job', () => {
     expect(ended({ title: 'Saving a copy of "a.csv"', state: 'failed' })).toBe('Could not save a copy of a.csv');
     expect(ended({ title: 'Storing 3 items', state: 'interrupted' })).toBe('Interrupted while storing 3 items');
     expect(ended({ title: 'Verifying', result: { type: 'verify', value: { ok: 1284, changed: [], missing: [], unreadable: [] } } })).toBe('Verified 1,284 files');
+    expect(ended({ kind: 'undo_restore', title: 'Taking back a restore' })).toBe('Took back a restore');
+    expect(ended({ kind: 'drill', title: 'Trying a restore from "acme"', state: 'failed' })).toBe('Could not try a restore from acme');
     // A kind of job this window does not know yet.
     expect(ended({ title: 'Dusting the shelves' })).toBe('Dusting the shelves');
+  });
+
+  it('says of a backup what has to be known of it', () => {
+    const backup = { manifest: 'm', generation: 4, uploaded_files: 2, uploaded_bytes: 99.6e6, requests: 11, seconds: 4, left_out: [], removed_files: 0, merged_devices: [], conflicts: [], skipped_points: [] };
+    const ended = (patch: object) => job({ kind: 'backup', state: 'done', result: { type: 'backup', value: { ...backup, ...patch } } });
+    expect(outcomeWords(ended({}))).toEqual({ text: 'Restore point made: 2 files sent, 99.6 MB', look: 'plain' });
+    const met = ended({ merged_devices: ['Laptop'], conflicts: [{ path: 'a.csv', kept_as: 'a (from Laptop).csv', device: 'Laptop' }] });
+    expect(outcomeWords(met)).toEqual({ text: 'Restore point made: 2 files sent, 99.6 MB · 1 file kept side by side · taken in from Laptop', look: 'warn' });
+    expect(hasDetails(met)).toBe(true);
+    expect(outcomeWords(job({ kind: 'backup', state: 'cancelled' })).text).toContain('goes on from there');
+  });
+
+  it('calls a backup proven only when its bytes were read', () => {
+    const check = (kind: 'quick' | 'deep', ok: boolean) => job({ kind: 'check_backup', state: 'done', result: { type: 'check_backup', value: { kind, point: 'p', created_at: '', ok, files: 1_284, objects: 1_301, bytes: 5e9, findings: ok ? [] : [{ path: 'a.csv', missing: true, advice: 'Back up again.' }], skipped_points: [] } } });
+    expect(outcomeWords(check('deep', true)).look).toBe('ok');
+    expect(outcomeWords(check('quick', true))).toEqual({ text: '1,301 objects, all there', look: 'plain' });
+    expect(outcomeWords(check('quick', false))).toEqual({ text: '1 thing a restore would stumble over', look: 'danger' });
+    const drill = job({ kind: 'drill', state: 'done', result: { type: 'drill', value: { point: 'p', created_at: '', ok: true, files: 40, bytes: 4e8, sampled: [], table: { path: 'a.csv', rows: 4, columns: 2 }, catalog_files: 9, findings: [], seconds: 2 } } });
+    expect(outcomeWords(drill)).toEqual({ text: 'Proven restorable: 40 files and 1 table from the bucket alone, every byte equal', look: 'ok' });
   });
 
   it('gives the error in the words it came in', () => {

@@ -31,6 +31,12 @@ const VERBS: Record<string, { past: string; bare: string; still: string }> = {
   Saving: { past: 'Saved', bare: 'save', still: 'saving' },
   Converting: { past: 'Converted', bare: 'convert', still: 'converting' },
   Backing: { past: 'Backed', bare: 'back', still: 'backing' },
+  Taking: { past: 'Took', bare: 'take', still: 'taking' },
+  Trying: { past: 'Tried', bare: 'try', still: 'trying' },
+  Reading: { past: 'Read', bare: 'read', still: 'reading' },
+  Making: { past: 'Made', bare: 'make', still: 'making' },
+  Fetching: { past: 'Fetched', bare: 'fetch', still: 'fetching' },
+  Tidying: { past: 'Tidied', bare: 'tidy', still: 'tidying' },
   Restoring: { past: 'Restored', bare: 'restore', still: 'restoring' },
 };
 
@@ -79,6 +85,8 @@ export function outcomeWords(job: JobView): { text: string; look: Look } {
   if (job.state === 'interrupted') {
     return { text: job.error?.message ?? 'Interrupted: its process ended before it did.', look: 'warn' };
   }
+  // What arrived in the bucket counts for the next run.
+  if (job.state === 'cancelled' && job.kind === 'backup') return { text: 'Stopped. What was sent is kept; the next backup goes on from there.', look: 'plain' };
   if (job.state === 'cancelled' && !job.result) return { text: 'Cancelled. Nothing is left half done.', look: 'plain' };
   const said = resultWords(job);
   return job.state === 'cancelled' ? { text: `Cancelled. ${said.text}`, look: 'plain' } : said;
@@ -128,9 +136,16 @@ function resultWords(job: JobView): { text: string; look: Look } {
     }
     case 'backup': {
       const r = result.value;
-      const left = r.left_out.length ? ` · ${formatCount(r.left_out.length)} left out` : '';
+      const left = [
+        r.left_out.length ? `${formatCount(r.left_out.length)} left out` : '',
+        r.conflicts.length ? `${plural(r.conflicts.length, 'file')} kept side by side` : '',
+        r.merged_devices.length ? `taken in from ${r.merged_devices.join(', ')}` : '',
+      ]
+        .filter(Boolean)
+        .map((part) => ` · ${part}`)
+        .join('');
       const sent = r.uploaded_files === 0 ? 'nothing new to send' : `${plural(r.uploaded_files, 'file')} sent, ${formatBytes(r.uploaded_bytes)}`;
-      return { text: `Restore point made: ${sent}${left}`, look: left ? 'warn' : look };
+      return { text: `Restore point made: ${sent}${left}`, look: r.left_out.length + r.conflicts.length > 0 ? 'warn' : look };
     }
     case 'restore': {
       const r = result.value;
@@ -138,9 +153,44 @@ function resultWords(job: JobView): { text: string; look: Look } {
       const got = `${plural(r.restored_files, 'file')} restored, ${formatBytes(r.restored_bytes)}`;
       return { text: `${got}${failed}`, look: failed ? 'warn' : 'ok' };
     }
+    case 'undo_restore': {
+      const r = result.value;
+      const parts = [r.removed_files > 0 ? `${plural(r.removed_files, 'file')} to the trash` : '', r.returned_files > 0 ? `${formatCount(r.returned_files)} as before` : '', r.failed.length > 0 ? `${formatCount(r.failed.length)} left as they are` : ''];
+      return { text: parts.filter(Boolean).join(' · ') || 'Nothing to undo.', look: r.failed.length > 0 ? 'warn' : look };
+    }
+    case 'check_backup': {
+      const r = result.value;
+      if (!r.ok) return { text: foundWords(r.findings.length), look: 'danger' };
+      // That objects are there says nothing of what is in them.
+      return r.kind === 'quick' ? { text: `${plural(r.objects, 'object')}, all there`, look } : { text: `Proven: ${plural(r.files, 'file')}, every byte as it was sent`, look: 'ok' };
+    }
+    case 'drill': {
+      const r = result.value;
+      if (!r.ok) return { text: foundWords(r.findings.length), look: 'danger' };
+      return { text: `Proven restorable: ${plural(r.files, 'file')}${r.table ? ' and 1 table' : ''} from the bucket alone, every byte equal`, look: 'ok' };
+    }
+    case 'retention': {
+      const r = result.value;
+      const parts = [r.deleted_points > 0 ? `${plural(r.deleted_points, 'restore point')} deleted, ${formatBytes(r.deleted_bytes)}` : '', r.marked_points > 0 ? `${formatCount(r.marked_points)} marked` : '', r.ended_uploads > 0 ? `${plural(r.ended_uploads, 'stale upload')} ended` : ''];
+      return { text: parts.filter(Boolean).join(' · ') || 'Nothing to drop.', look };
+    }
+    case 'free': {
+      const r = result.value;
+      const failed = r.failed.length ? ` · ${formatCount(r.failed.length)} stay here` : '';
+      return { text: `${formatBytes(r.freed_bytes)} freed${failed}`, look: failed ? 'warn' : look };
+    }
+    case 'fetch': {
+      const r = result.value;
+      const failed = r.failed.length ? ` · ${formatCount(r.failed.length)} failed` : '';
+      return { text: `${plural(r.fetched_files, 'file')} back here, ${formatBytes(r.fetched_bytes)}${failed}`, look: failed ? 'warn' : look };
+    }
     default:
       return { text: job.state === 'partial' ? 'Done in part.' : 'Done.', look };
   }
+}
+
+function foundWords(findings: number): string {
+  return findings > 0 ? `${plural(findings, 'thing')} a restore would stumble over` : 'Not restorable as it is.';
 }
 
 /** Work in progress that is always in view. */
@@ -168,10 +218,17 @@ export function hasDetails(job: JobView): boolean {
     case 'verify':
       return r.value.changed.length + r.value.missing.length + r.value.unreadable.length > 0;
     case 'export':
-    case 'restore':
+    case 'undo_restore':
+    case 'free':
+    case 'fetch':
       return r.value.failed.length > 0;
+    case 'restore':
+      return r.value.failed.length + r.value.skipped_points.length > 0;
     case 'backup':
-      return r.value.left_out.length > 0;
+      return r.value.left_out.length + r.value.conflicts.length + r.value.skipped_points.length > 0;
+    case 'check_backup':
+    case 'drill':
+      return r.value.findings.length > 0;
     case 'reconcile':
       return r.value.lines.length > 1;
     default:

@@ -1,6 +1,7 @@
 /** A believable store of any size: rows are made from their number, so a million cost nothing. */
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
+import type { FileStatus } from '../contract/FileStatus';
 import type { FileView } from '../contract/FileView';
 import type { TypeCount } from '../contract/TypeCount';
 
@@ -29,7 +30,7 @@ const FIRST: Partial<FileView>[] = [
   { filename: 'orders_export_final_v2.json', file_type: 'json', format: 'json', size_bytes: 204_001_337, metadata: { rows: 310_555 } },
   { filename: 'readme.pdf', file_type: 'pdf', format: 'pdf', size_bytes: 1_204_888, metadata: {} },
   { filename: 'sales_export_north.csv', file_type: 'csv', format: 'csv', size_bytes: 1_402_118, metadata: { rows: 18_402 } },
-  { filename: 'genome_matrix.parquet', file_type: 'parquet', format: 'parquet', size_bytes: 91_204_330, metadata: { rows: 24_000 } },
+  { filename: 'genome_matrix.parquet', file_type: 'parquet', format: 'parquet', size_bytes: 91_204_330, metadata: { rows: 24_000 }, status: 'cloud_only' },
   { filename: 'ticks_2024.parquet', file_type: 'parquet', format: 'parquet', size_bytes: 1_204_881_002, metadata: { rows: 50_000_000 } },
   { filename: 'ticks_live.csv', file_type: 'csv', format: 'csv', size_bytes: 2_040_112_004, metadata: {} },
 ];
@@ -64,6 +65,7 @@ export class DemoCatalog {
   #next: number;
   #added: FileView[] = [];
   #trashed = new Set<number>();
+  #status = new Map<number, FileStatus>();
   #gone = new Set<number>();
   #orders = new Map<string, number[]>();
 
@@ -78,7 +80,7 @@ export class DemoCatalog {
     if (this.#gone.has(id)) return null;
     const added = this.#added.find((f) => f.id === id);
     const file = added ?? (id >= 1 && id <= this.#count ? this.#make(id) : null);
-    return file && { ...file, status: this.#trashed.has(id) ? 'trashed' : file.status };
+    return file && { ...file, status: this.#trashed.has(id) ? 'trashed' : (this.#status.get(id) ?? file.status) };
   }
 
   #make(id: number): FileView {
@@ -192,6 +194,11 @@ export class DemoCatalog {
     ids.forEach((id) => this.#trashed.add(id));
     this.version += 1;
     return ids.length;
+  }
+
+  setStatus(ids: number[], status: FileStatus): void {
+    ids.forEach((id) => this.#status.set(id, status));
+    this.version += 1;
   }
 
   restore(ids: number[]): number {

@@ -4,7 +4,7 @@
  *
  * `files=0|3|10000|1000000` · `session=none` · `profiles=0` ·
  * `keyring=locked|absent|denied` · `theme=light|dark` · `jobs=some` ·
- * `backup=none|some` · `quota=none` · `slow=MS` · `fail=COMMAND` · `drag=1` · `new=1` ·
+ * `backup=STATE` and `points=N` (see backup.ts) · `quota=none` · `slow=MS` · `fail=COMMAND` · `drag=1` · `new=1` ·
  * `quick=1` (jobs and queries end at once) · `tables=N` more tables
  *
  * Never part of a production bundle: only `lib/tauri/transport.ts` loads it, and
@@ -22,7 +22,7 @@ import type { ProfileView } from '../contract/ProfileView';
 import type { SessionView } from '../contract/SessionView';
 import type { SignInRequest } from '../contract/SignInRequest';
 import type { Transport } from '../tauri/transport';
-import { backupStatus, bucket, restorePlan, restorePoints } from './backup';
+import { backupCommands } from './backup-commands';
 import { DemoCatalog } from './catalog';
 import { convertCommands } from './convert-commands';
 import { conversions } from './conversions';
@@ -40,7 +40,7 @@ export interface DemoShell {
   /** Throws as core does where there is none. */
   file(id: number): FileView;
   tell(event: CoreEvent): void;
-  job(kind: JobView['kind'], title: string, phase: string, bytes: number, items: number, finish: () => JobResult, seconds?: number): string;
+  job(kind: JobView['kind'], title: string, phase: string, bytes: number, items: number, finish: () => JobResult, seconds?: number, phases?: string[]): string;
   /** No waiting, for tests and pictures. */
   quick: boolean;
 }
@@ -59,7 +59,6 @@ export function demoTransport(options: URLSearchParams): Transport {
   const offers = new Map<string, OfferedPath>();
   const history = conversions(options.has('empty') ? 0 : 37);
   let nextJob = 1;
-  let hasBucket = options.get('backup') !== 'none';
   let server = { running: false, address: null as string | null };
 
   const profiles: ProfileView[] = [
@@ -120,7 +119,7 @@ export function demoTransport(options: URLSearchParams): Transport {
   const tell = (event: CoreEvent) => emit('redline://event', event);
   const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
-  function job(kind: JobView['kind'], title: string, phase: string, bytes: number, items: number, finish: () => JobResult, seconds = 4): string {
+  function job(kind: JobView['kind'], title: string, phase: string, bytes: number, items: number, finish: () => JobResult, seconds = 4, phases: string[] = [phase]): string {
     const id = `job-${nextJob++}`;
     const view: JobView = {
       id,
@@ -144,13 +143,18 @@ export function demoTransport(options: URLSearchParams): Transport {
     jobs.set(id, view);
     const started = Date.now();
     const tick = () => {
-      const share = Math.min(1, (Date.now() - started) / (seconds * 1000));
+      const way = Math.min(1, (Date.now() - started) / (seconds * 1000));
+      // Each run of one phase counts from nothing.
+      const at = Math.min(phases.length - 1, Math.floor(way * phases.length));
+      view.phase = phases[at]!;
+      const first = phases.indexOf(view.phase);
+      const share = way === 1 ? 1 : (way * phases.length - first) / (phases.lastIndexOf(view.phase) + 1 - first);
       view.bytes_done = Math.round(bytes * share);
       view.items_done = Math.floor(items * share);
       view.rate = Math.round(bytes / seconds);
       const left = seconds * (1 - share);
       view.left = { low_s: Math.floor(left * 0.9), high_s: Math.ceil(left * 1.2) };
-      if (share === 1) {
+      if (way === 1) {
         clearInterval(timers.get(id));
         view.state = 'done';
         view.can_cancel = false;
@@ -305,33 +309,7 @@ export function demoTransport(options: URLSearchParams): Transport {
     dismiss_job: ({ id }: { id: string }) => jobs.delete(id),
     ...convertCommands(shell, history),
     ...tableCommands(shell, history, options),
-    backup_status: () => backupStatus(hasBucket),
-    set_bucket: ({ setup }: { setup: { bucket: string; region: string; endpoint_url: string | null } }) => {
-      const view = bucket(setup.bucket, setup.region, setup.endpoint_url);
-      hasBucket = view.checks.every((c) => c.ok || !c.required);
-      tell({ type: 'backup' });
-      return view;
-    },
-    probe_bucket: () => bucket('acme-redline', 'eu-central-1', null),
-    clear_bucket: () => {
-      hasBucket = false;
-      tell({ type: 'backup' });
-      return null;
-    },
-    plan_backup: () => ({ upload_files: 2, upload_bytes: 99_600_000, unchanged_files: 1282 }),
-    run_backup: () =>
-      job('backup', 'Backing up', 'sending', 99_600_000, 2, () => {
-        tell({ type: 'backup' });
-        return { type: 'backup', value: { manifest: '0000000000000042', generation: 42, uploaded_files: 2, uploaded_bytes: 99_600_000, requests: 11, seconds: 4, left_out: [] } };
-      }, 6),
-    restore_points: () => (hasBucket && !options.has('empty') ? restorePoints() : []),
-    plan_restore: ({ at }: { at: string | null }) => restorePlan(at),
-    run_restore: ({ at }: { at: string | null }) =>
-      job('restore', 'Restoring', 'fetching', 402_112_512, 1, () => {
-        tell({ type: 'files' });
-        tell({ type: 'backup' });
-        return { type: 'restore', value: { point: at ?? 'latest', restored_files: 1, restored_bytes: 402_112_512, same_files: 1283, failed: [] } };
-      }),
+    ...backupCommands(shell, options),
     doctor: () => [
       { name: 'Data folder', ok: true, detail: 'Writable, 212 GB free.', hint: '' },
       { name: 'Keyring', ok: true, detail: 'Secret service answers in 4 ms.', hint: '' },

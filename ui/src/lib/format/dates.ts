@@ -22,8 +22,9 @@ export function formatWhen(iso: string, now = new Date()): string {
   const seconds = (now.getTime() - d.getTime()) / 1000;
   if (seconds < 0) return seconds > -60 ? 'just now' : formatMoment(iso, now);
   if (seconds < 45) return 'just now';
-  const minutes = Math.max(1, Math.round(seconds / 60));
-  if (minutes < 60) return `${minutes} ${minutes === 1 ? 'minute' : 'minutes'} ago`;
+  // Not quite an hour is no "0 hours".
+  const minutes = Math.min(59, Math.max(1, Math.round(seconds / 60)));
+  if (seconds < 3600) return `${minutes} ${minutes === 1 ? 'minute' : 'minutes'} ago`;
   const days = dayNumber(now) - dayNumber(d);
   if (days === 0) {
     const hours = Math.floor(seconds / 3600);

@@ -40,6 +40,7 @@ describe('dates, relative within two days', () => {
   it.each([
     [new Date(2026, 10, 21, 14, 59, 40), 'just now'],
     [new Date(2026, 10, 21, 14, 59, 0), '1 minute ago'],
+    [new Date(2026, 10, 21, 14, 0, 20), '59 minutes ago'],
     [new Date(2026, 10, 21, 14, 58, 0), '2 minutes ago'],
     [new Date(2026, 10, 21, 14, 0, 0), '1 hour ago'],
     [new Date(2026, 10, 21, 0, 1, 0), '14 hours ago'],

@@ -4,6 +4,7 @@ import type { OnDuplicate } from '../contract/OnDuplicate';
 import type { TypeCount } from '../contract/TypeCount';
 import { plural } from '../format';
 import * as shell from '../tauri';
+import { bucket } from './bucket.svelte';
 import { on, throttled } from './bus';
 import { FileList } from './file-list.svelte';
 import { jobs } from './jobs.svelte';
@@ -41,6 +42,7 @@ class Library {
     this.clear();
     void this.#count();
     void tables.load();
+    void bucket.load();
     void jobs.load().catch((e) => toasts.fail(shell.toReport(e)));
   }
 
@@ -52,6 +54,7 @@ class Library {
     this.selectedTrash.reset();
     jobs.clear();
     tables.clear();
+    bucket.clear();
     query.clear();
     toasts.clear();
   }
@@ -132,6 +135,26 @@ class Library {
       await shell.saveCopies(ids);
     } catch (e) {
       toasts.fail(shell.toReport(e));
+    }
+  }
+
+  /** Gives up the local bytes of files once the bucket is proven to have them. */
+  async free(ids: number[]): Promise<void> {
+    try {
+      await shell.freeFiles(ids);
+      this.selected.clear();
+    } catch (e) {
+      toasts.fail(shell.toReport(e));
+    }
+  }
+
+  /** Brings files back that are in the bucket only; true once all of them are here. */
+  async fetch(ids: number[]): Promise<boolean> {
+    try {
+      return (await jobs.ended(await shell.fetchFiles(ids))).state === 'done';
+    } catch (e) {
+      toasts.fail(shell.toReport(e));
+      return false;
     }
   }
 

@@ -6,27 +6,37 @@
 import type { AppState } from '../contract/AppState';
 import type { BackupPlanView } from '../contract/BackupPlanView';
 import type { BackupStatus } from '../contract/BackupStatus';
+import type { BucketRulesView } from '../contract/BucketRulesView';
 import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
+import type { CheckSchedule } from '../contract/CheckSchedule';
 import type { ConversionPlanView } from '../contract/ConversionPlanView';
 import type { ConversionRequest } from '../contract/ConversionRequest';
 import type { ConversionView } from '../contract/ConversionView';
 import type { DataTableView } from '../contract/DataTableView';
 import type { DoctorCheck } from '../contract/DoctorCheck';
+import type { EncryptionView } from '../contract/EncryptionView';
 import type { Event as CoreEvent } from '../contract/Event';
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
 import type { FileView } from '../contract/FileView';
 import type { FormatView } from '../contract/FormatView';
+import type { FreeReport } from '../contract/FreeReport';
+import type { FreeRule } from '../contract/FreeRule';
 import type { GridOpen } from '../contract/GridOpen';
 import type { GridQuery } from '../contract/GridQuery';
 import type { GridRows } from '../contract/GridRows';
 import type { GridTarget } from '../contract/GridTarget';
 import type { JobView } from '../contract/JobView';
+import type { KeepRules } from '../contract/KeepRules';
+import type { LinkView } from '../contract/LinkView';
 import type { MergeBy } from '../contract/MergeBy';
 import type { OfferedPath } from '../contract/OfferedPath';
 import type { OnDuplicate } from '../contract/OnDuplicate';
 import type { OptionView } from '../contract/OptionView';
+import type { OwnRule } from '../contract/OwnRule';
+import type { OwnRulePlanView } from '../contract/OwnRulePlanView';
+import type { PointChangesView } from '../contract/PointChangesView';
 import type { PresetView } from '../contract/PresetView';
 import type { ProfileReport } from '../contract/ProfileReport';
 import type { QueryRecord } from '../contract/QueryRecord';
@@ -34,6 +44,8 @@ import type { QueryRelation } from '../contract/QueryRelation';
 import type { QueryView } from '../contract/QueryView';
 import type { RestorePlanView } from '../contract/RestorePlanView';
 import type { RestorePointView } from '../contract/RestorePointView';
+import type { RestoreRequest } from '../contract/RestoreRequest';
+import type { RetentionPlanView } from '../contract/RetentionPlanView';
 import type { ServerStatus } from '../contract/ServerStatus';
 import type { SessionView } from '../contract/SessionView';
 import type { Settings } from '../contract/Settings';
@@ -113,13 +125,41 @@ export const dropTable = (name: string) => call<unknown>('drop_table', { name })
 // backup
 export const backupStatus = () => call<BackupStatus>('backup_status');
 export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
+/** Asks for a `.env` file, which core reads once; null when none was chosen. */
+export const setBucketFromEnv = () => call<BucketView | null>('set_bucket_from_env');
 export const probeBucket = () => call<BucketView>('probe_bucket');
 export const clearBucket = () => call<unknown>('clear_bucket');
+/** The rights that the keys of a bucket need; null for the one that is set up. */
+export const bucketPolicy = (bucket: string | null) => call<string>('bucket_policy', { bucket });
 export const planBackup = () => call<BackupPlanView>('plan_backup');
-export const runBackup = () => call<string>('run_backup');
+/** Without `confirmRemovals` a mass delete is answered with `confirmation_needed`. */
+export const runBackup = (confirmRemovals = false) => call<string>('run_backup', { confirmRemovals });
 export const restorePoints = () => call<RestorePointView[]>('restore_points');
-export const planRestore = (at: string | null) => call<RestorePlanView>('plan_restore', { at });
-export const runRestore = (at: string | null) => call<string>('run_restore', { at });
+export const pointChanges = (id: string) => call<PointChangesView>('point_changes', { id });
+export const planRestore = ({ at, only, paths }: RestoreRequest) => call<RestorePlanView>('plan_restore', { at, only, paths });
+export const runRestore = ({ at, only, paths }: RestoreRequest) => call<string>('run_restore', { at, only, paths });
+export const undoRestore = () => call<string>('undo_restore');
+export const checkBackup = (deep: boolean, at: string | null) => call<string>('check_backup', { deep, at });
+export const drillBackup = () => call<string>('drill_backup');
+export const setCheckSchedule = (schedule: CheckSchedule) => call<unknown>('set_check_schedule', { schedule });
+export const planRetention = (rules: KeepRules) => call<RetentionPlanView>('plan_retention', { rules });
+export const setRetention = (rules: KeepRules | null) => call<unknown>('set_retention', { rules });
+export const runRetention = () => call<string>('run_retention');
+export const bucketRules = () => call<BucketRulesView>('bucket_rules');
+export const setVersioning = (on: boolean) => call<BucketRulesView>('set_versioning', { on });
+/** Null takes the rule out of the bucket. */
+export const planOwnRule = (rule: OwnRule | null) => call<OwnRulePlanView>('plan_own_rule', { rule });
+export const setOwnRule = (rule: OwnRule | null) => call<BucketRulesView>('set_own_rule', { rule });
+export const encryption = () => call<EncryptionView>('encryption');
+export const turnOnEncryption = (passphrase: string) => call<unknown>('turn_on_encryption', { passphrase });
+export const unlockEncryption = (passphrase: string) => call<unknown>('unlock_encryption', { passphrase });
+export const linkFile = (id: number, expiresS: number) => call<LinkView>('link_file', { id, expiresS });
+export const freeFiles = (ids: number[]) => call<string>('free_files', { ids });
+/** What a rule would make cloud-only now; changes nothing. */
+export const planFree = (rule: FreeRule) => call<FreeReport>('plan_free', { rule });
+export const freeRule = () => call<FreeRule | null>('free_rule');
+export const setFreeRule = (rule: FreeRule | null) => call<unknown>('set_free_rule', { rule });
+export const fetchFiles = (ids: number[]) => call<string>('fetch_files', { ids });
 
 // this machine
 export const doctor = () => call<DoctorCheck[]>('doctor');

@@ -1,0 +1,222 @@
+import { flushSync, mount, unmount } from 'svelte';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { demoTransport } from '../../lib/demo'; // eslint-disable-line no-restricted-imports
+import { announce } from '../../lib/state/bus';
+import { jobs } from '../../lib/state/jobs.svelte';
+import { route } from '../../lib/state/route.svelte';
+import { subscribe, useTransport } from '../../lib/tauri';
+import Backup from './Backup.svelte';
+
+let screen: Record<string, unknown> | null = null;
+let closed = () => {};
+
+/** The screen over the demo, and all that it asks of the shell. */
+function open(options: string, detail = '') {
+  const transport = demoTransport(new URLSearchParams(`files=3&slow=0&quick=1&${options}`));
+  const asked: { command: string; args: Record<string, unknown> }[] = [];
+  useTransport({
+    ...transport,
+    invoke: (command, args) => {
+      asked.push({ command, args: JSON.parse(JSON.stringify(args)) as Record<string, unknown> });
+      return transport.invoke(command, args);
+    },
+  });
+  let open = true;
+  // The last test's shell may still have work under way; it is not this one's.
+  closed = () => (open = false);
+  void subscribe({ event: (e) => open && announce(e), drag: () => {}, offered: () => {} });
+  route.go('backup', detail);
+  screen = mount(Backup, { target: document.body });
+  return { asked, of: (command: string) => asked.filter((a) => a.command === command).map((a) => a.args) };
+}
+
+afterEach(async () => {
+  if (screen) await unmount(screen);
+  screen = null;
+  closed();
+  jobs.clear();
+  document.body.replaceChildren();
+  useTransport(null);
+});
+
+const get = (id: string) => document.querySelector<HTMLElement>(`[data-testid="${id}"]`);
+const find = (id: string) => vi.waitFor(() => get(id) ?? expect.fail(`no ${id}`), { interval: 5, timeout: 4_000 });
+async function click(id: string) {
+  (await find(id)).click();
+  flushSync();
+}
+async function type(id: string, text: string) {
+  const input = (await find(id)) as HTMLInputElement;
+  input.value = text;
+  input.dispatchEvent(new Event('input', { bubbles: true }));
+  flushSync();
+}
+const able = (id: string) => vi.waitFor(() => expect((get(id) as HTMLButtonElement | null)?.disabled).toBe(false), { interval: 5, timeout: 4_000 });
+
+describe('the backup screen', () => {
+  it('stands while the bucket cannot be reached, and says what is known without it', async () => {
+    open('backup=offline');
+    expect((await find('backup-offline')).textContent).toContain('Everything else works');
+    expect(get('backup-proven')?.textContent).toBe('Proven restorable');
+    expect((get('restore-latest') as HTMLButtonElement).disabled).toBe(true);
+  });
+
+  it('asks before a backup leaves out what was deleted in masses', async () => {
+    const { of } = open('backup=mass');
+    await find('backup-mass-delete');
+    await click('backup-run');
+    expect((await find('mass-dialog')).textContent).toContain('1,204 of 1,284 files');
+    expect(of('run_backup')).toEqual([]);
+    await click('mass-confirm');
+    await vi.waitFor(() => expect(of('run_backup')).toEqual([{ confirmRemovals: true }]));
+  });
+
+  it('says why a backup broke off, what is kept, and goes on when told to', async () => {
+    const { of } = open('backup=failed');
+    await able('backup-run');
+    await click('backup-run');
+    expect((await find('backup-stopped')).textContent).toMatch(/Could not reach.*Check the network.*What was sent is kept/s);
+    await click('backup-again');
+    await vi.waitFor(() => expect(of('run_backup').length).toBe(2));
+  });
+
+  it('shows exactly what a restore would do before it does anything', async () => {
+    const { of } = open('backup=some');
+    await able('restore-latest');
+    await click('restore-latest');
+    expect((await find('restore-new')).textContent).toContain('35');
+    expect(get('restore-differing')?.textContent).toContain('yours go to the trash');
+    await click('restore-some');
+    expect((get('restore-run') as HTMLButtonElement).disabled).toBe(true);
+    await type('restore-which', 'summary');
+    await vi.waitFor(() => expect(get('restore-run')?.textContent).toContain('Restore 1 file'), { interval: 5, timeout: 4_000 });
+    expect(of('run_restore')).toEqual([]);
+    await click('restore-run');
+    await vi.waitFor(() => expect(of('run_restore')).toMatchObject([{ only: ['**/*summary*'], paths: [] }]));
+  });
+
+  it('refuses a restore that does not fit', async () => {
+    open('backup=full');
+    await able('restore-latest');
+    await click('restore-latest');
+    expect((await find('restore-plan')).textContent).toContain('first, or restore some files');
+    expect((get('restore-run') as HTMLButtonElement).disabled).toBe(true);
+  });
+
+  it('takes a restore back only when asked twice', async () => {
+    const { of } = open('backup=undo');
+    await click('restore-undo-run');
+    expect((await find('undo-dialog')).textContent).toContain('12 files that came back go to the trash');
+    expect(of('undo_restore')).toEqual([]);
+    await click('undo-confirm');
+    await vi.waitFor(() => expect(of('undo_restore').length).toBe(1));
+  });
+
+  it('opens the plan for a file that asked for itself', async () => {
+    const { of } = open('backup=some', 'restore:archive/2023/a: b.csv');
+    await find('restore-dialog');
+    expect(of('plan_restore').at(-1)).toMatchObject({ at: null, paths: ['archive/2023/a: b.csv'] });
+  });
+});
+
+describe('the keys of a bucket', () => {
+  it('go in, and nothing of them stays in the page', async () => {
+    const { asked } = open('backup=none');
+    await type('backup-bucket-name', 'acme-redline');
+    await type('backup-region', 'eu-central-1');
+    await type('backup-access-key', 'AKIAEXAMPLE');
+    await type('backup-secret-key', 'hunter2-secret');
+    await able('backup-save');
+    (await find('backup-form')).dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    await find('backup-status');
+    // The news may be here before the answer.
+    await vi.waitFor(() => expect(asked.filter((a) => a.command === 'backup_status').length).toBeGreaterThan(1), { interval: 5, timeout: 4_000 });
+    expect(asked.filter((a) => JSON.stringify(a.args).includes('hunter2')).map((a) => a.command)).toEqual(['set_bucket']);
+    expect(document.body.innerHTML).not.toContain('hunter2');
+    await click('backup-view-bucket');
+    route.go('backup', 'bucket');
+    flushSync();
+    await click('backup-edit');
+    expect((await find('backup-secret-key') as HTMLInputElement).value).toBe('');
+    expect((get('backup-secret-key') as HTMLInputElement).placeholder).toContain('Held');
+    // Unchanged, they are not sent again: null keeps the ones that are held.
+    (await find('backup-form')).dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    await vi.waitFor(() => expect(asked.filter((a) => a.command === 'set_bucket').at(-1)?.args).toMatchObject({ setup: { access_key: null, secret_key: null } }));
+  });
+
+  it('of a .env file never come into the page at all', async () => {
+    const { asked } = open('backup=none');
+    await click('backup-env');
+    await find('backup-status');
+    expect(asked.filter((a) => a.command.startsWith('set_bucket')).map((a) => [a.command, a.args])).toEqual([['set_bucket_from_env', {}]]);
+  });
+
+  it('that lack a right are told which, and nothing is saved', async () => {
+    open('backup=none');
+    for (const [id, text] of [['bucket-name', 'denied'], ['region', 'eu-central-1'], ['access-key', 'a'], ['secret-key', 'b']] as const) await type(`backup-${id}`, text);
+    (await find('backup-form')).dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    expect((await find('backup-missing')).textContent).toMatch(/s3:GetObject\s*,\s*s3:ListBucket/);
+    expect(get('backup-missing')?.textContent).not.toContain('s3:DeleteObject');
+    expect(get('backup-status')).toBeNull();
+  });
+});
+
+describe('keep rules', () => {
+  it('show what they would drop before they can be put in force', async () => {
+    const { of } = open('backup=some&points=100', 'keep');
+    await click('retention-rules');
+    expect((get('retention-save') as HTMLButtonElement).disabled).toBe(true);
+    expect((await find('retention-plan')).dataset.dropped).not.toBe('0');
+    await able('retention-save');
+    expect(get('retention-save')?.textContent).toMatch(/Use these rules, drop \d+/);
+    expect(of('set_retention')).toEqual([]);
+    await type('retention-last', 'x');
+    expect(get('retention-save') as HTMLButtonElement).toHaveProperty('disabled', true);
+    await type('retention-last', '5');
+    await able('retention-save');
+    await click('retention-save');
+    await vi.waitFor(() => expect(of('set_retention')).toMatchObject([{ rules: { last: 5, daily: 14 } }]));
+  });
+});
+
+describe('the bucket’s own rules', () => {
+  it('change only after what it means was shown, and an empty rule is taken out', async () => {
+    const { of } = open('backup=rules', 'bucket');
+    await click('own-rule-open');
+    await vi.waitFor(() => expect(get('own-rule-effects')?.textContent).toContain('Restore points do not change'), { interval: 5, timeout: 4_000 });
+    await type('own-rule-abort', 'soon');
+    expect((get('own-rule-save') as HTMLButtonElement).disabled).toBe(true);
+    for (const id of ['own-rule-abort', 'own-rule-archive', 'own-rule-expire']) await type(id, '');
+    await able('own-rule-save');
+    expect(get('own-rule-save')?.textContent).toContain('Remove the rule');
+    expect(of('set_own_rule')).toEqual([]);
+    await click('own-rule-save');
+    await vi.waitFor(() => expect(of('set_own_rule')).toEqual([{ rule: null }]));
+  });
+
+  it('keep versions only once that was confirmed', async () => {
+    const { of } = open('backup=some', 'bucket');
+    await click('versioning-on');
+    expect((await find('versioning-dialog')).textContent).toContain('no way back');
+    expect(of('set_versioning')).toEqual([]);
+    await click('versioning-confirm');
+    await vi.waitFor(() => expect(get('bucket-versioning')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
+  });
+});
+
+describe('encryption on this machine', () => {
+  it('says what it costs, and takes a passphrase twice before anything changes', async () => {
+    const { of } = open('backup=first', 'bucket');
+    await vi.waitFor(() => expect(get('encryption')?.textContent).toContain('loses the backup'), { interval: 5, timeout: 4_000 });
+    await click('encryption-on');
+    await type('encryption-passphrase', 'four plain words here');
+    await type('encryption-passphrase-again', 'four plain words');
+    expect((get('encryption-confirm') as HTMLButtonElement).disabled).toBe(true);
+    await type('encryption-passphrase-again', 'four plain words here');
+    await able('encryption-confirm');
+    document.querySelector('#encryption-form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    await vi.waitFor(() => expect(get('encryption')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
+    expect(of('turn_on_encryption').length).toBe(1);
+    expect(document.body.innerHTML).not.toContain('four plain words here');
+  });
+});
