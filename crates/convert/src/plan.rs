@@ -355,22 +355,12 @@ fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
             said.push(format!("{n} below the table left out, as no rows of it."));
         }
     }
-    for choice in &profile.choices {
-        match choice.what.as_str() {
-            "encoding" => said.push(format!(
-                "Encoding taken as {}: {}.",
-                choice.chosen, choice.why
-            )),
-            "spaces" => said.push(format!("Spaces {}: {}.", choice.chosen, choice.why)),
-            "rows above" | "rows below" | "formulas" => said.push(format!("{}.", choice.why)),
-            _ => {}
-        }
-    }
+    said.extend(profile.choices.iter().filter_map(|c| c.told.clone()));
     if let Some(text) = profile.text.as_ref().filter(|t| t.header_rows > 1) {
         said.push(format!("{} lines name the columns.", text.header_rows));
     }
     for column in &profile.columns {
-        if column.evidence.starts_with("mixed") {
+        if column.mixed {
             said.push(format!(
                 "{:?} is read as {}: {}.",
                 column.name, column.type_name, column.evidence
@@ -382,9 +372,6 @@ fn left_out(profile: &TableProfile, options: &Options) -> Vec<String> {
     }
     if let Some(null) = options.get("null") {
         said.push(format!("{null:?} stands for null, as asked."));
-    }
-    if let Some(empty) = profile.choices.iter().find(|c| c.what == "empty rows") {
-        said.push(format!("Empty rows left out: {}.", empty.why));
     }
     said
 }

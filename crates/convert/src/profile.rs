@@ -85,6 +85,8 @@ pub struct ColumnProfile {
     pub type_name: String,
     /// `0 of 1,204,331 values altered`, or why it stays text.
     pub evidence: String,
+    /// Its values were of several kinds, and the evidence says which.
+    pub mixed: bool,
     pub nulls: u64,
     /// Empty texts, which are not null.
     pub empties: u64,
@@ -110,6 +112,7 @@ impl ColumnProfile {
             said: None,
             type_name,
             evidence: "stated by the file".to_owned(),
+            mixed: false,
             nulls: 0,
             empties: 0,
             distinct: None,
@@ -138,6 +141,17 @@ pub struct Choice {
     pub why: String,
     /// `header=no`: what to set for the other way.
     pub otherwise: Option<String>,
+    /// Where something of the file is not in the table because of it, or is there otherwise
+    /// than it stands: that, in a sentence, for whoever converts it.
+    pub told: Option<String>,
+}
+
+impl Choice {
+    /// Has it told with what was chosen and why.
+    pub(crate) fn to_be_told(mut self, sentence: String) -> Self {
+        self.told = Some(sentence);
+        self
+    }
 }
 
 /// Something mended in `count` places.

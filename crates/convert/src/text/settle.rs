@@ -402,6 +402,7 @@ fn other_date(
                     chosen: word(only).to_owned(),
                     why: format!("every date in {name:?} is one only in this order"),
                     otherwise: Some(format!("type.{name}=VARCHAR")),
+                    told: None,
                 });
             }
             settled
@@ -422,6 +423,7 @@ fn other_date(
                         chosen: "text".to_owned(),
                         why: format!("no value of {name:?} tells the day from the month"),
                         otherwise: Some("date_order=dmy".to_owned()),
+                        told: None,
                     });
                 }
                 settled

@@ -27,6 +27,7 @@ pub(crate) fn profile(
         said,
         type_name: settled.kind.name(),
         evidence: settled.evidence.clone(),
+        mixed: false,
         nulls: column.nulls,
         empties: column.empties,
         distinct: Some(column.distinct()),

@@ -308,6 +308,7 @@ fn choose(entries: &[Entry], options: &Options, ask: &Ask<'_>) -> Result<(usize,
         chosen: said[index].clone(),
         why,
         otherwise: Some("table=NAME".to_owned()),
+        told: None,
     };
     Ok((index, Some(choice)))
 }

@@ -50,12 +50,14 @@ impl Form {
         chosen: impl Into<String>,
         why: &str,
         otherwise: Option<&str>,
+        told: None,
     ) {
         self.choices.push(Choice {
             what: what.to_owned(),
             chosen: chosen.into(),
             why: why.to_owned(),
             otherwise: otherwise.map(str::to_owned),
+            told: None,
         });
     }
 }

@@ -271,6 +271,7 @@ fn choose(
             grouped(data.len() as u64)
         ),
         otherwise: Some("table=NAME".to_owned()),
+        told: None,
     });
     Ok(vec![first])
 }

@@ -11,6 +11,9 @@ use crate::profile::ColumnProfile;
 use crate::sql::grouped;
 use crate::types;
 
+/// How the evidence begins of a column whose cells are of several kinds.
+const MIXED: &str = "mixed: ";
+
 const EXAMPLES: usize = 5;
 
 /// What the values of a column are, counted.
@@ -192,12 +195,12 @@ impl Evidence {
         } else if self.blobs > 0 {
             (
                 field(DataType::Binary),
-                format!("mixed: {mixed}; kept as bytes"),
+                format!("{MIXED}{mixed}; kept as bytes"),
             )
         } else {
             (
                 field(DataType::Utf8),
-                format!("mixed: {mixed}; kept as text"),
+                format!("{MIXED}{mixed}; kept as text"),
             )
         }
     }
@@ -231,6 +234,7 @@ impl Evidence {
             name: name.to_owned(),
             said,
             type_name: types::name(field),
+            mixed: evidence.starts_with(MIXED),
             evidence,
             nulls: self.nulls,
             empties: self.empties,

@@ -208,6 +208,7 @@ fn choose(
         chosen: entries[index].name.clone(),
         why,
         otherwise: Some("table=NAME".to_owned()),
+        told: None,
     };
     Ok((index, Some(choice)))
 }

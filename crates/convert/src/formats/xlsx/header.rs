@@ -98,6 +98,7 @@ pub(super) fn settle(rows: &[SeenRow], options: &Options) -> Result<Header> {
             } else {
                 "header=no".to_owned()
             }),
+            told: None,
         });
     }
     if found.before > 0 {
@@ -117,6 +118,7 @@ pub(super) fn settle(rows: &[SeenRow], options: &Options) -> Result<Header> {
             chosen: "left out".to_owned(),
             why: why.clone(),
             otherwise: Some("header=no".to_owned()),
+            told: Some(format!("{why}.")),
         });
         warnings.push(why);
     }

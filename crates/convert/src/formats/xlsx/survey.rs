@@ -17,6 +17,9 @@ use crate::profile::{Choice, ColumnProfile};
 use crate::sql::grouped;
 use crate::table::{Depth, Job};
 
+/// How the evidence begins of a column whose cells are of several kinds.
+const MIXED: &str = "mixed: ";
+
 /// Rows that a preview goes by.
 const HEAD_ROWS: u64 = 1_000;
 /// Different values of a column that its profile shows, from among its first.
@@ -194,6 +197,7 @@ pub(super) fn survey(
             chosen: "left out".to_owned(),
             why: why.clone(),
             otherwise: Some("footnotes=0".to_owned()),
+            told: Some(format!("{why}.")),
         });
         header.warnings.push(why);
     }
@@ -391,7 +395,7 @@ impl Evidence {
                 .filter(|(n, _)| *n > 0)
                 .map(|(n, what)| format!("{} {what}", grouped(*n)))
                 .collect();
-            return text(format!("mixed: {}", mixed.join(", ")));
+            return text(format!("{MIXED}{}", mixed.join(", ")));
         };
         (data_type, None, proved)
     }
@@ -425,6 +429,7 @@ impl Evidence {
             name,
             said,
             type_name,
+            mixed: why.starts_with(MIXED),
             evidence: why,
             nulls: rows - self.values().min(rows),
             empties: self.empties,

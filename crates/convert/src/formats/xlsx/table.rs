@@ -223,10 +223,12 @@ fn unresolved(survey: &Survey) -> Option<Choice> {
             grouped(n)
         ),
     };
+    let why = format!("{cells}: Excel stores one when it saves the workbook");
     Some(Choice {
         what: "formulas".to_owned(),
         chosen: "null".to_owned(),
-        why: format!("{cells}: Excel stores one when it saves the workbook"),
+        told: Some(format!("{why}.")),
+        why,
         otherwise: None,
     })
 }
@@ -327,6 +329,7 @@ fn choose(
                         sheets.len()
                     ),
                     otherwise: Some("table=NAME".to_owned()),
+                    told: None,
                 }),
             ));
         }

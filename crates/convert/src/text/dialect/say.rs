@@ -19,31 +19,51 @@ pub(super) fn choice(what: &str, chosen: &str, why: &str, otherwise: Option<&str
         chosen: chosen.to_owned(),
         why: why.to_owned(),
         otherwise: otherwise.map(str::to_owned),
+        told: None,
     }
+}
+
+/// One of which whoever converts the text is told: `Spaces belong to no value: …`
+fn told(what: &str, chosen: &str, why: &str, otherwise: Option<&str>) -> Choice {
+    let sentence = format!("{} {chosen}: {why}.", capital(what));
+    choice(what, chosen, why, otherwise).to_be_told(sentence)
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).collect()
 }
 
 pub(super) fn say_encoding(dialect: &mut Dialect, encoded: &encoding::Found) {
     let line = encoded.first_broken.unwrap_or_default();
     if encoded.guessed {
-        dialect.choices.push(choice(
+        let found = choice(
             "encoding",
             encoded.encoding.name(),
             &format!(
                 "from line {line} on there are bytes that are not UTF-8, and this reading makes the likeliest letters of them"
             ),
             Some("encoding=NAME"),
-        ));
+        );
+        dialect.choices.push(encoding_told(found));
     }
     if encoded.mixed {
-        dialect.choices.push(choice(
+        let found = choice(
             "encoding",
             "UTF-8",
             &format!(
                 "most of it is; single bytes that are not, the first in line {line}, are read as windows-1252"
             ),
             Some("encoding=windows-1252"),
-        ));
+        );
+        dialect.choices.push(encoding_told(found));
     }
+}
+
+fn encoding_told(found: Choice) -> Choice {
+    let sentence = format!("Encoding taken as {}: {}.", found.chosen, found.why);
+    found.to_be_told(sentence)
 }
 
 /// A delimiter as a person would write it in an option.
@@ -87,7 +107,7 @@ pub(super) fn say_delimiter(dialect: &mut Dialect, found: &candidates::Found, gi
         ));
     }
     if found.syntax.trims {
-        dialect.choices.push(choice(
+        dialect.choices.push(told(
             "spaces",
             "belong to no value",
             "values are lined up with spaces",
@@ -166,7 +186,7 @@ pub(super) fn say_edges(dialect: &mut Dialect, count: usize) {
     if count == 0 {
         return;
     }
-    dialect.choices.push(choice(
+    dialect.choices.push(told(
         "empty rows",
         "left out",
         &format!(
@@ -182,7 +202,7 @@ pub(super) fn say_above(dialect: &mut Dialect, count: usize) {
     if count == 0 {
         return;
     }
-    dialect.choices.push(choice(
+    dialect.choices.push(told(
         "empty rows",
         "left out",
         &format!(
