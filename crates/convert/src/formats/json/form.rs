@@ -50,7 +50,6 @@ impl Form {
         chosen: impl Into<String>,
         why: &str,
         otherwise: Option<&str>,
-        told: None,
     ) {
         self.choices.push(Choice {
             what: what.to_owned(),
