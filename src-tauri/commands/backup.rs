@@ -1,7 +1,8 @@
 //! The backup screen. The bucket's keys come in here and never go out.
 
 use redline_core::{
-    BackupPlanView, BackupStatus, BucketSetup, BucketView, CheckSchedule, PointChangesView,
+    BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
+    FreeReport, FreeRule, KeepRules, LinkView, OwnRule, OwnRulePlanView, PointChangesView,
     RestorePlanView, RestorePointView, RestoreRequest,
 };
 use tauri::{AppHandle, State};
@@ -127,6 +128,108 @@ pub async fn drill_backup(shell: State<'_, Shell>) -> Answer<String> {
 pub async fn set_check_schedule(shell: State<'_, Shell>, schedule: CheckSchedule) -> Answer<()> {
     shell
         .with_session(move |session| session.set_check_schedule(schedule))
+        .await
+}
+
+#[tauri::command]
+pub async fn plan_retention(
+    shell: State<'_, Shell>,
+    rules: KeepRules,
+) -> Answer<RetentionPlanView> {
+    shell
+        .with_session(move |session| session.plan_retention(rules))
+        .await
+}
+
+#[tauri::command]
+pub async fn set_retention(shell: State<'_, Shell>, rules: Option<KeepRules>) -> Answer<()> {
+    shell
+        .with_session(move |session| session.set_retention(rules))
+        .await
+}
+
+#[tauri::command]
+pub async fn run_retention(shell: State<'_, Shell>) -> Answer<String> {
+    shell.with_session(|session| session.run_retention()).await
+}
+
+#[tauri::command]
+pub async fn link_file(
+    shell: State<'_, Shell>,
+    id: i64,
+    expires_s: Option<u64>,
+) -> Answer<LinkView> {
+    shell
+        .with_session(move |session| {
+            session.link_file(id, expires_s.map(std::time::Duration::from_secs))
+        })
+        .await
+}
+
+#[tauri::command]
+pub async fn free_files(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<String> {
+    shell
+        .with_session(move |session| session.free_files(ids))
+        .await
+}
+
+#[tauri::command]
+pub async fn fetch_files(shell: State<'_, Shell>, ids: Vec<i64>) -> Answer<String> {
+    shell
+        .with_session(move |session| session.fetch_files(ids))
+        .await
+}
+
+#[tauri::command]
+pub async fn plan_free(shell: State<'_, Shell>, rule: FreeRule) -> Answer<FreeReport> {
+    shell
+        .with_session(move |session| session.plan_free_now(rule))
+        .await
+}
+
+#[tauri::command]
+pub async fn set_free_rule(shell: State<'_, Shell>, rule: Option<FreeRule>) -> Answer<()> {
+    shell
+        .with_session(move |session| session.set_free_rule(rule))
+        .await
+}
+
+#[tauri::command]
+pub async fn bucket_rules(shell: State<'_, Shell>) -> Answer<BucketRulesView> {
+    shell.with_session(|session| session.bucket_rules()).await
+}
+
+#[tauri::command]
+pub async fn set_versioning(shell: State<'_, Shell>, on: bool) -> Answer<BucketRulesView> {
+    shell
+        .with_session(move |session| session.set_versioning(on))
+        .await
+}
+
+#[tauri::command]
+pub async fn plan_own_rule(
+    shell: State<'_, Shell>,
+    rule: Option<OwnRule>,
+) -> Answer<OwnRulePlanView> {
+    shell
+        .with_session(move |session| session.plan_own_rule(rule))
+        .await
+}
+
+#[tauri::command]
+pub async fn set_own_rule(
+    shell: State<'_, Shell>,
+    rule: Option<OwnRule>,
+) -> Answer<BucketRulesView> {
+    shell
+        .with_session(move |session| session.set_own_rule(rule))
+        .await
+}
+
+#[tauri::command]
+pub async fn bucket_policy(shell: State<'_, Shell>, bucket: Option<String>) -> Answer<String> {
+    shell
+        .with_session(move |session| session.bucket_policy(bucket.as_deref()))
         .await
 }
 

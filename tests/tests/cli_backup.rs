@@ -242,3 +242,83 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// What a person does with a backup beside making one.
+#[test]
+fn a_backup_is_proven_restored_in_part_taken_back_and_tidied() {
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let machine = Machine::new(&s3);
+    std::fs::create_dir_all(machine.dir.path().join("from")).unwrap();
+    for (name, text) in [("a.csv", "a,b\n1,2\n"), ("b.txt", "b")] {
+        std::fs::write(machine.dir.path().join("from").join(name), text).unwrap();
+    }
+    machine.json(&["import", "from"]);
+    machine.json(&["backup", "setup", "--sse", "s3"]);
+    machine.json(&["backup", "run"]);
+    let verify = machine.json(&["backup", "verify", "--deep"])["verify"].clone();
+    assert_eq!((&verify["ok"], &verify["files"]), (&json!(true), &json!(2)));
+    let drill = machine.json(&["backup", "drill"])["drill"].clone();
+    assert_eq!(
+        (&drill["ok"], &drill["table"]["rows"]),
+        (&json!(true), &json!(1))
+    );
+    let status = machine.json(&["backup", "status"])["backup_status"].clone();
+    assert!(status["last_proven_at"].is_string(), "{status}");
+    let schedule = machine.json(&["backup", "schedule", "--deep", "30"])["schedule"].clone();
+    assert_eq!(schedule["deep_days"], 30);
+    let due = machine.json(&["backup", "verify", "--due"])["checks"].clone();
+    assert_eq!(
+        due.as_array().unwrap().len(),
+        1,
+        "the quick one alone: {due}"
+    );
+
+    let point = machine.json(&["backup", "list"])["restore_points"][0].clone();
+    let shown = machine.json(&["backup", "show", point["id"].as_str().unwrap()]);
+    assert_eq!(shown["changes"]["new_count"], 2);
+    let files = machine.json(&["files"])["files"].clone();
+    let id = |name: &str| {
+        let all = files.as_array().unwrap();
+        let file = all.iter().find(|f| f["filename"] == name).unwrap();
+        file["id"].to_string()
+    };
+    machine.json(&["delete", &id("b.txt")]);
+    let restored = machine.json(&["restore", "run", "--only", "*.txt"])["restore"].clone();
+    assert_eq!(restored["restored_files"], 1, "{restored}");
+    let undone = machine.json(&["restore", "undo"])["restore"].clone();
+    assert_eq!(undone["removed_files"], 1);
+    let output = machine.run(&["restore", "undo"]);
+    assert_eq!(
+        output.status.code(),
+        Some(4),
+        "nothing is left to take back"
+    );
+
+    let link = machine.json(&["link", &id("a.csv"), "--expires", "10m"]);
+    assert!(
+        link["url"].as_str().unwrap().contains("X-Amz-Expires=600"),
+        "{link}"
+    );
+    let freed = machine.json(&["free", &id("a.csv")]);
+    assert_eq!(
+        (&freed["free"]["freed_files"], &freed["file"]["status"]),
+        (&json!(1), &json!("cloud_only"))
+    );
+    let fetched = machine.json(&["fetch", &id("a.csv")]);
+    assert_eq!(fetched["file"]["status"], "stored");
+
+    let plan = machine.json(&["backup", "keep", "--last", "1", "--apply"])["plan"].clone();
+    assert_eq!(
+        (&plan["kept_points"], &plan["refused"]),
+        (&json!(1), &Value::Null)
+    );
+    let kept = machine.json(&["backup", "keep", "--run"])["retention"].clone();
+    assert_eq!(
+        kept["deleted_objects"], 0,
+        "nothing before a day has passed"
+    );
+    let rules = machine.json(&["backup", "rules"])["rules"].clone();
+    assert_eq!(rules["versioning"], "off");
+    let policy = machine.json(&["backup", "policy"])["policy"].clone();
+    assert!(policy.as_str().unwrap().contains("s3:PutObject"));
+}

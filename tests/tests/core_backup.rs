@@ -229,7 +229,7 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
     .unwrap();
     assert!(
         session
-            .set_bucket_from_env_file(Some(&env))
+            .set_bucket_from_env_file(Some(&env), None)
             .unwrap()
             .has_secrets
     );

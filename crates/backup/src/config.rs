@@ -39,6 +39,19 @@ impl fmt::Debug for SecretText {
     }
 }
 
+/// Encryption at rest by the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ServerEncryption {
+    /// As the bucket is set.
+    #[default]
+    BucketDefault,
+    SseS3,
+    /// Without a key the account's own for S3.
+    SseKms {
+        key_id: Option<String>,
+    },
+}
+
 /// Where one store's backup lives.
 #[derive(Clone, Debug)]
 pub struct BucketConfig {
@@ -52,6 +65,7 @@ pub struct BucketConfig {
     pub prefix_hash: String,
     /// `https://host/bucket/key` rather than `https://bucket.host/key`.
     pub path_style: bool,
+    pub encryption: ServerEncryption,
 }
 
 impl BucketConfig {
@@ -73,6 +87,7 @@ impl BucketConfig {
             secret_key: secret_key.into(),
             prefix_hash: prefix_hash.into(),
             path_style,
+            encryption: ServerEncryption::default(),
         }
     }
 

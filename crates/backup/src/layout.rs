@@ -62,9 +62,28 @@ impl Layout {
         format!("{}.redline/manifests/", self.root)
     }
 
-    /// Where the probe writes; the only keys this crate ever deletes are under here.
+    /// Copies under the files' own names.
+    pub fn plain_prefix(&self) -> String {
+        format!("{}files/", self.root)
+    }
+
+    pub fn marks_prefix(&self) -> String {
+        format!("{}.redline/marks/", self.root)
+    }
+
+    /// What keep rules dropped, until it is deleted.
+    pub fn mark(&self, name: &str) -> String {
+        format!("{}.redline/marks/{name}.json", self.root)
+    }
+
+    /// Where the probe writes.
     pub fn probe_prefix(&self) -> String {
         format!("{}.redline/probe/", self.root)
+    }
+
+    /// Everything of this store.
+    pub fn store_prefix(&self) -> String {
+        self.root.clone()
     }
 
     pub fn own_prefix(&self) -> String {

@@ -2,8 +2,8 @@
 //!
 //! Owns the layout in the bucket, the commit order, manifests and their
 //! authentication, transfer (parts, retries, memory) and verification.
-//! Never opens a store or its catalog, never picks names on disk, never deletes
-//! a restore point or a stored byte in the bucket. What it works on comes in as
+//! Never opens a store or its catalog, never picks names on disk, and deletes in the
+//! bucket only what keep rules dropped a day ago (`retention`). What it works on comes in as
 //! plain data ([`SourceFile`], [`CatalogSnapshot`]) and goes out through a
 //! [`RestoreSink`].
 //!
@@ -18,6 +18,7 @@ mod config;
 mod download;
 mod error;
 mod fault;
+mod heads;
 mod layout;
 mod manifest;
 mod names;
@@ -26,6 +27,7 @@ mod points;
 mod probe;
 mod progress;
 mod restore;
+mod retention;
 mod retry;
 mod selection;
 mod sink;
@@ -34,22 +36,28 @@ mod upload;
 mod verify;
 
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
-pub use bucket::Bucket;
+pub use bucket::{Bucket, BucketRule, BucketRules, Link, OwnRule, StoredFile, fetch_file, link};
 pub use changes::{ChangedPath, PointChanges, point_changes};
-pub use config::{BucketConfig, ManifestKey, SecretText, Tuning};
+pub use config::{BucketConfig, ManifestKey, SecretText, ServerEncryption, Tuning};
 pub use error::BackupError;
+pub use heads::Conflict;
 pub use layout::{Layout, PointName};
 pub use manifest::{Changes, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, ShardRef};
 pub use names::NameProblem;
 pub use plan::{
     BackupPlan, Change, PlanHints, PlannedUpload, RefusedFile, plan_backup, plan_backup_with,
 };
-pub use points::{PointState, RestorePoint, SkippedPoint, latest_manifest, list_restore_points};
+pub use points::{
+    PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_with,
+    list_restore_points,
+};
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};
 pub use restore::{
-    RestoreFailure, RestoreOutcome, RestorePlan, plan_restore, plan_restore_of, run_restore,
+    RestoreFailure, RestoreOutcome, RestorePlan, fetch_catalogs, plan_restore, plan_restore_of,
+    run_restore,
 };
+pub use retention::{KeepRules, RetentionOutcome, RetentionPlan, plan_retention, run_retention};
 pub use retry::RetryPolicy;
 pub use selection::Selection;
 pub use sink::{RestoreItem, RestoreSink};

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::heads::Conflict;
 use crate::names::{self, NameProblem};
 use crate::{BackupError, ManifestKey, Result};
 
@@ -73,6 +74,10 @@ pub struct ManifestHead {
     pub created_at: String,
     /// Restore points this one builds on. Two devices' heads are those nobody names here.
     pub parents: Vec<String>,
+    /// The newest point of each device that this one builds on, near or far: keep rules
+    /// may drop points between.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<String>,
     pub catalog: ObjectRef,
     pub shards: Vec<ShardRef>,
     pub files: u64,
@@ -102,6 +107,10 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// Names that were refused, and why.
     pub refused: Vec<(String, NameProblem)>,
+    /// Where this is the merged view of several devices' points: the heads beside `head`.
+    pub others: Vec<ManifestHead>,
+    /// And what two of them had changed.
+    pub conflicts: Vec<Conflict>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -272,6 +281,8 @@ impl Manifest {
             head,
             files,
             refused,
+            others: Vec::new(),
+            conflicts: Vec::new(),
         }
     }
 
@@ -320,6 +331,7 @@ mod tests {
             device: "d".into(),
             created_at: "2026-01-01T00:00:00Z".into(),
             parents: vec![],
+            seen: vec![],
             catalog: ObjectRef {
                 sha256: "cd".repeat(32),
                 size: 9,

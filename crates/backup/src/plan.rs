@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::heads::{Conflict, beside};
 use crate::layout::PointName;
 use crate::manifest::{FileEntry, ManifestHead};
 use crate::names::{self, NameProblem};
@@ -56,6 +57,26 @@ pub struct BackupPlan {
     pub(crate) carried: Vec<FileEntry>,
     /// The head of the last restore point.
     pub(crate) previous: Option<ManifestHead>,
+    /// The heads of other devices that are taken in.
+    pub(crate) others: Vec<ManifestHead>,
+    /// Files that only another device changed: the new point has its bytes, and the
+    /// local ones stay as they are here.
+    pub theirs: Vec<String>,
+    /// Files that were deleted here and edited on another device: the edit stays.
+    pub kept_edits: Vec<String>,
+    /// Files that both changed.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl BackupPlan {
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &ManifestHead> {
+        self.previous.iter().chain(&self.others)
+    }
+
+    /// Other devices whose points the new one builds on.
+    pub fn other_devices(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(|head| head.device.as_str())
+    }
 }
 
 /// What the caller knows beside the files themselves.
@@ -67,6 +88,9 @@ pub struct PlanHints {
     pub deleted: Option<HashSet<String>>,
     /// Contents (SHA-256) known to be missing or damaged in the bucket: sent again.
     pub damaged: BTreeSet<String>,
+    /// What this device last knew in the bucket, path to SHA-256: tells its own changes
+    /// from another's. `None`: everything that differs is its own.
+    pub base: Option<HashMap<String, String>>,
 }
 
 /// [`plan_backup_with`] nothing known.
@@ -119,7 +143,13 @@ pub async fn plan_backup_with(
         generation: next_generation(highest, previous),
         carried: Vec::new(),
         previous: previous.map(|m| m.head.clone()),
+        others: previous.map(|m| m.others.clone()).unwrap_or_default(),
+        theirs: Vec::new(),
+        kept_edits: Vec::new(),
+        conflicts: Vec::new(),
     };
+    let contents: HashSet<&str> = files.iter().map(|f| f.sha256.as_str()).collect();
+    let names: HashSet<&str> = files.iter().map(|f| f.relative_path.as_str()).collect();
     let mut seen: HashSet<&str> = HashSet::with_capacity(files.len());
     for file in files {
         if let Err(problem) = check(file, &mut seen) {
@@ -137,6 +167,25 @@ pub async fn plan_backup_with(
             plan.unchanged += 1;
             plan.carried.push(file.entry());
             continue;
+        }
+        match (was, &hints.base) {
+            (Some(was), Some(base)) if was.sha256 != file.sha256 => {
+                match base.get(&file.relative_path) {
+                    Some(base) if *base == was.sha256 => {}
+                    // The same file, that is: of two files that share a name none is newer.
+                    Some(base) if *base == file.sha256 && was.uid == file.uid => {
+                        plan.theirs.push(file.relative_path.clone());
+                        plan.carried.push(was.clone());
+                        continue;
+                    }
+                    // Both. Here under another name already: from an earlier meeting.
+                    _ if contents.contains(was.sha256.as_str()) => {}
+                    _ => plan.keep_beside(was, previous, |path| {
+                        names.contains(path) || before.contains_key(path)
+                    }),
+                }
+            }
+            _ => {}
         }
         let in_bucket = known.get(&file.sha256) == Some(&file.size);
         if !in_bucket {
@@ -162,7 +211,18 @@ pub async fn plan_backup_with(
         let deleted = match &hints.deleted {
             None => true,
             // One that is here under another name was renamed.
-            Some(deleted) => deleted.contains(&entry.uid) || here.contains(entry.uid.as_str()),
+            Some(deleted) => {
+                let as_it_was = match &hints.base {
+                    None => true,
+                    Some(base) => base.get(&entry.path) == Some(&entry.sha256),
+                };
+                let recorded = deleted.contains(&entry.uid);
+                if recorded && !as_it_was {
+                    // Edited elsewhere since: the edit stays.
+                    plan.kept_edits.push(entry.path.clone());
+                }
+                recorded && as_it_was || here.contains(entry.uid.as_str())
+            }
         };
         if deleted {
             plan.removed.push(entry.path.clone());
@@ -173,6 +233,32 @@ pub async fn plan_backup_with(
     }
     plan.removed.sort();
     Ok(plan)
+}
+
+impl BackupPlan {
+    /// The other device's bytes of a file that this one changed too.
+    fn keep_beside(
+        &mut self,
+        was: &FileEntry,
+        previous: Option<&Manifest>,
+        taken: impl Fn(&str) -> bool,
+    ) {
+        let device = previous.map_or("", |m| m.head.device.as_str()).to_owned();
+        let kept_as = beside(&was.path, &device, |path| {
+            taken(path) || self.carried.iter().any(|c| c.path == path)
+        });
+        self.conflicts.push(Conflict {
+            path: was.path.clone(),
+            kept_as: kept_as.clone(),
+            sha256: was.sha256.clone(),
+            device,
+        });
+        self.carried.push(FileEntry {
+            path: kept_as,
+            uid: ulid::Ulid::new().to_string(),
+            ..was.clone()
+        });
+    }
 }
 
 fn check<'a>(file: &'a SourceFile, seen: &mut HashSet<&'a str>) -> Result<(), NameProblem> {

@@ -1,9 +1,10 @@
 //! The restore points of a store: listed, authenticated, read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt};
 
+use crate::heads;
 use crate::layout::PointName;
 use crate::manifest::{Grown, MAX_MANIFEST, Manifest, ManifestHead, decode_head, decode_shard};
 use crate::{BackupError, Bucket, ManifestKey, Result};
@@ -59,7 +60,7 @@ const FETCHES: usize = 8;
 /// there and marked.
 pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<RestorePoint>> {
     let names = point_names(bucket).await?;
-    let heads: Vec<(PointName, Result<ManifestHead>)> = stream::iter(names)
+    let read: Vec<(PointName, Result<ManifestHead>)> = stream::iter(names)
         .map(|name| async move {
             let head = read_head(bucket, key, &name.id()).await;
             (name, head)
@@ -69,13 +70,10 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
         .await;
     let there = sizes_below(bucket, &bucket.layout().shards_prefix()).await?;
     let catalogs = sizes_below(bucket, &bucket.layout().catalogs_prefix()).await?;
-    let built_on: HashSet<String> = heads
-        .iter()
-        .filter_map(|(_, head)| head.as_ref().ok())
-        .flat_map(|head| head.parents.iter().cloned())
-        .collect();
-    let mut points = Vec::with_capacity(heads.len());
-    for (name, head) in heads {
+    let mut points = Vec::with_capacity(read.len());
+    // Newest first, so whatever builds on a point was there before it.
+    let mut ready: Vec<ManifestHead> = Vec::new();
+    for (name, head) in read {
         let state = match &head {
             Ok(head) if lists_are_there(bucket, head, &there) => PointState::Ready,
             Ok(_) => PointState::Damaged,
@@ -87,7 +85,10 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
             Err(_) => return head.map(|_| Vec::new()),
         };
         let mut point = describe(&name, &head, state);
-        point.head = state == PointState::Ready && !built_on.contains(&point.id);
+        if let (PointState::Ready, Ok(head)) = (state, &head) {
+            point.head = !ready.iter().any(|later| heads::covers(later, &name));
+            ready.push(head.clone());
+        }
         if let Ok(head) = &head {
             let catalog = bucket.layout().catalog(&head.catalog.sha256);
             point.problem = match state {
@@ -107,6 +108,12 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
 async fn sizes_below(bucket: &Bucket, prefix: &str) -> Result<HashMap<String, u64>> {
     let listed = bucket.list(prefix).await?;
     Ok(listed.into_iter().map(|o| (o.key, o.size)).collect())
+}
+
+/// One request for a thousand lists, of whatever points.
+pub(crate) async fn has_lists(bucket: &Bucket, head: &ManifestHead) -> Result<bool> {
+    let there = sizes_below(bucket, &bucket.layout().shards_prefix()).await?;
+    Ok(lists_are_there(bucket, head, &there))
 }
 
 fn lists_are_there(bucket: &Bucket, head: &ManifestHead, there: &HashMap<String, u64>) -> bool {
@@ -143,32 +150,24 @@ fn describe(name: &PointName, head: &Result<ManifestHead>, state: PointState) ->
     }
 }
 
-/// The newest restore point that is authentic and whole, and those passed over
-/// on the way to it. A newer format is an error: an older Redline must not
-/// build on what it cannot read.
+/// The newest state that is authentic and whole, and the points passed over on the way
+/// to it. Where several devices have not met yet it is their merged view. A newer
+/// format is an error: an older Redline must not build on what it cannot read.
 pub async fn latest_manifest(
     bucket: &Bucket,
     key: &ManifestKey,
 ) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
-    let mut skipped = Vec::new();
-    for name in point_names(bucket).await? {
-        match load_manifest(bucket, key, &name.id()).await {
-            Ok(manifest) => return Ok((Some(manifest), skipped)),
-            Err(
-                reason @ (BackupError::Forged { .. }
-                | BackupError::Damaged { .. }
-                | BackupError::NotFound { .. }),
-            ) => {
-                tracing::warn!(id = name.id(), %reason, "a restore point is passed over");
-                skipped.push(SkippedPoint {
-                    id: name.id(),
-                    reason,
-                });
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok((None, skipped))
+    heads::newest(bucket, key, None).await
+}
+
+/// As [`latest_manifest`]; `held` is a point that was read before, whose lists are not
+/// fetched again.
+pub async fn latest_manifest_with(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    held: Manifest,
+) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
+    heads::newest(bucket, key, Some(held)).await
 }
 
 /// One restore point by its id, authenticated, with its files.
@@ -206,7 +205,11 @@ pub(crate) async fn load_manifest(
     Ok(Manifest::assemble(head, entries))
 }
 
-async fn read_head(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<ManifestHead> {
+pub(crate) async fn read_head(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    id: &str,
+) -> Result<ManifestHead> {
     let what = format!("The restore point {id}");
     let bytes = bucket
         .get_small(&bucket.layout().manifest(id), &what, MAX_MANIFEST)

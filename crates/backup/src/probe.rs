@@ -60,6 +60,26 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// Whether a replaced version can in fact be read back, tried on an object of our
+    /// own, which is removed again.
+    pub async fn prove_versioning(&self) -> Result<bool, BackupError> {
+        let mut probe = Probe {
+            bucket: self,
+            report: ProbeReport {
+                checks: Vec::new(),
+                ok: true,
+                error: None,
+            },
+            made: Vec::new(),
+        };
+        let key = format!("{}{}", self.layout().probe_prefix(), Ulid::new());
+        let proven = probe.read_replaced(&key).await;
+        probe.delete().await;
+        proven
+    }
+}
+
 impl Probe<'_> {
     async fn run(&mut self) {
         let key = format!("{}{}", self.bucket.layout().probe_prefix(), Ulid::new());
@@ -198,17 +218,22 @@ impl Probe<'_> {
             .versioning()
             .await?
             .unwrap_or_else(|| "off".to_owned());
+        Ok(match self.read_replaced(key).await? {
+            true => format!("{setting}; an overwritten version was read back"),
+            false => format!("{setting}; every revision is kept by its hash instead"),
+        })
+    }
+
+    /// `Ok(false)`: the server keeps no versions.
+    async fn read_replaced(&mut self, key: &str) -> Result<bool, BackupError> {
         let versioned = format!("{key}-versions");
         let first = self.put(&versioned, BODY).await?;
         self.put(&versioned, b"another").await?;
         let Some(first) = first else {
-            return Ok(format!(
-                "{setting}; every revision is kept by its hash instead"
-            ));
+            return Ok(false);
         };
         let got = self.bucket.get_version(&versioned, &first, LIMIT).await?;
-        same(&got, BODY)?;
-        Ok(format!("{setting}; an overwritten version was read back"))
+        same(&got, BODY).map(|()| true)
     }
 
     fn clock(&mut self) {

@@ -33,6 +33,11 @@ pub struct RestorePlan {
     /// To be fetched, the catalog included.
     pub bytes: u64,
     pub catalog: Option<ObjectRef>,
+    /// Points of other devices that are restored together with `point`: their catalogs
+    /// come after its own.
+    pub others: Vec<ManifestHead>,
+    /// All files of the point, chosen or not, in order of path.
+    pub files: Vec<FileEntry>,
     /// Names in the restore point that are not acceptable. Never written.
     pub refused: Vec<(String, NameProblem)>,
     /// Newer restore points that were passed over because they cannot be trusted or read.
@@ -90,6 +95,8 @@ pub async fn plan_restore_of(
         head,
         files,
         refused,
+        others,
+        conflicts: _,
     } = manifest;
     let there: HashSet<&str> = files.iter().map(|f| f.path.as_str()).collect();
     let kept = local
@@ -101,6 +108,8 @@ pub async fn plan_restore_of(
     let mut plan = RestorePlan {
         bytes: catalog.size,
         catalog: Some(catalog),
+        others,
+        files: Vec::new(),
         point: head,
         items: Vec::new(),
         chosen: 0,
@@ -125,6 +134,7 @@ pub async fn plan_restore_of(
         plan.bytes = plan.bytes.saturating_add(file.size);
         plan.items.push(item(file, local.is_some()));
     }
+    plan.files = files;
     plan.refused.retain(|(path, _)| selection.has(path));
     if !selection.is_everything() {
         if plan.chosen == 0 && plan.refused.is_empty() {
@@ -174,6 +184,34 @@ fn item(file: &FileEntry, replaces: bool) -> RestoreItem {
     }
 }
 
+/// The catalogs of these points, checked, each handed to the sink. What a backup needs
+/// of other devices before it makes a point that builds on theirs.
+pub async fn fetch_catalogs(
+    bucket: &Bucket,
+    heads: &[ManifestHead],
+    sink: Arc<dyn RestoreSink>,
+    progress: Arc<dyn Progress>,
+) -> Result<Vec<RestoreFailure>> {
+    let sink = Handover::new(sink);
+    let mut failed = Vec::new();
+    let work = async {
+        for head in heads {
+            match fetch_catalog(bucket, &head.catalog, &sink, &progress).await {
+                Ok(()) => {}
+                Err(error) if concerns_all(&error) => return Err(error),
+                Err(error) => failed.push(RestoreFailure {
+                    relative_path: CATALOG.to_owned(),
+                    error,
+                }),
+            }
+        }
+        Ok(())
+    };
+    let outcome = progress::until_cancelled(&progress, work).await;
+    sink.settle().await;
+    outcome.map(|()| failed)
+}
+
 /// Carries out a plan: the catalog first, then the files. A file that is
 /// damaged in the bucket is reported and the others come through; trouble that
 /// concerns them all (credentials, network, a full disk) ends the run.
@@ -215,14 +253,23 @@ async fn run(
         seconds: 0.0,
     };
     if let Some(catalog) = &plan.catalog {
-        match fetch_catalog(bucket, catalog, sink, progress).await {
-            Ok(()) => outcome.catalog = true,
-            Err(error) if concerns_all(&error) => return Err(error),
-            // The files are worth more than what is known about them.
-            Err(error) => outcome.failed.push(RestoreFailure {
-                relative_path: CATALOG.to_owned(),
-                error,
-            }),
+        outcome.catalog = true;
+        for catalog in [catalog]
+            .into_iter()
+            .chain(plan.others.iter().map(|p| &p.catalog))
+        {
+            match fetch_catalog(bucket, catalog, sink, progress).await {
+                Ok(()) => {}
+                Err(error) if concerns_all(&error) => return Err(error),
+                // The files are worth more than what is known about them.
+                Err(error) => {
+                    outcome.catalog = false;
+                    outcome.failed.push(RestoreFailure {
+                        relative_path: CATALOG.to_owned(),
+                        error,
+                    });
+                }
+            }
         }
     }
     let mut tasks: JoinSet<(RestoreItem, Result<()>)> = JoinSet::new();

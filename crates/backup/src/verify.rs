@@ -131,12 +131,16 @@ fn targets(bucket: &Bucket, manifest: &Manifest) -> Vec<Target> {
             .push(file.path.clone());
     }
     let catalog = &manifest.head.catalog;
-    let mut all = vec![Target {
-        key: bucket.layout().catalog(&catalog.sha256),
-        sha256: catalog.sha256.clone(),
-        size: catalog.size,
-        names: vec![CATALOG.to_owned()],
-    }];
+    let mut all: Vec<Target> = [catalog]
+        .into_iter()
+        .chain(manifest.others.iter().map(|head| &head.catalog))
+        .map(|catalog| Target {
+            key: bucket.layout().catalog(&catalog.sha256),
+            sha256: catalog.sha256.clone(),
+            size: catalog.size,
+            names: vec![CATALOG.to_owned()],
+        })
+        .collect();
     all.extend(by_hash.into_iter().map(|((sha256, size), names)| Target {
         key: bucket.layout().object(sha256),
         sha256: sha256.to_owned(),

@@ -149,6 +149,15 @@ Examples:
         after_long_help = "Examples:\n  redline info 57\n  redline --json info 57 | jq -r .file.sha256"
     )]
     Info(OneFile),
+    /// Make a link to a backed-up file that anyone can open until it expires
+    Link(Link),
+    /// Give up a file's local bytes: it stays listed, and comes back when it is used
+    #[command(after_long_help = "\
+The file has to be in the newest restore point; its bytes are read back from the
+bucket and compared right before the local ones go.")]
+    Free(FileIds),
+    /// Bring the bytes of cloud-only files back
+    Fetch(FileIds),
     /// Save a copy of a stored file
     #[command(after_long_help = "\
 DEST is a new file or an existing folder; nothing is ever overwritten. `-` writes

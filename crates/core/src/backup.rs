@@ -2,28 +2,27 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
-    BackupOutcome, Bucket, CatalogSnapshot, FileEntry, Manifest, ManifestHead, ManifestKey,
-    PlanHints, SkipReason, SourceFile,
+    BackupOutcome, Bucket, CatalogSnapshot, Manifest, ManifestKey, PlanHints, SkipReason,
+    SkippedPoint, SourceFile,
 };
 use redline_store::{BackupFile, Status};
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
 use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, EncryptionState, Event, FailedFile, JobKind,
-    JobResult, MassDeleteView,
+    BackupPlanView, BackupReport, BackupStatus, ConflictView, EncryptionState, Event, FailedFile,
+    JobKind, JobResult, MassDeleteView,
 };
 use crate::error::{Code, CoreError};
-use crate::fsx::{self, Durability};
 use crate::jobs::{Finish, Job};
+use crate::last_manifest::LastManifest;
+use crate::others::label;
 use crate::progress::Transferring;
 use crate::restore::skipped_points;
 use crate::schedule::with_due;
@@ -50,16 +49,6 @@ pub(crate) struct BackupState {
     /// Set up for a key from the environment, which has no profile to keep it.
     pub(crate) bucket: Mutex<Option<BucketSettings>>,
     remembered: Mutex<Remembered>,
-}
-
-/// The last restore point of this machine, kept in the store's private folder: tells
-/// what waits without asking the bucket.
-#[derive(Serialize, Deserialize)]
-struct LastManifest {
-    /// [`BucketSettings::place`]
-    place: String,
-    head: ManifestHead,
-    files: Vec<FileEntry>,
 }
 
 impl Session {
@@ -96,18 +85,14 @@ impl Session {
                 return Ok(remembered.waiting);
             }
         }
-        let there: HashMap<&str, &str> = last
-            .iter()
-            .flat_map(|last| &last.files)
-            .map(|f| (f.path.as_str(), f.sha256.as_str()))
-            .collect();
+        let there = last.as_ref().map(LastManifest::base).unwrap_or_default();
         let waiting = self
             .0
             .store
             .files_for_backup()?
             .iter()
             .filter(|file| file.status == Status::Stored)
-            .filter(|file| there.get(file.relative_path.as_str()) != Some(&file.sha256.as_str()))
+            .filter(|file| there.get(&file.relative_path) != Some(&file.sha256))
             .fold((0, 0), |(files, bytes), file| {
                 (files + 1, bytes + file.size_bytes)
             });
@@ -120,18 +105,25 @@ impl Session {
 
     /// What a backup would send, asked of the bucket.
     pub fn plan_backup(&self) -> Result<BackupPlanView, CoreError> {
-        let (bucket, _) = self.connect()?;
+        let (bucket, settings) = self.connect()?;
+        let (newest, _) = self.newest_state(&bucket, &settings)?;
         let files = self.listed_files()?;
-        let hints = self.plan_hints()?;
-        let key = self.manifest_key();
+        let hints = self.plan_hints(&settings, newest.as_ref())?;
+        let (bucket, of) = (&bucket, newest.as_ref());
         let plan = self.0.core.block_on(async move {
-            let (previous, _) = redline_backup::latest_manifest(&bucket, &key).await?;
-            let of = previous.as_ref().map_or(0, |point| point.head.files);
-            redline_backup::plan_backup_with(&bucket, &files, previous.as_ref(), &hints)
-                .await
-                .map(|plan| (plan, of))
+            redline_backup::plan_backup_with(bucket, &files, of, &hints).await
         })??;
-        let (plan, of) = plan;
+        let of = newest.as_ref().map_or(0, |point| point.files.len() as u64);
+        let device = self.device()?;
+        let mut other_devices: Vec<String> = newest
+            .iter()
+            .map(|newest| newest.head.device.as_str())
+            .chain(plan.other_devices())
+            .filter(|other| *other != device)
+            .map(label)
+            .collect();
+        other_devices.sort();
+        other_devices.dedup();
         Ok(BackupPlanView {
             upload_files: plan.upload.len() as u64,
             upload_bytes: plan.bytes,
@@ -139,7 +131,7 @@ impl Session {
             removed_files: plan.removed.len() as u64,
             absent_files: plan.absent,
             mass_delete: mass_delete(&plan.removed, of),
-            other_devices: Vec::new(),
+            other_devices,
         })
     }
 
@@ -211,13 +203,12 @@ impl Session {
         confirm_removals: bool,
         job: &Arc<Job>,
     ) -> Finish {
-        let (report, manifest) = match self.send(bucket, confirm_removals, job) {
+        let report = match self.send(bucket, settings, confirm_removals, job) {
             Ok(done) => done,
             Err(error) => return Finish::stopped(error, None),
         };
         // The restore point exists; what cannot be noted down about it does not undo it.
         self.note(|notes| notes.last_backup_at = Some(text::now()));
-        self.keep_manifest(settings, manifest);
         self.0.store.audit(
             "backup",
             serde_json::json!({ "generation": report.generation }),
@@ -232,50 +223,92 @@ impl Session {
         }
     }
 
+    /// Takes in what other devices backed up, and keeps both of what both changed.
+    fn meet_others(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+        newest: &Manifest,
+        job: &Arc<Job>,
+    ) -> Result<(Vec<String>, Vec<ConflictView>), CoreError> {
+        let last = self.last_manifest(settings);
+        let known = last.as_ref().map(|last| last.head.id.as_str());
+        let devices = self.take_in_others(bucket, newest, known, job)?;
+        if devices.is_empty() {
+            return Ok(Default::default());
+        }
+        let files = self.listed_files()?;
+        let hints = self.plan_hints(settings, Some(newest))?;
+        let plan = self.0.core.block_on(async move {
+            redline_backup::plan_backup_with(bucket, &files, Some(newest), &hints).await
+        })??;
+        let mut conflicts = newest.conflicts.clone();
+        conflicts.extend(plan.conflicts);
+        let shown = self.list_conflicts(newest, &conflicts)?;
+        Ok((devices, shown))
+    }
+
     fn send(
         &self,
         bucket: &Bucket,
+        settings: &BucketSettings,
         confirm_removals: bool,
         job: &Arc<Job>,
-    ) -> Result<(BackupReport, Manifest), CoreError> {
+    ) -> Result<BackupReport, CoreError> {
+        job.phase("comparing");
+        let (newest, passed_over) = self.newest_state(bucket, settings)?;
+        let (merged_devices, conflicts) = match &newest {
+            Some(newest) => self.meet_others(bucket, settings, newest, job)?,
+            None => Default::default(),
+        };
         job.phase("copying the catalog");
         let scratch = self.0.store.scratch_dir()?;
         // Before the files are listed: a file that comes in between has no row in the
         // copy and is adopted by a restore; the other way round it would look missing.
-        let copy = self
-            .0
-            .store
-            .snapshot(&scratch.path().join("catalog.duckdb"))?;
+        let presets = serde_json::to_string(&self.presets()).unwrap_or_default();
+        let copy = self.0.store.snapshot_with(
+            &scratch.path().join("catalog.duckdb"),
+            &[(crate::others::PRESETS, presets)],
+        )?;
         let snapshot = CatalogSnapshot {
             path: copy.path,
             sha256: copy.sha256,
             size: copy.size_bytes,
         };
         let files = self.listed_files()?;
-        let hints = self.plan_hints()?;
-        let key = self.manifest_key();
+        let hints = self.plan_hints(settings, newest.as_ref())?;
+        let (key, device) = (self.manifest_key(), self.device()?);
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
-        let sent_again = hints.damaged.clone();
-        let (plan, outcome, passed_over) = self.0.core.block_on(async move {
+        let (sent_again, before) = (hints.damaged.clone(), hints.base.clone());
+        let local: HashMap<String, String> = files
+            .iter()
+            .map(|file| (file.relative_path.clone(), file.sha256.clone()))
+            .collect();
+        let (plan, outcome) = self.0.core.block_on(async move {
             progress.phase(redline_backup::Phase::Comparing);
-            let (previous, passed_over) = redline_backup::latest_manifest(bucket, &key).await?;
             let plan =
-                redline_backup::plan_backup_with(bucket, &files, previous.as_ref(), &hints).await?;
-            let of = previous.as_ref().map_or(0, |point| point.head.files);
+                redline_backup::plan_backup_with(bucket, &files, newest.as_ref(), &hints).await?;
+            let of = newest.as_ref().map_or(0, |point| point.files.len() as u64);
             if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
                 return Err(confirm_first(&mass));
             }
-            let outcome = redline_backup::run_backup(
-                bucket,
-                &plan,
-                &snapshot,
-                &key,
-                &device_name(),
-                progress,
-            )
-            .await?;
-            Ok::<_, CoreError>((plan, outcome, passed_over))
+            let outcome =
+                redline_backup::run_backup(bucket, &plan, &snapshot, &key, &device, progress)
+                    .await?;
+            Ok::<_, CoreError>((plan, outcome))
         })??;
+        // Of what another device has the last word on, this one goes on knowing its own.
+        let before = before.unwrap_or_default();
+        let known = |path: &String| {
+            let own = local.get(path).or_else(|| before.get(path));
+            (path.clone(), own.cloned().unwrap_or_default())
+        };
+        let stale = plan
+            .theirs
+            .iter()
+            .chain(&plan.kept_edits)
+            .map(known)
+            .collect();
         self.forget_healed(sent_again, &outcome);
         let removed_files = plan.removed.len() as u64;
         let refused = plan.refused.into_iter().map(|file| {
@@ -307,11 +340,12 @@ impl Session {
             seconds: outcome.seconds,
             left_out: refused.chain(skipped).take(LISTED).collect(),
             removed_files,
-            merged_devices: Vec::new(),
-            conflicts: Vec::new(),
+            merged_devices,
+            conflicts,
             skipped_points: skipped_points(passed_over),
         };
-        Ok((report, outcome.current))
+        self.keep_manifest(settings, outcome.current, stale);
+        Ok(report)
     }
 
     /// Of what was damaged in the bucket, what this run sent again.
@@ -353,11 +387,40 @@ impl Session {
         Ok(files.into_iter().map(source_file).collect())
     }
 
-    fn plan_hints(&self) -> Result<PlanHints, CoreError> {
+    fn plan_hints(
+        &self,
+        settings: &BucketSettings,
+        newest: Option<&Manifest>,
+    ) -> Result<PlanHints, CoreError> {
+        let base = match (self.last_manifest(settings), newest) {
+            (_, None) => None,
+            (Some(last), _) => Some(last.base()),
+            // What was known here is lost; this device's own last word says the same.
+            (None, Some(newest)) if newest.head.device == self.device()? => None,
+            // A first meeting: what differs was changed by both.
+            (None, Some(_)) => Some(HashMap::new()),
+        };
         Ok(PlanHints {
             deleted: Some(self.0.store.deleted_uids()?),
             damaged: self.backup_notes().damaged,
+            base,
         })
+    }
+
+    /// The newest state in the bucket, by all devices, and points that were passed over.
+    fn newest_state(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+    ) -> Result<(Option<Manifest>, Vec<SkippedPoint>), CoreError> {
+        let key = self.manifest_key();
+        let held = self.last_manifest(settings).map(|last| last.manifest());
+        Ok(self.0.core.block_on(async move {
+            match held {
+                Some(held) => redline_backup::latest_manifest_with(bucket, &key, held).await,
+                None => redline_backup::latest_manifest(bucket, &key).await,
+            }
+        })??)
     }
 
     /// Signs restore points: whoever has the license key can check and make them, and
@@ -370,30 +433,6 @@ impl Session {
             unreachable!("32 bytes are within what HKDF can give");
         }
         ManifestKey::new(*bytes)
-    }
-
-    fn manifest_path(&self) -> PathBuf {
-        self.0.store.private_dir().join("last-manifest.json")
-    }
-
-    fn last_manifest(&self, settings: &BucketSettings) -> Option<LastManifest> {
-        let bytes = fs::read(self.manifest_path()).ok()?;
-        let last: LastManifest = serde_json::from_slice(&bytes).ok()?;
-        (last.place == settings.place()).then_some(last)
-    }
-
-    fn keep_manifest(&self, settings: &BucketSettings, manifest: Manifest) {
-        let last = LastManifest {
-            place: settings.place(),
-            head: manifest.head,
-            files: manifest.files,
-        };
-        let written = serde_json::to_vec(&last)
-            .map_err(std::io::Error::from)
-            .and_then(|text| fsx::replace(&self.manifest_path(), &text, Durability::Whole));
-        if let Err(error) = written {
-            tracing::warn!(error = %error.kind(), "what waits for the next backup will be counted from nothing");
-        }
     }
 }
 
@@ -474,7 +513,7 @@ fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreErr
 }
 
 /// What this machine is called in the list of restore points.
-fn device_name() -> String {
+pub(crate) fn machine_name() -> String {
     let named = std::env::var("COMPUTERNAME")
         .or_else(|_| std::env::var("HOSTNAME"))
         .ok();

@@ -23,6 +23,8 @@ pub(crate) struct BucketSettings {
     pub(crate) region: String,
     pub(crate) endpoint_url: Option<String>,
     #[serde(default)]
+    pub(crate) server_encryption: ServerEncryption,
+    #[serde(default)]
     pub(crate) checks: Vec<ProbeCheckView>,
     #[serde(default)]
     pub(crate) checked_at: Option<String>,
@@ -47,7 +49,7 @@ impl BucketSettings {
             checks: self.checks.clone(),
             checked_at: self.checked_at.clone(),
             aws_profile: None,
-            server_encryption: ServerEncryption::BucketDefault,
+            server_encryption: self.server_encryption.clone(),
         }
     }
 }
@@ -63,6 +65,13 @@ impl Session {
     /// are not given are the ones already held. A check that failed is in the answer,
     /// not an error.
     pub fn set_bucket(&self, mut setup: BucketSetup) -> Result<BucketView, CoreError> {
+        if setup.aws_profile.is_some() {
+            return Err(CoreError::new(
+                Code::Unsupported,
+                "This version cannot use a profile of the AWS configuration.",
+                "Enter an access key and a secret key.",
+            ));
+        }
         // What was handed in is wiped here; the one copy that stays wipes itself.
         let given = |secret: &mut Option<String>| {
             let text = Zeroizing::new(secret.take()?);
@@ -94,6 +103,13 @@ impl Session {
                 .endpoint_url
                 .map(|url| url.trim().to_owned())
                 .filter(|url| !url.is_empty()),
+            server_encryption: match setup.server_encryption {
+                Some(encryption) => encryption,
+                None => self
+                    .bucket_settings()?
+                    .map(|held| held.server_encryption)
+                    .unwrap_or_default(),
+            },
             checks: Vec::new(),
             checked_at: None,
         };
@@ -107,7 +123,11 @@ impl Session {
     }
 
     /// The same from a `.env` file, or without one from the environment.
-    pub fn set_bucket_from_env_file(&self, path: Option<&Path>) -> Result<BucketView, CoreError> {
+    pub fn set_bucket_from_env_file(
+        &self,
+        path: Option<&Path>,
+        server_encryption: Option<ServerEncryption>,
+    ) -> Result<BucketView, CoreError> {
         let mut found = match path {
             Some(path) => read_env_file(path)?,
             None => s3_from_environment()?,
@@ -119,7 +139,7 @@ impl Session {
             access_key: found.access_key.take(),
             secret_key: found.secret_key.take(),
             aws_profile: None,
-            server_encryption: None,
+            server_encryption,
         });
         found.zeroize();
         view
@@ -168,14 +188,22 @@ impl Session {
         settings: &BucketSettings,
         secrets: &BucketSecrets,
     ) -> Result<Bucket, CoreError> {
-        Ok(Bucket::connect(BucketConfig::new(
+        let mut config = BucketConfig::new(
             settings.bucket.clone(),
             settings.region.clone(),
             settings.endpoint_url.clone(),
             SecretText::from(secrets.access_key.expose()),
             SecretText::from(secrets.secret_key.expose()),
             self.store_name(),
-        ))?)
+        );
+        config.encryption = match &settings.server_encryption {
+            ServerEncryption::BucketDefault => redline_backup::ServerEncryption::BucketDefault,
+            ServerEncryption::SseS3 => redline_backup::ServerEncryption::SseS3,
+            ServerEncryption::SseKms { key_id } => redline_backup::ServerEncryption::SseKms {
+                key_id: key_id.clone(),
+            },
+        };
+        Ok(Bucket::connect(config)?)
     }
 
     pub(crate) fn bucket_view(&self) -> Result<Option<BucketView>, CoreError> {
@@ -201,6 +229,7 @@ impl Session {
                         bucket: found.bucket.clone(),
                         region: found.region.clone(),
                         endpoint_url: found.endpoint_url.clone(),
+                        server_encryption: ServerEncryption::default(),
                         checks: Vec::new(),
                         checked_at: None,
                     };

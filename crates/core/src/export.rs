@@ -61,6 +61,14 @@ impl Session {
         );
         let mut report = ExportReport::default();
         for record in records {
+            if let Err(error) = self.bring_here(record) {
+                report.failed.push(FailedFile {
+                    path: record.filename.clone(),
+                    error: error.report(),
+                    token: None,
+                });
+                continue;
+            }
             let copied = match job.is_cancelled() {
                 true => Err(StoreError::Cancelled),
                 false => self.0.store.export(record.id, dest, &Piece(job)),

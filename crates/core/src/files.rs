@@ -70,6 +70,7 @@ impl Session {
 
     /// Open for reading; the path stays inside.
     pub fn open_file(&self, id: i64) -> Result<(File, FileView), CoreError> {
+        self.bring_here(&self.0.store.get(FileId(id))?)?;
         let (file, record) = self.0.store.open_file(FileId(id))?;
         Ok((file, file_view(record)))
     }

@@ -26,6 +26,7 @@ pub(crate) struct Notes {
     /// backup sends them again.
     pub(crate) damaged: BTreeSet<String>,
     pub(crate) retention: Option<KeepRules>,
+    pub(crate) retention_ran_at: Option<String>,
     pub(crate) free_rule: Option<FreeRule>,
 }
 

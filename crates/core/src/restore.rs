@@ -1,7 +1,7 @@
 //! The store back from its bucket: which restore points there are, what one would
 //! bring, bringing it. A local file that differs goes to the trash, never away.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redline_backup::{
-    Bucket, RestoreItem, RestorePlan, RestorePoint, RestoreSink, Selection, SourceFile,
+    Bucket, Manifest, RestoreItem, RestorePlan, RestorePoint, RestoreSink, Selection, SourceFile,
 };
 use redline_store::{Differing, MergeChoice, RestoreFile, ScratchDir, Store, StoreError};
 
-use crate::bucket::SharedProgress;
+use crate::bucket::{BucketSettings, SharedProgress};
 use crate::contract::{
     Event, FailedFile, GrownFile, JobKind, JobResult, PointChange, PointChangesView, PointState,
     RestorePlanItem, RestorePlanView, RestorePointView, RestoreReport, RestoreRequest,
@@ -21,6 +21,7 @@ use crate::contract::{
 };
 use crate::error::{Code, CoreError, Doing, FREE_SPACE, store_error};
 use crate::jobs::{Finish, Job};
+use crate::others::label;
 use crate::progress::Transferring;
 use crate::session::{JobId, Session};
 use crate::text;
@@ -106,7 +107,7 @@ impl Session {
                 .map(|(path, _)| path.clone())
                 .collect(),
             skipped_points: skipped_points(plan.skipped_points),
-            with_devices: Vec::new(),
+            with_devices: plan.others.iter().map(|head| label(&head.device)).collect(),
         })
     }
 
@@ -117,7 +118,7 @@ impl Session {
         self.0
             .jobs
             .spawn(JobKind::Restore, title(&settings.bucket), move |job| {
-                session.run_restore(&bucket, &request, job)
+                session.run_restore(&bucket, &settings, &request, job)
             })
     }
 
@@ -128,7 +129,7 @@ impl Session {
             .0
             .jobs
             .run(JobKind::Restore, title(&settings.bucket), |job| {
-                self.run_restore(&bucket, request, job)
+                self.run_restore(&bucket, &settings, request, job)
             });
         match job.result {
             Some(JobResult::Restore(report)) if job.error.is_none() => Ok(report),
@@ -163,9 +164,15 @@ impl Session {
         })??)
     }
 
-    fn run_restore(&self, bucket: &Bucket, request: &RestoreRequest, job: &Arc<Job>) -> Finish {
+    fn run_restore(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+        request: &RestoreRequest,
+        job: &Arc<Job>,
+    ) -> Finish {
         job.phase("comparing");
-        match self.bring_back(bucket, request, job) {
+        match self.bring_back(bucket, settings, request, job) {
             Ok((report, unread)) => {
                 if unread == 0 {
                     self.note(|notes| notes.last_proven_at = Some(text::now()));
@@ -202,6 +209,7 @@ impl Session {
     fn bring_back(
         &self,
         bucket: &Bucket,
+        settings: &BucketSettings,
         request: &RestoreRequest,
         job: &Arc<Job>,
     ) -> Result<(RestoreReport, u64), CoreError> {
@@ -223,6 +231,7 @@ impl Session {
         let log = self.begin_restore_log(&plan.point.id, request)?;
         let partial = !(request.only.is_empty() && request.paths.is_empty());
         let sink = Arc::new(Sink {
+            session: self.clone(),
             store: self.0.store.clone(),
             scratch: self.0.store.scratch_dir()?,
             // Of a catalog that is taken in part only these rows are wanted.
@@ -233,9 +242,9 @@ impl Session {
             replaced: AtomicU64::new(0),
         });
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
-        let (plan, into) = (&plan, Arc::clone(&sink) as Arc<dyn RestoreSink>);
+        let (of, into) = (&plan, Arc::clone(&sink) as Arc<dyn RestoreSink>);
         let outcome = self.0.core.block_on(async move {
-            redline_backup::run_restore(bucket, plan, into, progress).await
+            redline_backup::run_restore(bucket, of, into, progress).await
         })??;
 
         let refused = plan.refused.iter().map(|(path, problem)| FailedFile {
@@ -266,10 +275,42 @@ impl Session {
             undo_until: self.undo_until(&sink.log),
             skipped_points,
         };
+        self.remember_restored(settings, request, &plan);
         if let Err(error) = sink.log.end() {
             tracing::warn!(error = %error.kind(), "the end of the restore could not be noted");
         }
         Ok((report, unread))
+    }
+}
+
+impl Session {
+    /// What this device knows of the bucket from here on, for telling its own changes
+    /// from other devices'.
+    fn remember_restored(
+        &self,
+        settings: &BucketSettings,
+        request: &RestoreRequest,
+        plan: &RestorePlan,
+    ) {
+        let newest_whole =
+            request.at.is_none() && request.only.is_empty() && request.paths.is_empty();
+        if newest_whole {
+            let manifest = Manifest {
+                head: plan.point.clone(),
+                files: plan.files.clone(),
+                refused: Vec::new(),
+                others: Vec::new(),
+                conflicts: Vec::new(),
+            };
+            self.keep_manifest(settings, manifest, HashMap::new());
+        } else {
+            let paths: Vec<String> = plan
+                .items
+                .iter()
+                .map(|item| item.relative_path.clone())
+                .collect();
+            self.no_longer_stale(settings, &paths);
+        }
     }
 }
 
@@ -282,6 +323,7 @@ fn unread(files: u64, fetched: u64, catalog: bool) -> u64 {
 
 /// Puts verified bytes into the store: the catalog's rows first, then file by file.
 struct Sink {
+    session: Session,
     store: Store,
     scratch: ScratchDir,
     /// `None`: all rows of the catalog.
@@ -336,7 +378,8 @@ impl RestoreSink for Sink {
     }
 
     fn begin_catalog(&self) -> io::Result<PathBuf> {
-        Ok(self.scratch.path().join("catalog.duckdb"))
+        // Several, where devices had not met: each is merged and gone before the next.
+        Ok(self.place())
     }
 
     fn catalog(&self, temp: PathBuf) -> io::Result<()> {
@@ -344,7 +387,10 @@ impl RestoreSink for Sink {
             only: self.only.clone(),
             ..MergeChoice::default()
         };
-        let merged = self.store.merge_catalog(&temp, &choice).map_err(io_error)?;
+        let merged = self
+            .session
+            .merge_snapshot(&temp, &choice)
+            .map_err(io_error)?;
         self.log.merged(&merged)?;
         tracing::info!(
             files = merged.files.len(),
@@ -358,7 +404,7 @@ impl RestoreSink for Sink {
 
 /// The crate between speaks of I/O: the kind decides whether a restore goes on, the
 /// words are for the person.
-fn io_error(error: StoreError) -> io::Error {
+pub(crate) fn io_error(error: StoreError) -> io::Error {
     let kind = match &error {
         StoreError::DiskFull { .. } => io::ErrorKind::StorageFull,
         StoreError::ReadOnly { .. } => io::ErrorKind::ReadOnlyFilesystem,
@@ -373,11 +419,11 @@ fn title(bucket: &str) -> String {
     format!("Restoring from \"{bucket}\"")
 }
 
-fn point_view(point: RestorePoint) -> RestorePointView {
+pub(crate) fn point_view(point: RestorePoint) -> RestorePointView {
     RestorePointView {
         id: point.id,
         generation: point.generation,
-        device: point.device,
+        device: label(&point.device),
         created_at: point.created_at,
         files: point.files,
         bytes: point.bytes,
@@ -402,7 +448,7 @@ fn head_view(head: &redline_backup::ManifestHead) -> RestorePointView {
     RestorePointView {
         id: head.id.clone(),
         generation: head.generation,
-        device: head.device.clone(),
+        device: label(&head.device),
         created_at: head.created_at.clone(),
         files: head.files,
         bytes: head.bytes,

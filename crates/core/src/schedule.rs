@@ -107,6 +107,17 @@ fn is_due(notes: &Notes, kind: CheckKind, now: Timestamp) -> bool {
     }
 }
 
+/// Once a day is often enough for rules that count days.
+fn retention_is_due(notes: &Notes, now: Timestamp) -> bool {
+    notes.retention.is_some()
+        && notes.last_backup_at.is_some()
+        && notes
+            .retention_ran_at
+            .as_deref()
+            .and_then(|at| at.parse::<Timestamp>().ok())
+            .is_none_or(|at| now >= at + 24.hours())
+}
+
 /// Looks for what is due as long as the session lives, in processes that stay.
 pub(crate) fn keep_checking(session: &Session) {
     if !session.0.core.front_end.stays() {
@@ -126,7 +137,16 @@ pub(crate) fn keep_checking(session: &Session) {
                 if session.refuse_while_transferring().is_err() {
                     continue;
                 }
-                match session.run_due_checks(Timestamp::now()) {
+                let now = Timestamp::now();
+                if retention_is_due(&session.backup_notes(), now)
+                    && let Err(error) = session.run_retention_now(now)
+                {
+                    tracing::info!(code = ?error.code(), "the restore points were not tidied");
+                }
+                if let Err(error) = session.free_by_rule_now(now) {
+                    tracing::info!(code = ?error.code(), "no files were made cloud-only by the rule");
+                }
+                match session.run_due_checks(now) {
                     Ok(_) => {}
                     Err(error) if error.code() == Code::BucketMissing => {}
                     Err(error) => tracing::info!(code = ?error.code(), "a check of the backup that was due could not be made"),

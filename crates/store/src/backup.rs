@@ -38,6 +38,11 @@ impl Store {
     /// Writes a consistent copy of the catalog to a new file while the store is
     /// in use, and proves that it opens and holds as many rows.
     pub fn snapshot(&self, into: &Path) -> Result<Snapshot> {
+        self.snapshot_with(into, &[])
+    }
+
+    /// As [`Store::snapshot`]; it carries small files of ours too, name and text.
+    pub fn snapshot_with(&self, into: &Path, kept: &[(&str, String)]) -> Result<Snapshot> {
         if into.exists() {
             return Err(StoreError::DestExists {
                 name: layout::name_of(into),
@@ -53,6 +58,7 @@ impl Store {
                 // One transaction sees one state, however long it takes.
                 let result = conn
                     .execute_batch(&format!("COPY FROM DATABASE \"{main}\" TO snap"))
+                    .and_then(|()| carry(conn, kept))
                     .and_then(|()| Ok((counts(conn, &main)?, counts(conn, "snap")?)));
                 conn.execute_batch("DETACH snap")?;
                 result
@@ -134,6 +140,20 @@ impl Store {
             None => Ok(files),
         }
     }
+}
+
+fn carry(conn: &Connection, kept: &[(&str, String)]) -> duckdb::Result<()> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    conn.execute_batch("CREATE TABLE snap.redline_kept (name VARCHAR NOT NULL, value VARCHAR)")?;
+    for (name, value) in kept {
+        conn.execute(
+            "INSERT INTO snap.redline_kept VALUES (?, ?)",
+            [*name, value.as_str()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Whether anything was ever deleted for good: the table comes with the first time.

@@ -29,6 +29,7 @@ mod audit;
 mod backup;
 mod blocks;
 mod catalog;
+mod cloud;
 mod conversions;
 mod copy;
 mod direct;
@@ -65,7 +66,7 @@ pub use import::{
     NewOutput, OnDuplicate, SkipReason, SkippedSource,
 };
 pub use list::{ListQuery, Page, Sort};
-pub use merge::{MergeChoice, MergeReport, SnapshotFacts, SnapshotTable};
+pub use merge::{CloudFile, MergeChoice, MergeReport, SnapshotFacts, SnapshotTable};
 pub use names::sanitize_filename;
 pub use open::{OpenReport, Store, StoreOptions};
 pub use partial::ScratchDir;

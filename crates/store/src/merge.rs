@@ -2,10 +2,11 @@
 //! device's backup. A row that is here already is never changed by one that comes,
 //! but for a file that was found on disk before its row came back.
 
+use crate::backup::has_deleted;
 use crate::catalog::{FILE_COLUMNS, append_files, catalog_error, file_from_row};
 use crate::import::{choose_names, fill_temp};
 use crate::open::Store;
-use crate::record::{FileRecord, Status};
+use crate::record::{FileId, FileRecord, Status};
 use crate::{Result, StoreError, catalog, migrate, names};
 use duckdb::Connection;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,64 @@ impl Store {
         let report = self.with_attached(snapshot, |conn| self.merge_attached(conn, choice));
         self.inner.catalog.bump();
         report
+    }
+
+    /// Lists files that are in the bucket and have no row here: of another device whose
+    /// catalog could not be read, or kept beside one that both had changed. Names that
+    /// are taken get a number. Answers the uids.
+    pub fn list_cloud_files(&self, files: &[CloudFile]) -> Result<Vec<String>> {
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.inner.catalog.write(|conn| {
+            let mut rows: Vec<FileRecord> = files
+                .iter()
+                .map(|file| {
+                    let relative_path = names::tame_relative(Path::new(&file.relative_path));
+                    let filename = names::filename_of(&relative_path).to_owned();
+                    let kind = (self.inner.options.classify)(&[], &filename);
+                    FileRecord {
+                        id: FileId(0),
+                        uid: file.uid.clone(),
+                        original_filename: filename.clone(),
+                        filename,
+                        relative_path,
+                        file_type: kind.file_type.into(),
+                        format: kind.format.into(),
+                        size_bytes: file.size_bytes,
+                        sha256: file.sha256.clone(),
+                        uploaded_at: jiff::Timestamp::now(),
+                        status: Status::CloudOnly,
+                        metadata: serde_json::json!({}),
+                        mtime_ns: 0,
+                    }
+                })
+                .collect();
+            choose_names(conn, &mut rows)?;
+            append_files(conn, &mut rows)?;
+            Ok(rows.into_iter().map(|row| row.uid).collect())
+        })
+    }
+
+    /// Small files of ours that a snapshot carries, name and text.
+    pub fn kept_in(&self, snapshot: &Path) -> Result<Vec<(String, String)>> {
+        self.with_attached(snapshot, |conn| {
+            let read = || -> duckdb::Result<Vec<(String, String)>> {
+                let there: bool = conn.query_row(
+                    "SELECT count(*) > 0 FROM duckdb_tables() \
+                     WHERE table_name = 'redline_kept' AND database_name = 'restored'",
+                    [],
+                    |r| r.get(0),
+                )?;
+                if !there {
+                    return Ok(Vec::new());
+                }
+                conn.prepare("SELECT name, value FROM restored.redline_kept ORDER BY name")?
+                    .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+                    .collect()
+            };
+            read().map_err(|e| catalog_error("read the restored catalog", &e))
+        })
     }
 
     /// Opens another catalog of this key and counts what is in it.
@@ -114,6 +173,12 @@ impl Store {
                 "AND uid IN (SELECT text FROM chosen_uids)"
             }
         };
+        // Another device still has it; here it was deleted for good.
+        let gone = if choice.arrive_as == Status::CloudOnly && has_deleted(conn).map_err(failed)? {
+            "AND uid NOT IN (SELECT uid FROM redline_deleted)"
+        } else {
+            ""
+        };
         // A file that is here already, found on disk before its row came back:
         // the row that comes gives it its identity.
         conn.execute_batch(
@@ -130,7 +195,7 @@ impl Store {
                 .prepare(&format!(
                     "SELECT {FILE_COLUMNS} FROM restored.user_files \
                      WHERE status <> 'trashed' AND uid NOT IN (SELECT uid FROM user_files) \
-                     {chosen} ORDER BY id"
+                     {chosen} {gone} ORDER BY id"
                 ))
                 .map_err(failed)?;
             statement
@@ -197,6 +262,15 @@ impl Store {
         };
         run().map_err(|e| catalog_error("merge the catalogs", &e))
     }
+}
+
+/// A file that is in the bucket, as a restore point has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudFile {
+    pub uid: String,
+    pub relative_path: String,
+    pub size_bytes: u64,
+    pub sha256: String,
 }
 
 /// What another catalog of this key holds, without taking any of it over.

@@ -18,6 +18,8 @@ pub struct Seen {
     pub operation: &'static str,
     /// The path, percent-encoded as on the line.
     pub path: String,
+    /// What it asked the server to encrypt with, and the key's name.
+    pub encryption: Option<(String, Option<String>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -153,6 +155,7 @@ impl Front {
         let seen = Seen {
             operation: operation(&request),
             path: request.uri().path().to_owned(),
+            encryption: encryption(&request),
         };
         let request = request.map(Body::from);
         let fault = self.pick(&seen);
@@ -245,6 +248,15 @@ async fn flip(response: Response<Body>) -> Response<Body> {
 }
 
 /// By method, path and query, as S3 tells them apart.
+fn encryption(request: &Request<Incoming>) -> Option<(String, Option<String>)> {
+    let header = |name: &str| {
+        let value = request.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    };
+    let with = header("x-amz-server-side-encryption")?;
+    Some((with, header("x-amz-server-side-encryption-aws-kms-key-id")))
+}
+
 fn operation(request: &Request<Incoming>) -> &'static str {
     let query = request.uri().query().unwrap_or_default();
     let has = |name: &str| query.split('&').any(|p| p.split('=').next() == Some(name));
@@ -274,6 +286,7 @@ fn operation(request: &Request<Incoming>) -> &'static str {
         ("HEAD", true) => "HeadObject",
         ("GET", false) if has("uploads") => "ListMultipartUploads",
         ("GET", false) if has("versioning") => "GetBucketVersioning",
+        ("GET", false) if has("lifecycle") => "GetBucketLifecycleConfiguration",
         ("GET", false) if has("list-type") => "ListObjectsV2",
         ("HEAD", false) => "HeadBucket",
         _ => "Other",

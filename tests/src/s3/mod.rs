@@ -7,6 +7,7 @@ mod body;
 mod disk;
 mod faults;
 mod service;
+mod settings;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ pub struct TestS3 {
     bucket: String,
     disk: Arc<Disk>,
     front: Arc<Front>,
+    settings: Arc<settings::Settings>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     _temp: Option<tempfile::TempDir>,
@@ -88,10 +90,12 @@ impl TestS3 {
         let disk = Arc::new(Disk::open(&dir)?);
         disk.create_bucket(&options.bucket)?;
         let front = Arc::new(Front::default());
+        let settings = Arc::new(settings::Settings::default());
         let service = {
             let mut builder = S3ServiceBuilder::new(Service {
                 disk: disk.clone(),
                 personality: options.personality,
+                settings: settings.clone(),
             });
             builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
             builder.build()
@@ -136,6 +140,7 @@ impl TestS3 {
             bucket: options.bucket,
             disk,
             front,
+            settings,
             stop: Some(stop),
             thread: Some(thread),
             _temp: temp,
@@ -174,6 +179,11 @@ impl TestS3 {
 
     pub fn forget_requests(&self) {
         self.front.forget();
+    }
+
+    /// Lifecycle rules that its owner made: id, prefix, and the days after which objects go.
+    pub fn set_lifecycle(&self, rules: &[(&str, &str, i32)]) {
+        self.settings.make_rules(rules);
     }
 
     /// Adds to the `Date` of every answer.

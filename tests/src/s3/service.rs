@@ -13,10 +13,12 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 use super::Personality;
 use super::body::{Claims, internal, receive, send};
 use super::disk::{Disk, Object as Stored, Part as StoredPart};
+use super::settings::Settings;
 
 pub(super) struct Service {
     pub(super) disk: Arc<Disk>,
     pub(super) personality: Personality,
+    pub(super) settings: Arc<Settings>,
 }
 
 /// AWS's smallest part, but for the last.
@@ -122,7 +124,46 @@ impl S3 for Service {
         req: S3Request<GetBucketVersioningInput>,
     ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
         self.bucket(&req.input.bucket)?;
-        Ok(S3Response::new(GetBucketVersioningOutput::default()))
+        Ok(S3Response::new(self.settings.versioning()))
+    }
+
+    async fn put_bucket_versioning(
+        &self,
+        req: S3Request<PutBucketVersioningInput>,
+    ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
+        self.bucket(&req.input.bucket)?;
+        self.settings
+            .set_versioning(req.input.versioning_configuration);
+        Ok(S3Response::new(PutBucketVersioningOutput::default()))
+    }
+
+    async fn get_bucket_lifecycle_configuration(
+        &self,
+        req: S3Request<GetBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<GetBucketLifecycleConfigurationOutput>> {
+        self.bucket(&req.input.bucket)?;
+        Ok(S3Response::new(self.settings.lifecycle()?))
+    }
+
+    async fn put_bucket_lifecycle_configuration(
+        &self,
+        req: S3Request<PutBucketLifecycleConfigurationInput>,
+    ) -> S3Result<S3Response<PutBucketLifecycleConfigurationOutput>> {
+        self.bucket(&req.input.bucket)?;
+        let rules = req.input.lifecycle_configuration.map(|all| all.rules);
+        self.settings.set_lifecycle(rules);
+        Ok(S3Response::new(
+            PutBucketLifecycleConfigurationOutput::default(),
+        ))
+    }
+
+    async fn delete_bucket_lifecycle(
+        &self,
+        req: S3Request<DeleteBucketLifecycleInput>,
+    ) -> S3Result<S3Response<DeleteBucketLifecycleOutput>> {
+        self.bucket(&req.input.bucket)?;
+        self.settings.set_lifecycle(None);
+        Ok(S3Response::new(DeleteBucketLifecycleOutput::default()))
     }
 
     async fn put_object(

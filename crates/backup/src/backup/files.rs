@@ -1,6 +1,6 @@
 //! The data of a backup: each content once, then each of its names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -40,10 +40,21 @@ struct GroupDone {
 }
 
 impl Run {
-    pub(super) async fn send_files(&self, plan: &BackupPlan) -> Result<Sent> {
+    /// `marked` contents do not count as there.
+    pub(super) async fn send_files(
+        &self,
+        plan: &BackupPlan,
+        marked: &HashSet<String>,
+    ) -> Result<Sent> {
         let mut sent = Sent::default();
         let mut tasks: JoinSet<Result<GroupDone>> = JoinSet::new();
-        for group in by_content(&plan.upload) {
+        for mut group in by_content(&plan.upload) {
+            if marked.contains(&group[0].file.sha256) {
+                for planned in &mut group {
+                    planned.in_bucket = false;
+                    planned.again = true;
+                }
+            }
             if tasks.len() >= FILES_AT_ONCE
                 && let Some(done) = tasks.join_next().await
             {

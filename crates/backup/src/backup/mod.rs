@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::heads::seen_by;
 use crate::layout::PointName;
 use crate::manifest::{
     EncodedShard, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, VERSION, encode_head,
@@ -74,6 +75,7 @@ pub async fn run_backup(
     let open = OpenUploads::default();
     let run = Run {
         bucket: bucket.clone(),
+        key: key.clone(),
         open: open.clone(),
         progress: progress.clone(),
     };
@@ -167,6 +169,7 @@ fn grew_most(plan: &BackupPlan) -> Vec<Grown> {
 #[derive(Clone)]
 struct Run {
     bucket: Bucket,
+    key: ManifestKey,
     open: OpenUploads,
     progress: Arc<dyn Progress>,
 }
@@ -188,7 +191,8 @@ impl Run {
             .set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
         self.progress.phase(Phase::Uploading);
         self.sweep(plan).await;
-        let mut sent = self.send_files(plan).await?;
+        let marked = self.marked(plan).await?;
+        let mut sent = self.send_files(plan, &marked).await?;
 
         self.progress.phase(Phase::Committing);
         let mut files = plan.carried.clone();
@@ -219,7 +223,8 @@ impl Run {
             generation: name.generation,
             device: name.device.clone(),
             created_at: jiff::Timestamp::now().to_string(),
-            parents: plan.previous.iter().map(|p| p.id.clone()).collect(),
+            parents: plan.heads().map(|p| p.id.clone()).collect(),
+            seen: seen_by(&plan.heads().collect::<Vec<_>>()),
             catalog: ObjectRef {
                 sha256: snapshot.sha256.clone(),
                 size: snapshot.size,
@@ -235,10 +240,20 @@ impl Run {
                 head,
                 files,
                 refused: Vec::new(),
+                others: Vec::new(),
+                conflicts: Vec::new(),
             },
             created: true,
             sent,
         })
+    }
+
+    /// What keep rules are about to delete is sent again rather than found.
+    async fn marked(&self, plan: &BackupPlan) -> Result<HashSet<String>> {
+        if plan.upload.is_empty() {
+            return Ok(HashSet::new());
+        }
+        crate::retention::marked_contents(&self.bucket, &self.key).await
     }
 
     /// A run that sends parts looks for parts that were left lying; others save the request.
@@ -269,7 +284,8 @@ impl Run {
         let Some(previous) = &plan.previous else {
             return Ok(None);
         };
-        let same = previous.catalog.sha256 == snapshot.sha256
+        let same = plan.others.is_empty()
+            && previous.catalog.sha256 == snapshot.sha256
             && previous.shards.len() == shards.len()
             && previous
                 .shards
@@ -289,6 +305,8 @@ impl Run {
             head: previous.clone(),
             files: files.to_vec(),
             refused: Vec::new(),
+            others: Vec::new(),
+            conflicts: Vec::new(),
         }))
     }
 

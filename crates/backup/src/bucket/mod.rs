@@ -1,10 +1,12 @@
 //! One bucket: the client, its limits, and how a request is tried again.
 //!
 //! The only module (with its children) that talks to `aws-sdk-s3`. Every
-//! request goes through [`Bucket::call`]; there is no request that deletes
-//! anything but our own probe objects and our own unfinished uploads.
+//! request goes through [`Bucket::call`]; what is deleted are our own probe objects,
+//! our own unfinished uploads, and what keep rules dropped.
 
+mod link;
 mod objects;
+mod rules;
 mod uploads;
 mod watch;
 
@@ -18,14 +20,17 @@ use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
     BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
 };
+use aws_sdk_s3::types::ServerSideEncryption;
 
+pub use link::{Link, StoredFile, fetch_file, link};
+pub use rules::{BucketRule, BucketRules, OwnRule};
 pub(crate) use uploads::PartDone;
 
 use crate::budget::{ByteBudget, Pace};
 use crate::fault::{Fault, FaultKind, Place};
 use crate::layout::Layout;
 use crate::retry::Retry;
-use crate::{BackupError, BucketConfig, Result, Tuning};
+use crate::{BackupError, BucketConfig, Result, ServerEncryption, Tuning};
 use watch::Watch;
 
 /// A bucket and one store's place in it. Cheap to clone; all clones share the
@@ -133,6 +138,22 @@ impl Bucket {
 
     pub(crate) fn name(&self) -> &str {
         &self.0.config.bucket
+    }
+
+    /// How the server is asked to encrypt, for requests that store something.
+    pub(crate) fn sse(&self) -> Option<ServerSideEncryption> {
+        match &self.0.config.encryption {
+            ServerEncryption::BucketDefault => None,
+            ServerEncryption::SseS3 => Some(ServerSideEncryption::Aes256),
+            ServerEncryption::SseKms { .. } => Some(ServerSideEncryption::AwsKms),
+        }
+    }
+
+    pub(crate) fn kms_key(&self) -> Option<String> {
+        match &self.0.config.encryption {
+            ServerEncryption::SseKms { key_id } => key_id.clone(),
+            _ => None,
+        }
     }
 
     /// Seconds that this machine's clock is ahead of the server's, from its last answer.
@@ -264,4 +285,8 @@ pub(crate) mod permission {
     pub(crate) const ABORT: &str = "s3:AbortMultipartUpload";
     pub(crate) const LIST_UPLOADS: &str = "s3:ListBucketMultipartUploads";
     pub(crate) const VERSIONING: &str = "s3:GetBucketVersioning";
+    pub(crate) const PUT_VERSIONING: &str = "s3:PutBucketVersioning";
+    pub(crate) const GET_LIFECYCLE: &str = "s3:GetLifecycleConfiguration";
+    pub(crate) const PUT_LIFECYCLE: &str = "s3:PutLifecycleConfiguration";
+    pub(crate) const GET_REPLICATION: &str = "s3:GetReplicationConfiguration";
 }

@@ -32,6 +32,9 @@ pub(crate) struct Stored {
 pub(crate) struct Listed {
     pub(crate) key: String,
     pub(crate) size: u64,
+    /// When it was stored, by the server's clock, in seconds; the present where it does
+    /// not say, so that nothing looks old by silence.
+    pub(crate) modified: i64,
 }
 
 /// What a PUT said, for the probe.
@@ -63,6 +66,8 @@ impl Bucket {
                         .put_object()
                         .bucket(bucket)
                         .key(key)
+                        .set_server_side_encryption(self.sse())
+                        .set_ssekms_key_id(self.kms_key())
                         .metadata(META_SHA256, sha256);
                     put = match checksum {
                         Checksum::Crc64Nvme => put.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme),
@@ -222,6 +227,7 @@ impl Bucket {
                     all.push(Listed {
                         key,
                         size: object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+                        modified: object.last_modified.map_or(i64::MAX, |at| at.secs()),
                     });
                 }
             }
@@ -252,6 +258,8 @@ impl Bucket {
                     .copy_object()
                     .bucket(bucket)
                     .key(to)
+                    .set_server_side_encryption(self.sse())
+                    .set_ssekms_key_id(self.kms_key())
                     .copy_source(source);
                 copy.metadata_directive(MetadataDirective::Copy)
                     .send()
@@ -268,6 +276,38 @@ impl Bucket {
             async move {
                 let answer = client.get_bucket_versioning().bucket(bucket).send().await?;
                 Ok(answer.status.map(|s| s.as_str().to_owned()))
+            }
+        })
+        .await
+    }
+
+    /// Deletes what keep rules dropped. A key outside of this store's backup is refused,
+    /// and so is the newest catalog, which no rule is about.
+    pub(crate) async fn delete_collected(&self, key: &str) -> Result<()> {
+        let layout = self.layout();
+        let ours = [
+            layout.objects_prefix(),
+            layout.shards_prefix(),
+            layout.catalogs_prefix(),
+            layout.manifests_prefix(),
+            layout.marks_prefix(),
+            layout.plain_prefix(),
+        ];
+        if !ours.iter().any(|prefix| key.starts_with(prefix)) {
+            return Err(crate::BackupError::BadConfig {
+                what: "only what belongs to this store's backup is ever deleted".into(),
+            });
+        }
+        self.call(permission::DELETE, "The object", 0, |client, _| {
+            let (bucket, key) = (self.name().to_owned(), key.to_owned());
+            async move {
+                client
+                    .delete_object()
+                    .bucket(bucket)
+                    .key(key)
+                    .send()
+                    .await?;
+                Ok(())
             }
         })
         .await

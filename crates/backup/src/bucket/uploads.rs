@@ -40,7 +40,12 @@ impl Bucket {
                 let (bucket, key) = (self.name().to_owned(), key.to_owned());
                 let (sha256, operation) = (sha256.to_owned(), operation.to_owned());
                 async move {
-                    let mut create = client.create_multipart_upload().bucket(bucket).key(key);
+                    let mut create = client
+                        .create_multipart_upload()
+                        .bucket(bucket)
+                        .key(key)
+                        .set_server_side_encryption(self.sse())
+                        .set_ssekms_key_id(self.kms_key());
                     if checksum == Checksum::Crc64Nvme {
                         create = create
                             .checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)

@@ -25,6 +25,9 @@ Examples:
         /// Read the S3_… settings from this file, once
         #[arg(long, value_name = "FILE")]
         env: Option<PathBuf>,
+        /// How the server encrypts what it stores: `bucket` (its own default), `s3`, `kms` or `kms:KEY`
+        #[arg(long, value_name = "HOW")]
+        sse: Option<String>,
     },
     /// Check what the bucket allows
     Probe,
@@ -74,8 +77,80 @@ verify --due` makes those that are due, for a timer of your own. 0 days is never
         #[arg(long, value_name = "DAYS")]
         drill: Option<u32>,
     },
+    /// Show or change how long restore points stay
+    #[command(after_long_help = "\
+Rules are shown with exactly what they would drop; --apply keeps them. What is
+dropped is marked first and deleted a day later, if still nothing needs it: by the
+window, by `redline serve`, or by --run.
+
+Examples:
+  redline backup keep --last 10 --daily 14 --weekly 8 --monthly 12
+  redline backup keep --last 10 --daily 14 --apply
+  redline backup keep --run
+  redline backup keep --all")]
+    Keep {
+        #[arg(long, value_name = "N")]
+        last: Option<u32>,
+        #[arg(long, value_name = "N")]
+        daily: Option<u32>,
+        #[arg(long, value_name = "N")]
+        weekly: Option<u32>,
+        #[arg(long, value_name = "N")]
+        monthly: Option<u32>,
+        /// Keep these rules from here on
+        #[arg(long)]
+        apply: bool,
+        /// Mark what the rules drop, or delete what was marked a day ago
+        #[arg(long, conflicts_with_all = ["last", "daily", "weekly", "monthly", "apply", "all"])]
+        run: bool,
+        /// No rules: keep every restore point
+        #[arg(long, conflicts_with_all = ["last", "daily", "weekly", "monthly", "apply"])]
+        all: bool,
+    },
+    /// Show the bucket's versioning, lifecycle and replication
+    Rules,
+    /// Switch the bucket's versioning on, or suspend it
+    Versioning {
+        #[arg(value_enum)]
+        state: OnOff,
+    },
+    /// Put a lifecycle rule for this store beside the bucket's own
+    #[command(after_long_help = "\
+Shows what the rule would mean; --apply puts it in place. The bucket's other rules
+stay as they are. Replaced versions are those of the directly readable copies:
+what restore points name is never replaced.
+
+Examples:
+  redline backup rule --abort-uploads 7 --expire-versions 90
+  redline backup rule --abort-uploads 7 --apply
+  redline backup rule --remove --apply")]
+    Rule {
+        #[arg(long, value_name = "DAYS")]
+        abort_uploads: Option<u32>,
+        #[arg(long, value_name = "DAYS")]
+        archive_versions: Option<u32>,
+        #[arg(long, value_name = "DAYS")]
+        expire_versions: Option<u32>,
+        /// Take our rule away
+        #[arg(long, conflicts_with_all = ["abort_uploads", "archive_versions", "expire_versions"])]
+        remove: bool,
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Print the least that an access key has to be allowed, as a policy to copy
+    Policy {
+        /// Another bucket than the one that is set up
+        #[arg(long, value_name = "NAME")]
+        bucket: Option<String>,
+    },
     /// Show the bucket, the last backup and what waits for the next
     Status,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum OnOff {
+    On,
+    Off,
 }
 
 #[derive(Debug, Args)]
@@ -110,4 +185,13 @@ pub struct What {
     /// Only files like this; may be given more than once
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Link {
+    /// The ID that `redline files` shows
+    pub id: i64,
+    /// 30m, 12h, 7d; a week at most
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub expires: String,
 }

@@ -5,12 +5,15 @@
 
 use std::io::IsTerminal;
 
-use redline_core::{BucketSetup, BucketView, FailedFile, KeptIn, RestoreRequest, SkippedPointView};
+use redline_core::{
+    BucketSetup, BucketView, FailedFile, KeptIn, OwnRule, RestoreRequest, ServerEncryption,
+    SkippedPointView,
+};
 use serde_json::json;
 
-use super::{json as to_json, proof};
+use super::{json as to_json, keep, proof, rules};
 use crate::app::{App, asked, hidden};
-use crate::args::{BackupAction, RestoreAction, What};
+use crate::args::{BackupAction, OnOff, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
 use crate::interrupt::Interrupt;
 use crate::progress::Bar;
@@ -19,7 +22,7 @@ use crate::words;
 
 pub fn backup(app: &App, action: BackupAction) -> Outcome {
     match action {
-        BackupAction::Setup { env } => setup(app, env.as_deref()),
+        BackupAction::Setup { env, sse } => setup(app, env.as_deref(), sse.as_deref()),
         BackupAction::Probe => {
             let session = app.session()?;
             let bucket = session.probe_bucket()?;
@@ -33,19 +36,50 @@ pub fn backup(app: &App, action: BackupAction) -> Outcome {
         BackupAction::Verify { deep, at, .. } => proof::verify(app, deep, at.as_deref()),
         BackupAction::Drill => proof::drill(app),
         BackupAction::Schedule { quick, deep, drill } => proof::schedule(app, [quick, deep, drill]),
+        BackupAction::Keep { run: true, .. } => keep::run(app),
+        BackupAction::Keep { all: true, .. } => keep::all(app),
+        BackupAction::Keep {
+            last,
+            daily,
+            weekly,
+            monthly,
+            apply,
+            ..
+        } => keep::rules(app, [last, daily, weekly, monthly], apply),
+        BackupAction::Rules => rules::show(app),
+        BackupAction::Versioning { state } => rules::versioning(app, matches!(state, OnOff::On)),
+        BackupAction::Rule {
+            abort_uploads,
+            archive_versions,
+            expire_versions,
+            remove,
+            apply,
+        } => {
+            let rule = OwnRule {
+                abort_uploads_days: abort_uploads,
+                archive_versions_days: archive_versions,
+                expire_versions_days: expire_versions,
+            };
+            rules::rule(app, (!remove).then_some(rule), apply)
+        }
+        BackupAction::Policy { bucket } => rules::policy(app, bucket.as_deref()),
         BackupAction::Status => show_status(app),
     }
 }
 
-fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
+fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>) -> Outcome {
     let session = app.session()?;
+    let encryption = sse.map(server_encryption).transpose()?;
     let in_environment = ["S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"]
         .iter()
         .any(|v| std::env::var_os(v).is_some());
     let bucket = if env.is_none() && !in_environment && std::io::stdin().is_terminal() {
-        session.set_bucket(ask_for_bucket()?)?
+        session.set_bucket(BucketSetup {
+            server_encryption: encryption,
+            ..ask_for_bucket()?
+        })?
     } else {
-        session.set_bucket_from_env_file(env)?
+        session.set_bucket_from_env_file(env, encryption)?
     };
     let outcome = checked(app, &bucket)?;
     if outcome == status::DONE {
@@ -61,6 +95,23 @@ fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
         }
     }
     Ok(outcome)
+}
+
+fn server_encryption(how: &str) -> Result<ServerEncryption, Failure> {
+    match how.split_once(':').unwrap_or((how, "")) {
+        ("bucket", "") => Ok(ServerEncryption::BucketDefault),
+        ("s3", "") => Ok(ServerEncryption::SseS3),
+        ("kms", key) => Ok(ServerEncryption::SseKms {
+            key_id: (!key.is_empty()).then(|| key.to_owned()),
+        }),
+        _ => Err(Failure::usage(
+            format!(
+                "\"{}\" is no way for a server to encrypt.",
+                words::name(how)
+            ),
+            "Give bucket, s3, kms or kms:KEY.",
+        )),
+    }
 }
 
 fn ask_for_bucket() -> Result<BucketSetup, Failure> {
@@ -408,14 +459,14 @@ pub(super) fn tell_skipped(app: &App, points: &[SkippedPointView]) -> std::io::R
     Ok(())
 }
 
-fn failures(failed: &[FailedFile]) -> serde_json::Value {
+pub(super) fn failures(failed: &[FailedFile]) -> serde_json::Value {
     failed
         .iter()
         .map(|f| json!({ "path": f.path, "error": f.error }))
         .collect()
 }
 
-fn tell_failures(app: &App, word: &str, failed: &[FailedFile]) -> std::io::Result<()> {
+pub(super) fn tell_failures(app: &App, word: &str, failed: &[FailedFile]) -> std::io::Result<()> {
     for file in failed {
         app.out.line(format!(
             "{}  {}  {}",

@@ -2,12 +2,14 @@
 
 mod backup;
 mod choices;
+mod cloud;
 mod convert;
 mod export;
 mod files;
 mod history;
 mod import;
 mod inspect;
+mod keep;
 mod machine;
 mod manual;
 mod merge;
@@ -16,6 +18,7 @@ mod profiles;
 mod proof;
 mod query;
 mod rows;
+mod rules;
 mod serve;
 mod tables;
 mod trash;
@@ -62,6 +65,9 @@ fn dispatch(app: &App, command: Command) -> Outcome {
         Command::Import(a) => import::import(app, a),
         Command::Files(a) => files::files(app, a),
         Command::Info(a) => files::info(app, a.id),
+        Command::Link(a) => cloud::link(app, a.id, &a.expires),
+        Command::Free(a) => cloud::free(app, &a.ids),
+        Command::Fetch(a) => cloud::fetch(app, &a.ids),
         Command::Export(a) => export::export(app, &a),
         Command::Delete(a) => trash::delete(app, &a.ids),
         Command::Undelete(a) => trash::undelete(app, &a.ids),

@@ -209,6 +209,7 @@ impl Session {
 
     /// A stored file as the conversion crate reads it.
     pub(crate) fn source(&self, record: &FileRecord) -> Result<Source, CoreError> {
+        self.bring_here(record)?;
         let path = self.0.store.path_of(record.id)?;
         Ok(Source::new(path).named(&record.filename))
     }

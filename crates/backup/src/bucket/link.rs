@@ -1,0 +1,141 @@
+//! Links that anyone can open for a while, and single objects read back: what a person
+//! does with one file of the bucket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_s3::presigning::PresigningConfig;
+use jiff::Timestamp;
+
+use super::{Bucket, permission};
+use crate::download::{self, Wanted};
+use crate::progress::{Meter, Progress};
+use crate::{BackupError, Result, SecretText};
+
+/// A signed link. Whoever has it has the file, so it prints masked.
+#[derive(Clone, Debug)]
+pub struct Link {
+    pub url: SecretText,
+    pub expires_at: Timestamp,
+    /// Why it expires earlier than was asked.
+    pub shortened: Option<String>,
+}
+
+/// What a file is in the bucket.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredFile<'a> {
+    pub relative_path: &'a str,
+    pub sha256: &'a str,
+    pub size: u64,
+}
+
+/// Signature version 4 ends there.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A link to a file, under its own name where the bucket has it there with these bytes,
+/// else by its content.
+///
+/// # Errors
+/// [`BackupError::NotFound`] if the bucket does not have it.
+pub async fn link(bucket: &Bucket, file: &StoredFile<'_>, wanted: Duration) -> Result<Link> {
+    if wanted.is_zero() {
+        return Err(BackupError::BadConfig {
+            what: "a link that expires at once".into(),
+        });
+    }
+    let mut shortened = None;
+    let lives = if wanted > LONGEST {
+        shortened = Some("A signed link lives 7 days at most.".to_owned());
+        LONGEST
+    } else {
+        wanted
+    };
+    let keys = [
+        bucket.layout().plain(file.relative_path),
+        Some(bucket.layout().object(file.sha256)),
+    ];
+    for key in keys.into_iter().flatten() {
+        let there = bucket.head(&key).await?;
+        if there.is_some_and(|s| s.size == file.size && s.sha256.as_deref() == Some(file.sha256)) {
+            let name = file.relative_path.rsplit('/').next().unwrap_or_default();
+            let (url, expires_at) = bucket.presign(&key, name, lives).await?;
+            return Ok(Link {
+                url: url.into(),
+                expires_at,
+                shortened,
+            });
+        }
+    }
+    Err(BackupError::NotFound {
+        what: format!("\"{}\"", file.relative_path),
+    })
+}
+
+/// Reads a file's bytes back and hashes them, into `into` or only to know that they are
+/// there and whole.
+///
+/// # Errors
+/// [`BackupError::NotFound`], [`BackupError::Damaged`].
+pub async fn fetch_file(
+    bucket: &Bucket,
+    file: &StoredFile<'_>,
+    into: Option<PathBuf>,
+    progress: Arc<dyn Progress>,
+) -> Result<()> {
+    let mut keys = vec![bucket.layout().object(file.sha256)];
+    // To prove it only the object counts that no upload ever replaces.
+    if into.is_some() {
+        keys.extend(bucket.layout().plain(file.relative_path));
+    }
+    let what = format!("\"{}\"", file.relative_path);
+    let wanted = Wanted {
+        keys,
+        what: &what,
+        size: file.size,
+        sha256: file.sha256,
+    };
+    download::fetch(bucket, &wanted, into, &Meter::new(progress)).await
+}
+
+impl Bucket {
+    /// Signs a GET; sends nothing.
+    async fn presign(&self, key: &str, name: &str, lives: Duration) -> Result<(String, Timestamp)> {
+        let unusable = |what: String| BackupError::BadConfig { what };
+        let begun = Timestamp::now();
+        let config = PresigningConfig::builder()
+            .start_time(begun.into())
+            .expires_in(lives)
+            .build()
+            .map_err(|e| unusable(e.to_string()))?;
+        let signed = self
+            .0
+            .modern
+            .get_object()
+            .bucket(self.name())
+            .key(key)
+            .response_content_disposition(attachment(name))
+            .presigned(config)
+            .await
+            .map_err(|_| BackupError::AccessDenied {
+                operation: permission::GET.to_owned(),
+            })?;
+        let expires_at = begun
+            .checked_add(lives)
+            .map_err(|e| unusable(e.to_string()))?;
+        Ok((signed.uri().to_owned(), expires_at))
+    }
+}
+
+/// RFC 6266: saved under its own name, whatever the key is.
+fn attachment(name: &str) -> String {
+    let mut encoded = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("attachment; filename*=UTF-8''{encoded}")
+}

@@ -1,0 +1,183 @@
+//! Keep rules through core: shown first, marked, and deleted a day later at the earliest.
+
+mod backup_home;
+
+use backup_home::{Home, request};
+use jiff::{SignedDuration, Timestamp};
+use redline_core::{Code, KeepRules, RestoreRequest};
+use redline_tests::s3::{Options as Server, TestS3};
+
+const HOUR: i64 = 3600;
+
+fn last(last: u32) -> KeepRules {
+    KeepRules {
+        last,
+        daily: 0,
+        weekly: 0,
+        monthly: 0,
+    }
+}
+
+fn in_hours(hours: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_hours(hours)
+}
+
+/// Three restore points, of which the first two have bytes that the third has not.
+fn home(server: &TestS3) -> (Home, Vec<String>) {
+    let home = Home::with_bucket(server);
+    home.import(&[("a.txt", b"first"), ("same.txt", b"same")]);
+    let first = home.backup();
+    home.edit("a.txt", b"second");
+    let second = home.backup();
+    home.edit("a.txt", b"third");
+    let third = home.backup();
+    (home, vec![first, second, third])
+}
+
+#[test]
+fn what_rules_drop_is_shown_marked_and_deleted_a_day_later() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let (home, points) = home(&server);
+    assert_eq!(
+        home.session
+            .run_retention_now(in_hours(0))
+            .unwrap_err()
+            .code(),
+        Code::BadRequest,
+        "without rules nothing is dropped"
+    );
+    let before = server.objects();
+    let plan = home.session.plan_retention(last(1)).unwrap();
+    let dropped: Vec<&str> = plan.dropped.iter().map(|p| p.id.as_str()).collect();
+    assert_eq!(dropped, [points[1].as_str(), points[0].as_str()]);
+    assert_eq!((plan.kept_points, plan.refused.clone()), (1, None));
+    assert!(plan.objects >= 4 && plan.bytes > 11, "{plan:?}");
+    assert_eq!(server.objects(), before, "a plan changes nothing");
+
+    home.session.set_retention(Some(last(1))).unwrap();
+    let marked = home.session.run_retention_now(in_hours(0)).unwrap();
+    assert_eq!((marked.marked_points, marked.deleted_objects), (2, 0));
+    assert!(marked.collectable_at.is_some());
+    let early = home.session.run_retention_now(in_hours(23)).unwrap();
+    assert_eq!((early.marked_points, early.deleted_points), (0, 0));
+    // One clock that ran ahead is not enough: the server has to agree.
+    let ahead = home.session.run_retention_now(in_hours(25)).unwrap();
+    assert_eq!(ahead.deleted_points, 0);
+    assert_eq!(home.session.restore_points().unwrap().len(), 3);
+
+    server.set_clock_offset(25 * HOUR);
+    let done = home.session.run_retention_now(in_hours(25)).unwrap();
+    assert_eq!(done.deleted_points, 2, "{done:?}");
+    assert_eq!(done.deleted_objects, marked.marked_objects);
+    server.set_clock_offset(0);
+    let left: Vec<String> = home
+        .session
+        .restore_points()
+        .unwrap()
+        .into_iter()
+        .map(|p| p.id)
+        .collect();
+    assert_eq!(left, [points[2].clone()]);
+    assert!(
+        server
+            .objects()
+            .iter()
+            .all(|(key, _)| !key.contains("/marks/"))
+    );
+    // What is left is whole, and the next backup builds on it.
+    assert!(home.session.check_backup_now(true, None).unwrap().ok);
+    home.import(&[("b.txt", b"first")]);
+    assert_eq!(
+        home.session.backup_now().unwrap().uploaded_files,
+        1,
+        "bytes that were deleted"
+    );
+    let there = Home::with_bucket(&server);
+    let report = there
+        .session
+        .restore_now(&RestoreRequest::default())
+        .unwrap();
+    assert_eq!((report.restored_files, report.failed.len()), (3, 0));
+    assert_eq!(there.read("b.txt"), b"first");
+}
+
+#[test]
+fn what_became_needed_after_the_mark_stays() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let (home, points) = home(&server);
+    home.session.set_retention(Some(last(1))).unwrap();
+    home.session.run_retention_now(in_hours(0)).unwrap();
+    // The bytes of the first point are stored again, under another name.
+    home.import(&[("again.txt", b"first")]);
+    let fourth = home.backup();
+    home.session.set_retention(Some(last(3))).unwrap();
+    server.set_clock_offset(25 * HOUR);
+    let done = home.session.run_retention_now(in_hours(25)).unwrap();
+    server.set_clock_offset(0);
+    assert_eq!(done.deleted_points, 1, "the rules of today count: {done:?}");
+    let left: Vec<String> = home
+        .session
+        .restore_points()
+        .unwrap()
+        .into_iter()
+        .map(|p| p.id)
+        .collect();
+    assert_eq!(left, [fourth.clone(), points[2].clone(), points[1].clone()]);
+    for id in left {
+        assert!(
+            home.session.check_backup_now(true, Some(&id)).unwrap().ok,
+            "{id}"
+        );
+    }
+    let there = Home::with_bucket(&server);
+    there
+        .session
+        .restore_now(&request(&points[1], &[]))
+        .unwrap();
+    assert_eq!(there.read("a.txt"), b"second");
+}
+
+#[test]
+fn a_mark_that_a_stranger_planted_deletes_nothing() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let (home, points) = home(&server);
+    home.session.set_retention(Some(last(1))).unwrap();
+    home.session.run_retention_now(in_hours(0)).unwrap();
+    let (key, _) = server
+        .objects()
+        .into_iter()
+        .find(|(key, _)| key.contains("/marks/"))
+        .unwrap();
+    let forged = String::from_utf8(server.object(&key).unwrap())
+        .unwrap()
+        .replace(&points[1], &points[2]);
+    server.plant(&key, forged.as_bytes()).unwrap();
+    server.set_clock_offset(25 * HOUR);
+    let done = home.session.run_retention_now(in_hours(25)).unwrap();
+    server.set_clock_offset(0);
+    assert_eq!(
+        (done.deleted_points, done.deleted_objects),
+        (0, 0),
+        "{done:?}"
+    );
+    assert_eq!(home.session.restore_points().unwrap().len(), 3);
+}
+
+#[test]
+fn a_point_that_cannot_be_read_stops_the_collecting() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let (home, _) = home(&server);
+    let shard = server
+        .objects()
+        .into_iter()
+        .map(|(key, _)| key)
+        .find(|key| key.contains("/shards/"))
+        .unwrap();
+    server.remove(&shard);
+    let plan = home.session.plan_retention(last(1)).unwrap();
+    assert!(plan.refused.unwrap().contains("cannot be read"));
+    home.session.set_retention(Some(last(1))).unwrap();
+    let before = server.objects();
+    home.session.run_retention_now(in_hours(0)).unwrap();
+    assert_eq!(server.objects(), before);
+}
