@@ -18,7 +18,7 @@ export default defineConfig({
     // No data: URLs: the policy allows fonts and scripts from the bundle alone.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 400,
+    chunkSizeWarningLimit: 480,
   },
   // Svelte's browser build, so that runes in stores work under test.
   resolve: process.env.VITEST ? { conditions: ['browser'] } : {},

@@ -188,6 +188,11 @@ pub async fn plan_free(shell: State<'_, Shell>, rule: FreeRule) -> Answer<FreeRe
 }
 
 #[tauri::command]
+pub async fn free_rule(shell: State<'_, Shell>) -> Answer<Option<FreeRule>> {
+    shell.with_session(|session| Ok(session.free_rule())).await
+}
+
+#[tauri::command]
 pub async fn set_free_rule(shell: State<'_, Shell>, rule: Option<FreeRule>) -> Answer<()> {
     shell
         .with_session(move |session| session.set_free_rule(rule))

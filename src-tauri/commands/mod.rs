@@ -86,6 +86,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         backup::free_files,
         backup::fetch_files,
         backup::plan_free,
+        backup::free_rule,
         backup::set_free_rule,
         backup::bucket_rules,
         backup::set_versioning,
