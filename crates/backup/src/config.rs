@@ -2,6 +2,7 @@
 //! print masked and are wiped from memory when dropped.
 
 use std::fmt;
+use std::time::Duration;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -171,15 +172,19 @@ pub struct Tuning {
     pub min_part: u64,
     /// Requests in flight at most; it starts lower, grows while it helps and halves on SlowDown.
     pub max_requests: usize,
+    /// A request on which nothing moved for this long (and what its bytes in the
+    /// socket need on top) is ended and tried again.
+    pub stall_after: Duration,
     pub retry: RetryPolicy,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            byte_budget: 128 << 20,
+            byte_budget: 256 << 20,
             min_part: 16 << 20,
-            max_requests: 32,
+            max_requests: 128,
+            stall_after: Duration::from_secs(30),
             retry: RetryPolicy::default(),
         }
     }
