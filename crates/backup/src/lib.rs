@@ -38,7 +38,7 @@ pub use bucket::{AccessKeys, Bucket};
 pub use config::{BucketConfig, ManifestKey, SecretText, Tuning};
 pub use error::BackupError;
 pub use layout::{Layout, PointName};
-pub use manifest::{Changes, FileEntry, Manifest, ManifestHead, ObjectRef, ShardRef};
+pub use manifest::{Changes, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, ShardRef};
 pub use names::NameProblem;
 pub use plan::{BackupPlan, Change, PlannedUpload, RefusedFile, plan_backup};
 pub use points::{PointState, RestorePoint, SkippedPoint, latest_manifest, list_restore_points};

@@ -51,6 +51,15 @@ pub struct Changes {
     pub uploaded_bytes: u64,
 }
 
+/// A file that a restore point made larger, new ones included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grown {
+    pub path: String,
+    /// Bytes that it has more than in the point before.
+    pub by: u64,
+    pub size: u64,
+}
+
 /// The authenticated head of a restore point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestHead {
@@ -69,6 +78,9 @@ pub struct ManifestHead {
     pub files: u64,
     pub bytes: u64,
     pub changes: Changes,
+    /// Those that grew most, the most first; a handful.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grew: Vec<Grown>,
 }
 
 /// One file of a restore point.
@@ -316,6 +328,7 @@ mod tests {
             files: 0,
             bytes: 0,
             changes: Changes::default(),
+            grew: vec![],
         }
     }
 

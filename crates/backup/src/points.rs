@@ -1,9 +1,11 @@
 //! The restore points of a store: listed, authenticated, read.
 
+use std::collections::HashSet;
+
 use futures::stream::{self, StreamExt};
 
 use crate::layout::PointName;
-use crate::manifest::{MAX_MANIFEST, Manifest, ManifestHead, decode_head, decode_shard};
+use crate::manifest::{Grown, MAX_MANIFEST, Manifest, ManifestHead, decode_head, decode_shard};
 use crate::{BackupError, Bucket, ManifestKey, Result};
 
 /// What a manifest turned out to be.
@@ -33,8 +35,14 @@ pub struct RestorePoint {
     pub new_files: u64,
     pub changed_files: u64,
     pub removed_files: u64,
+    pub uploaded_bytes: u64,
     pub authentic: bool,
     pub state: PointState,
+    /// Why it cannot be restored.
+    pub problem: Option<String>,
+    /// Ready, and no other ready point builds on it.
+    pub head: bool,
+    pub grew: Vec<Grown>,
 }
 
 /// A newer restore point that was passed over, and why.
@@ -58,6 +66,11 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
         .buffered(FETCHES)
         .collect()
         .await;
+    let built_on: HashSet<String> = heads
+        .iter()
+        .filter_map(|(_, head)| head.as_ref().ok())
+        .flat_map(|head| head.parents.iter().cloned())
+        .collect();
     let mut points = Vec::with_capacity(heads.len());
     for (name, head) in heads {
         let state = match &head {
@@ -69,12 +82,16 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
             Err(BackupError::NotFound { .. }) => continue,
             Err(_) => return head.map(|_| Vec::new()),
         };
-        points.push(describe(&name, head.ok().as_ref(), state));
+        let mut point = describe(&name, &head, state);
+        point.head = state == PointState::Ready && !built_on.contains(&point.id);
+        points.push(point);
     }
     Ok(points)
 }
 
-fn describe(name: &PointName, head: Option<&ManifestHead>, state: PointState) -> RestorePoint {
+fn describe(name: &PointName, head: &Result<ManifestHead>, state: PointState) -> RestorePoint {
+    let problem = head.as_ref().err().map(ToString::to_string);
+    let head = head.as_ref().ok();
     let named_time = || {
         let millis = i64::try_from(name.ulid.timestamp_ms()).unwrap_or(0);
         jiff::Timestamp::from_millisecond(millis)
@@ -91,8 +108,12 @@ fn describe(name: &PointName, head: Option<&ManifestHead>, state: PointState) ->
         new_files: head.map_or(0, |h| h.changes.new_files),
         changed_files: head.map_or(0, |h| h.changes.changed_files),
         removed_files: head.map_or(0, |h| h.changes.removed_files),
+        uploaded_bytes: head.map_or(0, |h| h.changes.uploaded_bytes),
         authentic: matches!(state, PointState::Ready | PointState::TooNew),
         state,
+        problem,
+        head: false,
+        grew: head.map_or_else(Vec::new, |h| h.grew.clone()),
     }
 }
 

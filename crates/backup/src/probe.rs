@@ -17,6 +17,8 @@ pub struct ProbeCheck {
     /// Good to know; a backup does without.
     pub informational: bool,
     pub detail: String,
+    /// The permission whose lack made it fail, as a policy names it.
+    pub permission: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -238,6 +240,10 @@ impl Probe<'_> {
         outcome: Result<String, BackupError>,
     ) -> bool {
         let ok = outcome.is_ok();
+        let permission = match &outcome {
+            Err(BackupError::AccessDenied { operation }) => Some(operation.clone()),
+            _ => None,
+        };
         let detail = match outcome {
             Ok(detail) => detail,
             Err(error) => {
@@ -256,6 +262,7 @@ impl Probe<'_> {
             ok,
             informational,
             detail,
+            permission,
         });
         ok
     }

@@ -17,12 +17,14 @@ use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
 use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, Event, FailedFile, JobKind, JobResult,
+    BackupPlanView, BackupReport, BackupStatus, CheckSchedule, EncryptionState, Event, FailedFile,
+    JobKind, JobResult,
 };
 use crate::error::{Code, CoreError};
 use crate::fsx::{self, Durability};
 use crate::jobs::{Finish, Job};
 use crate::progress::Transferring;
+use crate::restore::skipped_points;
 use crate::session::{JobId, Session};
 use crate::text;
 
@@ -61,6 +63,11 @@ impl Session {
             last_proven_at: store.meta_get(LAST_PROVEN)?,
             waiting_files,
             waiting_bytes,
+            checks: Vec::new(),
+            schedule: CheckSchedule::default(),
+            undo: None,
+            retention: None,
+            encryption: EncryptionState::Off,
         })
     }
 
@@ -112,6 +119,10 @@ impl Session {
             upload_files: plan.upload.len() as u64,
             upload_bytes: plan.bytes,
             unchanged_files: plan.unchanged,
+            removed_files: plan.removed.len() as u64,
+            absent_files: 0,
+            mass_delete: None,
+            other_devices: Vec::new(),
         })
     }
 
@@ -195,9 +206,9 @@ impl Session {
         let files = self.source_files()?;
         let key = self.manifest_key();
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
-        let (refused, outcome) = self.0.core.block_on(async move {
+        let (plan, outcome, passed_over) = self.0.core.block_on(async move {
             progress.phase(redline_backup::Phase::Comparing);
-            let (previous, _) = redline_backup::latest_manifest(bucket, &key).await?;
+            let (previous, passed_over) = redline_backup::latest_manifest(bucket, &key).await?;
             let plan = redline_backup::plan_backup(bucket, &files, previous.as_ref()).await?;
             let outcome = redline_backup::run_backup(
                 bucket,
@@ -208,9 +219,10 @@ impl Session {
                 progress,
             )
             .await?;
-            Ok::<_, BackupError>((plan.refused, outcome))
+            Ok::<_, BackupError>((plan, outcome, passed_over))
         })??;
-        let refused = refused.into_iter().map(|file| {
+        let removed_files = plan.removed.len() as u64;
+        let refused = plan.refused.into_iter().map(|file| {
             let why = CoreError::new(
                 Code::BadName,
                 format!(
@@ -238,6 +250,10 @@ impl Session {
             requests: outcome.requests,
             seconds: outcome.seconds,
             left_out: refused.chain(skipped).take(LISTED).collect(),
+            removed_files,
+            merged_devices: Vec::new(),
+            conflicts: Vec::new(),
+            skipped_points: skipped_points(passed_over),
         };
         Ok((report, outcome.current))
     }

@@ -10,7 +10,7 @@ use redline_license::{Secret, SecretName};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::contract::{BucketSetup, BucketView, Event, ProbeCheckView};
+use crate::contract::{BucketSetup, BucketView, Event, ProbeCheckView, ServerEncryption};
 use crate::env_file::{S3Settings, read_env_file, s3_from_environment};
 use crate::error::{Code, CoreError};
 use crate::session::{Owner, Session};
@@ -46,6 +46,8 @@ impl BucketSettings {
             has_secrets,
             checks: self.checks.clone(),
             checked_at: self.checked_at.clone(),
+            aws_profile: None,
+            server_encryption: ServerEncryption::BucketDefault,
         }
     }
 }
@@ -116,6 +118,8 @@ impl Session {
             endpoint_url: found.endpoint_url.take(),
             access_key: found.access_key.take(),
             secret_key: found.secret_key.take(),
+            aws_profile: None,
+            server_encryption: None,
         });
         found.zeroize();
         view
@@ -284,6 +288,7 @@ fn note_checks(settings: &mut BucketSettings, report: &ProbeReport) {
             ok: check.ok,
             required: !check.informational,
             detail: text::sentence(&crate::error::scrub(&check.detail)),
+            permission: check.permission.clone(),
         })
         .collect();
     settings.checked_at = Some(text::now());

@@ -13,7 +13,8 @@ use redline_store::{ScratchDir, Store, StoreError};
 use crate::backup::LAST_PROVEN;
 use crate::bucket::SharedProgress;
 use crate::contract::{
-    Event, FailedFile, JobKind, JobResult, RestorePlanView, RestorePointView, RestoreReport,
+    Event, FailedFile, GrownFile, JobKind, JobResult, PointState, RestorePlanItem, RestorePlanView,
+    RestorePointView, RestoreReport, SkippedPointView,
 };
 use crate::error::{Code, CoreError, Doing, FREE_SPACE, store_error};
 use crate::jobs::{Finish, Job};
@@ -41,23 +42,32 @@ impl Session {
         let (bucket, _) = self.connect()?;
         let plan = self.plan_of(&bucket, at)?;
         Ok(RestorePlanView {
-            point: RestorePointView {
-                id: plan.point.id.clone(),
-                generation: plan.point.generation,
-                device: plan.point.device.clone(),
-                created_at: plan.point.created_at.clone(),
-                files: plan.point.files,
-                bytes: plan.point.bytes,
-                new_files: plan.point.changes.new_files,
-                changed_files: plan.point.changes.changed_files,
-                authentic: true,
-            },
+            point: head_view(&plan.point),
             new_files: plan.new,
             same_files: plan.same,
             differing_files: plan.replaced,
             kept_files: plan.kept,
             bytes: plan.bytes,
             free_bytes: self.0.store.free_space(),
+            chosen_files: plan.new + plan.same + plan.replaced,
+            items: plan
+                .items
+                .iter()
+                .take(LISTED)
+                .map(|item| RestorePlanItem {
+                    path: item.relative_path.clone(),
+                    size_bytes: item.size,
+                    replaces: item.replaces,
+                })
+                .collect(),
+            refused: plan
+                .refused
+                .iter()
+                .take(LISTED)
+                .map(|(path, _)| path.clone())
+                .collect(),
+            skipped_points: skipped_points(plan.skipped_points),
+            with_devices: Vec::new(),
         })
     }
 
@@ -189,6 +199,9 @@ impl Session {
             restored_bytes: outcome.bytes,
             same_files: plan.same + same_here,
             failed,
+            replaced_files: 0,
+            undo_until: None,
+            skipped_points: Vec::new(),
         };
         Ok((report, unread))
     }
@@ -280,7 +293,56 @@ fn point_view(point: RestorePoint) -> RestorePointView {
         new_files: point.new_files,
         changed_files: point.changed_files,
         authentic: point.authentic,
+        removed_files: point.removed_files,
+        uploaded_bytes: point.uploaded_bytes,
+        state: match point.state {
+            redline_backup::PointState::Ready => PointState::Ready,
+            redline_backup::PointState::Forged => PointState::Forged,
+            redline_backup::PointState::TooNew => PointState::TooNew,
+            _ => PointState::Damaged,
+        },
+        problem: point.problem.map(|why| text::plain(&why)),
+        head: point.head,
+        grew: point.grew.into_iter().map(grown).collect(),
     }
+}
+
+fn head_view(head: &redline_backup::ManifestHead) -> RestorePointView {
+    RestorePointView {
+        id: head.id.clone(),
+        generation: head.generation,
+        device: head.device.clone(),
+        created_at: head.created_at.clone(),
+        files: head.files,
+        bytes: head.bytes,
+        new_files: head.changes.new_files,
+        changed_files: head.changes.changed_files,
+        authentic: true,
+        removed_files: head.changes.removed_files,
+        uploaded_bytes: head.changes.uploaded_bytes,
+        state: PointState::Ready,
+        problem: None,
+        head: true,
+        grew: head.grew.iter().cloned().map(grown).collect(),
+    }
+}
+
+fn grown(file: redline_backup::Grown) -> GrownFile {
+    GrownFile {
+        path: file.path,
+        by_bytes: file.by,
+        size_bytes: file.size,
+    }
+}
+
+pub(crate) fn skipped_points(points: Vec<redline_backup::SkippedPoint>) -> Vec<SkippedPointView> {
+    points
+        .into_iter()
+        .map(|point| SkippedPointView {
+            id: point.id,
+            why: text::plain(&point.reason.to_string()),
+        })
+        .collect()
 }
 
 #[cfg(test)]

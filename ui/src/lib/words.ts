@@ -53,6 +53,12 @@ export const JOB_KINDS: Record<JobKind, string> = {
   convert: 'Converting',
   backup: 'Backing up',
   restore: 'Restoring',
+  undo_restore: 'Taking back a restore',
+  check_backup: 'Checking the backup',
+  drill: 'Trying a restore',
+  retention: 'Tidying restore points',
+  free: 'Freeing space',
+  fetch: 'Fetching',
 };
 
 /** Rows taken over from an earlier program may have outlived what they were made of. */

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::layout::PointName;
 use crate::manifest::{
-    EncodedShard, FileEntry, Manifest, ManifestHead, ObjectRef, VERSION, encode_head, encode_shards,
+    EncodedShard, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, VERSION, encode_head,
+    encode_shards,
 };
 use crate::open_uploads::OpenUploads;
 use crate::progress::{self, Phase, Progress};
@@ -142,6 +143,28 @@ pub async fn abort_stale_uploads(bucket: &Bucket, older_than: Duration) -> Resul
     Ok(ended)
 }
 
+/// As many files as a line in a list has room for.
+const GREW: usize = 5;
+
+fn grew_most(plan: &BackupPlan) -> Vec<Grown> {
+    let mut grown: Vec<Grown> = plan
+        .upload
+        .iter()
+        .filter_map(|planned| {
+            let before = planned.was.as_ref().map_or(0, |was| was.size);
+            let by = planned.file.size.checked_sub(before).filter(|by| *by > 0)?;
+            Some(Grown {
+                path: planned.file.relative_path.clone(),
+                by,
+                size: planned.file.size,
+            })
+        })
+        .collect();
+    grown.sort_by(|a, b| b.by.cmp(&a.by).then_with(|| a.path.cmp(&b.path)));
+    grown.truncate(GREW);
+    grown
+}
+
 #[derive(Clone)]
 struct Run {
     bucket: Bucket,
@@ -206,6 +229,7 @@ impl Run {
             files: files.len() as u64,
             bytes: files.iter().map(|f| f.size).sum(),
             changes: sent.changes,
+            grew: grew_most(plan),
         };
         Ok(Prepared {
             manifest: Manifest {

@@ -87,6 +87,12 @@ fn kind(kind: JobKind) -> &'static str {
         JobKind::Convert => "convert",
         JobKind::Backup => "backup",
         JobKind::Restore => "restore",
+        JobKind::UndoRestore => "undo restore",
+        JobKind::CheckBackup => "check backup",
+        JobKind::Drill => "drill",
+        JobKind::Retention => "retention",
+        JobKind::Free => "free space",
+        JobKind::Fetch => "fetch",
     }
 }
 

@@ -1,56 +1,10 @@
-//! The bucket: backups and restores.
-
-use std::fmt;
+//! Backups and restores: what waits, what was sent, which restore points there are,
+//! what one would bring back.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::*;
-
-/// Where to back up to. Secrets are `null` to keep the ones already held; they only ever travel in.
-#[derive(Clone, Deserialize, TS)]
-#[ts(export)]
-pub struct BucketSetup {
-    pub bucket: String,
-    pub region: String,
-    pub endpoint_url: Option<String>,
-    pub access_key: Option<String>,
-    pub secret_key: Option<String>,
-}
-
-impl fmt::Debug for BucketSetup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BucketSetup")
-            .field("bucket", &self.bucket)
-            .field("region", &self.region)
-            .field("endpoint_url", &self.endpoint_url)
-            .field("access_key", &masked(&self.access_key))
-            .field("secret_key", &masked(&self.secret_key))
-            .finish()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct ProbeCheckView {
-    pub name: String,
-    pub ok: bool,
-    /// Informational checks do not fail a bucket.
-    pub required: bool,
-    pub detail: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct BucketView {
-    pub bucket: String,
-    pub region: String,
-    pub endpoint_url: Option<String>,
-    /// Whether both secrets are held; never the secrets.
-    pub has_secrets: bool,
-    pub checks: Vec<ProbeCheckView>,
-    pub checked_at: Option<String>,
-}
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -64,6 +18,14 @@ pub struct BackupStatus {
     pub waiting_files: u64,
     #[ts(type = "number")]
     pub waiting_bytes: u64,
+    /// The newest check of each kind, whether it went well or not; the newest first.
+    pub checks: Vec<CheckNote>,
+    pub schedule: CheckSchedule,
+    /// The newest restore, while it can be undone.
+    pub undo: Option<UndoView>,
+    /// The keep rules that are on; null keeps every restore point.
+    pub retention: Option<KeepRules>,
+    pub encryption: EncryptionState,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -75,6 +37,29 @@ pub struct BackupPlanView {
     pub upload_bytes: u64,
     #[ts(type = "number")]
     pub unchanged_files: u64,
+    /// Deleted here since the last restore point: not in the next one. Their bytes and
+    /// the restore points that have them stay.
+    #[ts(type = "number")]
+    pub removed_files: u64,
+    /// Not in the store's folder, but nobody deleted them: they stay in the backup.
+    #[ts(type = "number")]
+    pub absent_files: u64,
+    /// So much was deleted that a backup asks first: run it with `confirm_removals`.
+    pub mass_delete: Option<MassDeleteView>,
+    /// Other devices whose restore points this backup would take in.
+    pub other_devices: Vec<String>,
+}
+
+/// More was deleted since the last restore point than a person usually deletes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MassDeleteView {
+    #[ts(type = "number")]
+    pub removed_files: u64,
+    #[ts(type = "number")]
+    pub of_files: u64,
+    /// The first few of them.
+    pub examples: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
@@ -92,6 +77,56 @@ pub struct BackupReport {
     pub seconds: f64,
     /// Files that changed or vanished while they were read; not part of the restore point.
     pub left_out: Vec<FailedFile>,
+    #[ts(type = "number")]
+    pub removed_files: u64,
+    /// Other devices whose restore points were taken in.
+    pub merged_devices: Vec<String>,
+    /// Files that another device changed too: both are kept, side by side.
+    pub conflicts: Vec<ConflictView>,
+    /// Newer restore points that could not be read and were passed over, each with why.
+    pub skipped_points: Vec<SkippedPointView>,
+}
+
+/// The same file, changed on two devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConflictView {
+    pub path: String,
+    /// The other device's bytes have this name now.
+    pub kept_as: String,
+    pub device: String,
+}
+
+/// A restore point that was passed over for an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct SkippedPointView {
+    pub id: String,
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum PointState {
+    Ready,
+    /// Not signed by this key, or changed since.
+    Forged,
+    /// Its manifest cannot be read any more.
+    Damaged,
+    /// Written by a newer Redline.
+    TooNew,
+}
+
+/// A file that a restore point made larger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct GrownFile {
+    pub path: String,
+    #[ts(type = "number")]
+    pub by_bytes: u64,
+    #[ts(type = "number")]
+    pub size_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -112,6 +147,64 @@ pub struct RestorePointView {
     pub changed_files: u64,
     /// False when its signature is not this key's: shown, never restored.
     pub authentic: bool,
+    #[ts(type = "number")]
+    pub removed_files: u64,
+    /// Bytes that crossed the network for it.
+    #[ts(type = "number")]
+    pub uploaded_bytes: u64,
+    pub state: PointState,
+    /// What is wrong with it; null when it is ready.
+    pub problem: Option<String>,
+    /// No other restore point builds on it. More than one: devices that have not met yet.
+    pub head: bool,
+    /// Which files grew most against the point before, the most first; at most five.
+    pub grew: Vec<GrownFile>,
+}
+
+/// One file of a restore point against the point before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PointChange {
+    pub path: String,
+    /// Null where it was not there.
+    #[ts(type = "number | null")]
+    pub bytes_before: Option<u64>,
+    /// Null where it is not there any more.
+    #[ts(type = "number | null")]
+    pub bytes_after: Option<u64>,
+}
+
+/// What changed from one restore point to the next: exact counts and the first 500 of
+/// each list, in order of path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct PointChangesView {
+    pub point: RestorePointView,
+    /// The point it is compared with; null for the first.
+    pub against: Option<String>,
+    #[ts(type = "number")]
+    pub new_count: u64,
+    #[ts(type = "number")]
+    pub changed_count: u64,
+    #[ts(type = "number")]
+    pub removed_count: u64,
+    pub new: Vec<PointChange>,
+    pub changed: Vec<PointChange>,
+    pub removed: Vec<PointChange>,
+}
+
+/// What to restore. The default is everything of the newest restore point.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct RestoreRequest {
+    /// A restore point's id; null for the newest that can be read.
+    pub at: Option<String>,
+    /// Globs over paths (`*` within a folder, `**` across folders); a file is restored
+    /// when one fits. Empty: all.
+    pub only: Vec<String>,
+    /// These very paths, beside what the globs choose.
+    pub paths: Vec<String>,
 }
 
 /// Exactly what a restore would do.
@@ -123,7 +216,8 @@ pub struct RestorePlanView {
     pub new_files: u64,
     #[ts(type = "number")]
     pub same_files: u64,
-    /// Same path, other bytes here: the restored one is kept beside the local one.
+    /// Same path, other bytes here: the restored one takes its place, and the local one
+    /// goes to the trash.
     #[ts(type = "number")]
     pub differing_files: u64,
     /// Only here; untouched.
@@ -133,6 +227,27 @@ pub struct RestorePlanView {
     pub bytes: u64,
     #[ts(type = "number")]
     pub free_bytes: u64,
+    /// Files of the point that are chosen; all of them without a choice.
+    #[ts(type = "number")]
+    pub chosen_files: u64,
+    /// The first 500 of what would be written, in order of path.
+    pub items: Vec<RestorePlanItem>,
+    /// Names in the point that cannot be accepted; never written.
+    pub refused: Vec<String>,
+    /// Newer points that cannot be restored and were passed over, each with why.
+    pub skipped_points: Vec<SkippedPointView>,
+    /// Other devices' restore points that are restored together with this one.
+    pub with_devices: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct RestorePlanItem {
+    pub path: String,
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    /// There is a local file of this name with other bytes.
+    pub replaces: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -145,5 +260,42 @@ pub struct RestoreReport {
     pub restored_bytes: u64,
     #[ts(type = "number")]
     pub same_files: u64,
+    pub failed: Vec<FailedFile>,
+    /// Of these, the ones whose local bytes went to the trash.
+    #[ts(type = "number")]
+    pub replaced_files: u64,
+    /// Until then `undo_restore` takes it back; null where nothing changed.
+    pub undo_until: Option<String>,
+    pub skipped_points: Vec<SkippedPointView>,
+}
+
+/// A restore that can be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct UndoView {
+    pub point: String,
+    pub restored_at: String,
+    pub until: String,
+    #[ts(type = "number")]
+    pub new_files: u64,
+    #[ts(type = "number")]
+    pub replaced_files: u64,
+}
+
+/// What taking back a restore did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct UndoReport {
+    pub point: String,
+    /// Restored files that went to the trash.
+    #[ts(type = "number")]
+    pub removed_files: u64,
+    /// Files that are back as they were before the restore.
+    #[ts(type = "number")]
+    pub returned_files: u64,
+    /// Rows of history and tables that the restore had brought.
+    #[ts(type = "number")]
+    pub removed_rows: u64,
+    /// What could not be taken back, and why; a file that was changed since is left as it is.
     pub failed: Vec<FailedFile>,
 }

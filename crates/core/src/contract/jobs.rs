@@ -16,6 +16,18 @@ pub enum JobKind {
     Convert,
     Backup,
     Restore,
+    /// Taking a restore back.
+    UndoRestore,
+    /// A quick or deep check of the backup.
+    CheckBackup,
+    /// Restoring a sample to prove that it works.
+    Drill,
+    /// Keep rules: marking and collecting.
+    Retention,
+    /// Making files cloud-only.
+    Free,
+    /// Bringing cloud-only files back.
+    Fetch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -85,6 +97,12 @@ pub enum JobResult {
     ConvertEach(Vec<ConversionView>),
     Backup(BackupReport),
     Restore(RestoreReport),
+    UndoRestore(UndoReport),
+    CheckBackup(BackupCheckReport),
+    Drill(DrillReport),
+    Retention(RetentionReport),
+    Free(FreeReport),
+    Fetch(FetchReport),
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -8,10 +8,12 @@
 //! of the user's data that might not is text.
 
 mod backup;
+mod bucket;
 mod convert;
 mod files;
 mod jobs;
 mod machine;
+mod proof;
 mod session;
 mod tables;
 
@@ -19,10 +21,12 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use backup::*;
+pub use bucket::*;
 pub use convert::*;
 pub use files::*;
 pub use jobs::*;
 pub use machine::*;
+pub use proof::*;
 pub use session::*;
 pub use tables::*;
 
@@ -62,6 +66,8 @@ mod tests {
             endpoint_url: None,
             access_key: Some("hunter2".into()),
             secret_key: Some("hunter2".into()),
+            aws_profile: None,
+            server_encryption: None,
         };
         let said = format!("{request:?} {setup:#?}");
         assert!(!said.to_lowercase().contains("hunter2"), "{said}");

@@ -50,6 +50,10 @@ pub enum Code {
     BucketUnusable,
     /// A restore point is not signed by this key.
     NotAuthentic,
+    /// Something that can destroy much was not confirmed: show it and ask.
+    ConfirmationNeeded,
+    /// The backup is encrypted and its data key is not here: ask for the recovery passphrase.
+    BackupLocked,
     Network,
     /// Written by a newer Redline.
     TooNew,
@@ -60,7 +64,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Code; 32] = [
+    pub const ALL: [Code; 34] = [
         Code::NotSignedIn,
         Code::NotSignedInHere,
         Code::KeyMalformed,
@@ -89,6 +93,8 @@ impl Code {
         Code::BucketDenied,
         Code::BucketUnusable,
         Code::NotAuthentic,
+        Code::ConfirmationNeeded,
+        Code::BackupLocked,
         Code::Network,
         Code::TooNew,
         Code::BadRequest,
@@ -133,7 +139,7 @@ impl Code {
             }
             Code::Unsupported => 415,
             Code::Malformed | Code::Lossy | Code::NotProved | Code::Unreadable => 422,
-            Code::BucketMissing => 409,
+            Code::BucketMissing | Code::ConfirmationNeeded | Code::BackupLocked => 409,
             Code::BucketDenied | Code::BucketUnusable | Code::NotAuthentic | Code::Network => 502,
             Code::StoreBusy => 503,
             Code::DiskFull => 507,

@@ -192,7 +192,17 @@ fn for_record(job: &JobView) -> JobView {
         Some(JobResult::Backup(report)) => forget(&mut report.left_out),
         Some(JobResult::Restore(report)) => forget(&mut report.failed),
         Some(JobResult::Verify(report)) => forget(&mut report.unreadable),
-        Some(JobResult::Reconcile(_) | JobResult::Convert(_) | JobResult::ConvertEach(_))
+        Some(JobResult::UndoRestore(report)) => forget(&mut report.failed),
+        Some(JobResult::Free(report)) => forget(&mut report.failed),
+        Some(JobResult::Fetch(report)) => forget(&mut report.failed),
+        Some(
+            JobResult::Reconcile(_)
+            | JobResult::Convert(_)
+            | JobResult::ConvertEach(_)
+            | JobResult::CheckBackup(_)
+            | JobResult::Drill(_)
+            | JobResult::Retention(_),
+        )
         | None => {}
     }
     job

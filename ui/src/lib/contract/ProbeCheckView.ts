@@ -4,4 +4,8 @@ export type ProbeCheckView = { name: string, ok: boolean,
 /**
  * Informational checks do not fail a bucket.
  */
-required: boolean, detail: string, };
+required: boolean, detail: string, 
+/**
+ * The permission whose lack made it fail, as a policy names it: `s3:PutObject`.
+ */
+permission: string | null, };

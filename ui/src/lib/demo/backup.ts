@@ -14,29 +14,39 @@ export function bucket(name: string, region: string, endpoint_url: string | null
     endpoint_url,
     has_secrets: true,
     checked_at: ago(0.1),
+    aws_profile: null,
+    server_encryption: { kind: 'bucket_default' },
     checks: [
-      { name: 'write', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:PutObject' : 'An object was stored' },
-      { name: 'clock', ok: true, required: true, detail: 'Within 2 s of the server’s' },
-      { name: 'read', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:GetObject' : 'Read back the same' },
-      { name: 'range', ok: true, required: true, detail: '16 bytes out of the middle' },
-      { name: 'list', ok: true, required: true, detail: 'The new object is listed' },
-      { name: 'multipart', ok: true, required: true, detail: 'A part was stored and taken back' },
-      { name: 'copy', ok: true, required: false, detail: 'Copies on the server: bytes travel once' },
-      { name: 'conditional_put', ok: true, required: false, detail: 'Ignored (no step of a backup needs it)' },
-      { name: 'versioning', ok: true, required: false, detail: 'Off; every revision is kept by its hash instead' },
-      { name: 'delete', ok: false, required: false, detail: 'Access denied: the key lacks s3:DeleteObject' },
+      { name: 'write', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:PutObject' : 'An object was stored', permission: denied ? 's3:PutObject' : null },
+      { name: 'clock', ok: true, required: true, detail: 'Within 2 s of the server’s', permission: null },
+      { name: 'read', ok: !denied, required: true, detail: denied ? 'Access denied: the key lacks s3:GetObject' : 'Read back the same', permission: denied ? 's3:GetObject' : null },
+      { name: 'range', ok: true, required: true, detail: '16 bytes out of the middle', permission: null },
+      { name: 'list', ok: true, required: true, detail: 'The new object is listed', permission: null },
+      { name: 'multipart', ok: true, required: true, detail: 'A part was stored and taken back', permission: null },
+      { name: 'copy', ok: true, required: false, detail: 'Copies on the server: bytes travel once', permission: null },
+      { name: 'conditional_put', ok: true, required: false, detail: 'Ignored (no step of a backup needs it)', permission: null },
+      { name: 'versioning', ok: true, required: false, detail: 'Off; every revision is kept by its hash instead', permission: null },
+      { name: 'delete', ok: false, required: false, detail: 'Access denied: the key lacks s3:DeleteObject', permission: 's3:DeleteObject' },
     ],
   };
 }
 
 export function backupStatus(on: boolean): BackupStatus {
-  if (!on) return { bucket: null, last_backup_at: null, last_proven_at: null, waiting_files: 0, waiting_bytes: 0 };
+  const rest: Pick<BackupStatus, 'checks' | 'schedule' | 'undo' | 'retention' | 'encryption'> = {
+    checks: [],
+    schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },
+    undo: null,
+    retention: null,
+    encryption: 'off',
+  };
+  if (!on) return { bucket: null, last_backup_at: null, last_proven_at: null, waiting_files: 0, waiting_bytes: 0, ...rest };
   return {
     bucket: bucket('acme-redline', 'eu-central-1', null),
     last_backup_at: ago(3),
     last_proven_at: ago(50),
     waiting_files: 2,
     waiting_bytes: 99_600_000,
+    ...rest,
   };
 }
 
@@ -51,6 +61,12 @@ export function restorePoints(): RestorePointView[] {
     new_files,
     changed_files,
     authentic,
+    removed_files: 0,
+    uploaded_bytes: bytes / 40,
+    state: authentic ? 'ready' : 'forged',
+    problem: authentic ? null : 'Not written with this license key, or changed since.',
+    head: generation === 42,
+    grew: [],
   });
   return [
     point(42, 3, 'Desk', 5.3e9, 41, 3),
@@ -71,5 +87,10 @@ export function restorePlan(at: string | null): RestorePlanView {
     kept_files: 2,
     bytes: 402_512_512,
     free_bytes: 212_000_000_000,
+    chosen_files: 1_283,
+    items: [],
+    refused: [],
+    skipped_points: [],
+    with_devices: [],
   };
 }

@@ -318,11 +318,11 @@ export function demoTransport(options: URLSearchParams): Transport {
       tell({ type: 'backup' });
       return null;
     },
-    plan_backup: () => ({ upload_files: 2, upload_bytes: 99_600_000, unchanged_files: 1282 }),
+    plan_backup: () => ({ upload_files: 2, upload_bytes: 99_600_000, unchanged_files: 1282, removed_files: 0, absent_files: 0, mass_delete: null, other_devices: [] }),
     run_backup: () =>
       job('backup', 'Backing up', 'sending', 99_600_000, 2, () => {
         tell({ type: 'backup' });
-        return { type: 'backup', value: { manifest: '0000000000000042', generation: 42, uploaded_files: 2, uploaded_bytes: 99_600_000, requests: 11, seconds: 4, left_out: [] } };
+        return { type: 'backup', value: { manifest: '0000000000000042', generation: 42, uploaded_files: 2, uploaded_bytes: 99_600_000, requests: 11, seconds: 4, left_out: [], removed_files: 0, merged_devices: [], conflicts: [], skipped_points: [] } };
       }, 6),
     restore_points: () => (hasBucket && !options.has('empty') ? restorePoints() : []),
     plan_restore: ({ at }: { at: string | null }) => restorePlan(at),
@@ -330,7 +330,7 @@ export function demoTransport(options: URLSearchParams): Transport {
       job('restore', 'Restoring', 'fetching', 402_112_512, 1, () => {
         tell({ type: 'files' });
         tell({ type: 'backup' });
-        return { type: 'restore', value: { point: at ?? 'latest', restored_files: 1, restored_bytes: 402_112_512, same_files: 1283, failed: [] } };
+        return { type: 'restore', value: { point: at ?? 'latest', restored_files: 1, restored_bytes: 402_112_512, same_files: 1283, failed: [], replaced_files: 0, undo_until: null, skipped_points: [] } };
       }),
     doctor: () => [
       { name: 'Data folder', ok: true, detail: 'Writable, 212 GB free.', hint: '' },
