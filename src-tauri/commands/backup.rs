@@ -2,6 +2,7 @@
 
 use redline_core::{
     BackupPlanView, BackupStatus, BucketSetup, BucketView, RestorePlanView, RestorePointView,
+    TransferView,
 };
 use tauri::State;
 
@@ -55,5 +56,17 @@ pub async fn plan_restore(shell: State<'_, Shell>, at: Option<String>) -> Answer
 pub async fn run_restore(shell: State<'_, Shell>, at: Option<String>) -> Answer<String> {
     shell
         .with_session(move |session| session.restore(at.as_deref()))
+        .await
+}
+
+#[tauri::command]
+pub async fn transfer(shell: State<'_, Shell>) -> Answer<TransferView> {
+    shell.with_session(|session| Ok(session.transfer())).await
+}
+
+#[tauri::command]
+pub async fn pause_transfers(shell: State<'_, Shell>, paused: bool) -> Answer<TransferView> {
+    shell
+        .with_session(move |session| Ok(session.pause_transfers(paused)))
         .await
 }

@@ -168,14 +168,23 @@ impl Session {
         settings: &BucketSettings,
         secrets: &BucketSecrets,
     ) -> Result<Bucket, CoreError> {
-        Ok(Bucket::connect(BucketConfig::new(
+        let bucket = Bucket::connect(BucketConfig::new(
             settings.bucket.clone(),
             settings.region.clone(),
             settings.endpoint_url.clone(),
             SecretText::from(secrets.access_key.expose()),
             SecretText::from(secrets.secret_key.expose()),
             self.store_name(),
-        ))?)
+        ))?;
+        self.equip(&bucket);
+        Ok(bucket)
+    }
+
+    /// What signs requests now, for a bucket whose keys have expired; a locked keyring
+    /// has none.
+    pub(crate) fn held_keys(&self) -> Option<(Secret, Secret)> {
+        let held = self.bucket_secrets().ok()??;
+        Some((held.access_key, held.secret_key))
     }
 
     pub(crate) fn bucket_view(&self) -> Result<Option<BucketView>, CoreError> {

@@ -7,6 +7,7 @@
 //! mapping from every error to words. It never touches a window, a socket that
 //! listens, or a terminal, and it hands out neither a secret nor a path.
 
+mod automatic;
 mod backup;
 mod bucket;
 mod classify;
@@ -39,6 +40,7 @@ mod settings;
 mod stages;
 mod tables;
 pub mod text;
+mod transfer;
 mod verify;
 mod watch;
 

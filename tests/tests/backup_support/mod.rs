@@ -110,6 +110,45 @@ impl FakeStore {
         });
     }
 
+    /// For another process: what is in it, beside it.
+    pub fn write_down(&self) {
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|f| {
+                (f.id, &f.uid, &f.relative_path, f.size, &f.sha256, &f.path, f.mtime_ns)
+            })
+            .collect();
+        let text = serde_json::to_vec(&(self.catalog, files)).unwrap();
+        std::fs::write(self.dir.path().join("written-down"), text).unwrap();
+    }
+
+    /// What another process wrote down; its folder stays when this is dropped.
+    pub fn at(folder: &Path) -> Self {
+        let text = std::fs::read(folder.join("written-down")).unwrap();
+        type Row = (i64, String, String, u64, String, PathBuf, i64);
+        let (catalog, rows): (u64, Vec<Row>) = serde_json::from_slice(&text).unwrap();
+        let files = rows
+            .into_iter()
+            .map(
+                |(id, uid, relative_path, size, sha256, path, mtime_ns)| SourceFile {
+                    id,
+                    uid,
+                    relative_path,
+                    size,
+                    sha256,
+                    path,
+                    mtime_ns,
+                },
+            )
+            .collect();
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            files,
+            catalog,
+        }
+    }
+
     pub fn path(&self, relative_path: &str) -> PathBuf {
         self.files
             .iter()

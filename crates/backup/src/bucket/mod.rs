@@ -170,6 +170,11 @@ impl Bucket {
             .flatten()
     }
 
+    /// Nobody else holds this bucket any more.
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     pub fn layout(&self) -> &Layout {
         &self.0.layout
     }

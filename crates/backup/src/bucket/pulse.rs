@@ -172,12 +172,13 @@ impl Line {
     }
 }
 
-/// `body` so that it beats and keeps to the limit. An empty one stays as it is.
+/// `body` so that it beats and keeps to the limit, if it is one of ours: in memory. One
+/// that the SDK made to stream, with checksums behind it, is small and stays as it is.
 pub(super) fn metered(body: SdkBody, pulse: Arc<Pulse>) -> SdkBody {
-    match body.content_length() {
-        Some(length) if length > 0 => SdkBody::from_body_1_x(Metered {
+    match body.bytes().map(<[u8]>::len) {
+        Some(length @ 1..) => SdkBody::from_body_1_x(Metered {
             inner: body,
-            left: length,
+            left: length as u64,
             rest: Bytes::new(),
             waiting: None,
             pulse,

@@ -10,14 +10,15 @@ use serde_json::json;
 
 use super::json as to_json;
 use crate::app::{App, asked, hidden};
-use crate::args::{BackupAction, RestoreAction};
+use crate::args::{BackupAction, Line, RestoreAction};
 use crate::failure::{Failure, Outcome, status};
 use crate::interrupt::Interrupt;
 use crate::progress::Bar;
 use crate::table::{Align, Table, pairs};
 use crate::words;
 
-pub fn backup(app: &App, action: BackupAction) -> Outcome {
+pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
+    hold_back(app, line)?;
     match action {
         BackupAction::Setup { env } => setup(app, env.as_deref()),
         BackupAction::Probe => {
@@ -30,6 +31,14 @@ pub fn backup(app: &App, action: BackupAction) -> Outcome {
         BackupAction::List => list(app),
         BackupAction::Status => show_status(app),
     }
+}
+
+/// A session is one in this process, so what is set now holds for the command.
+fn hold_back(app: &App, line: &Line) -> Result<(), Failure> {
+    if line.limit.is_some() {
+        app.session()?.limit_transfers(line.limit);
+    }
+    Ok(())
 }
 
 fn setup(app: &App, env: Option<&std::path::Path>) -> Outcome {
@@ -249,7 +258,8 @@ fn show_status(app: &App) -> Outcome {
     Ok(status::DONE)
 }
 
-pub fn restore(app: &App, action: RestoreAction) -> Outcome {
+pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
+    hold_back(app, line)?;
     let session = app.session()?;
     match action {
         RestoreAction::Plan(a) => {

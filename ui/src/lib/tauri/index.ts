@@ -39,6 +39,7 @@ import type { SessionView } from '../contract/SessionView';
 import type { Settings } from '../contract/Settings';
 import type { SignInRequest } from '../contract/SignInRequest';
 import type { StoreStats } from '../contract/StoreStats';
+import type { TransferView } from '../contract/TransferView';
 import type { TypeCount } from '../contract/TypeCount';
 import { call, door, type Unlisten } from './transport';
 
@@ -117,6 +118,8 @@ export const probeBucket = () => call<BucketView>('probe_bucket');
 export const clearBucket = () => call<unknown>('clear_bucket');
 export const planBackup = () => call<BackupPlanView>('plan_backup');
 export const runBackup = () => call<string>('run_backup');
+export const transfer = () => call<TransferView>('transfer');
+export const pauseTransfers = (paused: boolean) => call<TransferView>('pause_transfers', { paused });
 export const restorePoints = () => call<RestorePointView[]>('restore_points');
 export const planRestore = (at: string | null) => call<RestorePlanView>('plan_restore', { at });
 export const runRestore = (at: string | null) => call<string>('run_restore', { at });
