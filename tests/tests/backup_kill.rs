@@ -44,7 +44,10 @@ fn the_run_that_is_killed() {
     runtime.block_on(async {
         let bucket = Bucket::connect_with(config, tuning()).unwrap();
         bucket.keep_journal_in(value("REDLINE_TEST_JOURNAL"));
-        FakeStore::at(Path::new(&folder)).back_up(&bucket).await.unwrap();
+        FakeStore::at(Path::new(&folder))
+            .back_up(&bucket)
+            .await
+            .unwrap();
     });
 }
 
@@ -60,7 +63,12 @@ impl Drop for Killed {
 fn start(server: &TestS3, store: &FakeStore, journal: &Path) -> Killed {
     store.write_down();
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_run_that_is_killed", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "the_run_that_is_killed",
+            "--ignored",
+            "--nocapture",
+        ])
         .env("REDLINE_TEST_STORE", store.dir.path())
         .env("REDLINE_TEST_JOURNAL", journal)
         .env("REDLINE_TEST_BUCKET", server.bucket())
@@ -102,7 +110,9 @@ async fn goes_on(server: &TestS3, store: &FakeStore, journal: &Path) {
     bucket.keep_journal_in(journal);
     store.back_up(&bucket).await.unwrap();
     assert_eq!(server.open_uploads(), 0);
-    let report = verify(&bucket, &key(), None, true, Arc::new(())).await.unwrap();
+    let report = verify(&bucket, &key(), None, true, Arc::new(()))
+        .await
+        .unwrap();
     assert!(report.ok, "{report:?}");
     let sink = FolderSink::new();
     let restored = restore_all(&bucket, &sink).await.unwrap();
@@ -122,7 +132,9 @@ async fn killed_before_the_upload_is_begun() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("CreateMultipartUpload").times(9),
+        Fault::new(FaultKind::Stall)
+            .on("CreateMultipartUpload")
+            .times(9),
         |s| s.count("CreateMultipartUpload") > 0,
     );
     no_restore_point(&server).await;
@@ -138,7 +150,10 @@ async fn killed_in_the_middle_of_parts_only_those_in_flight_are_sent_again() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("UploadPart").after(3).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
         |s| s.count("UploadPart") >= 6,
     );
     no_restore_point(&server).await;
@@ -147,7 +162,11 @@ async fn killed_in_the_middle_of_parts_only_those_in_flight_are_sent_again() {
     goes_on(&server, &store, journal.path()).await;
     assert_eq!(server.count("CreateMultipartUpload"), 0);
     assert_eq!(server.count("ListParts"), 1);
-    assert_eq!(server.count("UploadPart"), 3, "the three that were in flight");
+    assert_eq!(
+        server.count("UploadPart"),
+        3,
+        "the three that were in flight"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +176,9 @@ async fn killed_after_the_last_part_nothing_is_sent_again() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("CompleteMultipartUpload").times(9),
+        Fault::new(FaultKind::Stall)
+            .on("CompleteMultipartUpload")
+            .times(9),
         |s| s.count("CompleteMultipartUpload") > 0,
     );
     no_restore_point(&server).await;
@@ -172,20 +193,29 @@ async fn killed_after_complete_and_before_its_answer_the_object_is_found() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
     // The work is done, and every answer to it is lost until the process is gone.
     server.inject(
-        Fault::new(FaultKind::Stall).on("HeadObject").path_contains("/objects/").after(1).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("HeadObject")
+            .path_contains("/objects/")
+            .after(1)
+            .times(99),
     );
     kill_at(
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::LostResponse).on("CompleteMultipartUpload").times(1),
+        Fault::new(FaultKind::LostResponse)
+            .on("CompleteMultipartUpload")
+            .times(1),
         |s| s.count("CompleteMultipartUpload") > 1,
     );
     no_restore_point(&server).await;
     assert!(server.object(&object_key(&store.files[0].sha256)).is_some());
     server.forget_requests();
     goes_on(&server, &store, journal.path()).await;
-    assert_eq!(server.count("UploadPart") + server.count("CreateMultipartUpload"), 0);
+    assert_eq!(
+        server.count("UploadPart") + server.count("CreateMultipartUpload"),
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,8 +225,15 @@ async fn killed_before_the_manifest_there_is_no_restore_point_and_nothing_is_sen
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("PutObject").path_contains("/manifests/").times(9),
-        |s| s.requests().iter().any(|r| r.path.contains("/manifests/") && r.operation == "PutObject"),
+        Fault::new(FaultKind::Stall)
+            .on("PutObject")
+            .path_contains("/manifests/")
+            .times(9),
+        |s| {
+            s.requests()
+                .iter()
+                .any(|r| r.path.contains("/manifests/") && r.operation == "PutObject")
+        },
     );
     no_restore_point(&server).await;
     server.forget_requests();
@@ -210,13 +247,18 @@ async fn killed_after_the_manifest_the_restore_point_stands() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
     // The manifest is stored, its answer never comes, and the retry hangs.
     server.inject(
-        Fault::new(FaultKind::LostResponse).on("PutObject").path_contains("/manifests/"),
+        Fault::new(FaultKind::LostResponse)
+            .on("PutObject")
+            .path_contains("/manifests/"),
     );
     kill_at(
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("PutObject").path_contains("/manifests/").times(9),
+        Fault::new(FaultKind::Stall)
+            .on("PutObject")
+            .path_contains("/manifests/")
+            .times(9),
         |s| manifests(s).len() == 1,
     );
     let sink = FolderSink::new();
@@ -235,7 +277,10 @@ async fn without_its_journal_everything_is_sent_again_and_comes_out_whole() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("UploadPart").after(3).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
         |s| s.count("UploadPart") >= 6,
     );
     std::fs::remove_file(journal.path().join("uploads.jsonl")).unwrap();
@@ -260,7 +305,10 @@ async fn an_upload_that_is_gone_from_the_server_begins_anew() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("UploadPart").after(3).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
         |s| s.count("UploadPart") >= 6,
     );
     assert_eq!(server.end_uploads(), 1);
@@ -276,7 +324,10 @@ async fn a_file_that_was_replaced_meanwhile_is_not_mixed_with_the_old_parts() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("UploadPart").after(3).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
         |s| s.count("UploadPart") >= 6,
     );
     // The catalog knows the new bytes: another object altogether.
@@ -286,7 +337,12 @@ async fn a_file_that_was_replaced_meanwhile_is_not_mixed_with_the_old_parts() {
     bucket.keep_journal_in(journal.path());
     store.back_up(&bucket).await.unwrap();
     assert_eq!(server.count("UploadPart"), 6);
-    assert_eq!(server.object(&object_key(&sha256(&noise(10, SIZE)))).unwrap(), noise(10, SIZE));
+    assert_eq!(
+        server
+            .object(&object_key(&sha256(&noise(10, SIZE))))
+            .unwrap(),
+        noise(10, SIZE)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,7 +352,10 @@ async fn the_same_bytes_in_another_file_begin_anew() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("UploadPart").after(3).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
         |s| s.count("UploadPart") >= 6,
     );
     store.put("large.bin", &noise(9, SIZE));
@@ -317,7 +376,10 @@ async fn a_server_with_odd_tags_is_resumed_too() {
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall).on("UploadPart").after(3).times(99),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
         |s| s.count("UploadPart") >= 6,
     );
     server.forget_requests();

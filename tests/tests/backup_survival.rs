@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use backup_support::*;
 use redline_backup::{
-    AccessKeys, BackupError, Bucket, BucketConfig, RetryPolicy, SkipReason, Tuning,
-    latest_manifest, list_restore_points, run_restore, plan_restore, verify,
+    AccessKeys, BackupError, Bucket, BucketConfig, Tuning, latest_manifest, list_restore_points,
+    verify,
 };
 use redline_tests::proxy::Proxy;
 use redline_tests::s3::{
@@ -40,7 +40,9 @@ fn behind(server: &TestS3, proxy: &Proxy, tuning: Tuning) -> Bucket {
 async fn whole(server: &TestS3, store: &FakeStore) {
     server.clear_faults();
     let bucket = bucket(server);
-    let report = verify(&bucket, &key(), None, true, Arc::new(())).await.unwrap();
+    let report = verify(&bucket, &key(), None, true, Arc::new(()))
+        .await
+        .unwrap();
     assert!(report.ok, "{report:?}");
     let sink = FolderSink::new();
     let restored = restore_all(&bucket, &sink).await.unwrap();
@@ -84,7 +86,10 @@ async fn a_dead_line_is_noticed_and_the_rest_is_sent_once_it_is_back() {
     let began = Instant::now();
     store.back_up(&bucket).await.unwrap();
     back.await.unwrap();
-    assert!(began.elapsed() > Duration::from_secs(5), "it was dead for that long");
+    assert!(
+        began.elapsed() > Duration::from_secs(5),
+        "it was dead for that long"
+    );
     assert!(proxy.connections() > before, "what hung was given up");
     whole(&server, &store).await;
 }
@@ -108,9 +113,11 @@ async fn a_slow_line_is_no_stall() {
     let began = Instant::now();
     store.back_up(&bucket).await.unwrap();
     assert!(began.elapsed() > Duration::from_secs(4));
-    let sent = server.requests().iter().filter(|r| {
-        r.operation == "PutObject" && r.path.contains("/objects/")
-    }).count();
+    let sent = server
+        .requests()
+        .iter()
+        .filter(|r| r.operation == "PutObject" && r.path.contains("/objects/"))
+        .count();
     assert_eq!(sent, 1, "never taken for dead");
     let sink = FolderSink::new();
     restore_all(&bucket, &sink).await.unwrap();
@@ -138,48 +145,24 @@ async fn a_network_that_goes_is_waited_for() {
     let bucket = bucket(&server);
     // The server is known; then every answer is cut off, far more often than an
     // address that may be wrong would be tried.
-    store.back_up_with(&bucket, None, Arc::new(Watcher {
-        cancel_at: Some(redline_backup::Phase::Uploading),
-        ..Watcher::default()
-    })).await.unwrap_err();
-    server.inject(Fault::new(FaultKind::LostResponse).on("CreateMultipartUpload").times(25));
+    store
+        .back_up_with(
+            &bucket,
+            None,
+            Arc::new(Watcher {
+                cancel_at: Some(redline_backup::Phase::Uploading),
+                ..Watcher::default()
+            }),
+        )
+        .await
+        .unwrap_err();
+    server.inject(
+        Fault::new(FaultKind::LostResponse)
+            .on("CreateMultipartUpload")
+            .times(25),
+    );
     store.back_up(&bucket).await.unwrap();
     whole(&server, &store).await;
-}
-
-/// On a clock that runs as fast as it is looked at, over sockets all the same.
-#[test]
-fn ten_minutes_of_slow_down_are_sat_out_on_a_virtual_clock() {
-    let server = server();
-    let mut store = FakeStore::new();
-    store.put("a.csv", b"a\n1\n");
-    server.inject(Fault::new(FaultKind::SLOW_DOWN).on("PutObject").times(60));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    let virtual_time = runtime.block_on(async {
-        let bucket = Bucket::connect_with(
-            config(&server),
-            Tuning {
-                retry: RetryPolicy {
-                    cap: Duration::from_secs(20),
-                    throttle_patience: Duration::from_secs(3600),
-                    ..RetryPolicy::default()
-                },
-                // The clock jumps while a request is on the line.
-                stall_after: Duration::from_secs(36_000),
-                ..Tuning::default()
-            },
-        )
-        .unwrap();
-        let began = tokio::time::Instant::now();
-        store.back_up(&bucket).await.unwrap();
-        began.elapsed()
-    });
-    assert!(virtual_time > Duration::from_secs(600), "{virtual_time:?}");
-    assert_eq!(manifests(&server).len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,10 +173,21 @@ async fn conflicts_after_our_own_success_are_settled_by_looking() {
         store.put("small.csv", b"a\n1\n");
         // Done, the answer lost, and the second try told that something is in the way.
         for operation in ["PutObject", "CompleteMultipartUpload"] {
-            server.inject(Fault::new(FaultKind::LostResponse).on(operation).path_contains("/objects/"));
-            server.inject(Fault::new(FaultKind::Error { status, code }).on(operation).path_contains("/objects/"));
+            server.inject(
+                Fault::new(FaultKind::LostResponse)
+                    .on(operation)
+                    .path_contains("/objects/"),
+            );
+            server.inject(
+                Fault::new(FaultKind::Error { status, code })
+                    .on(operation)
+                    .path_contains("/objects/"),
+            );
         }
-        store.back_up(&bucket(&server)).await.unwrap_or_else(|e| panic!("{code}: {e}"));
+        store
+            .back_up(&bucket(&server))
+            .await
+            .unwrap_or_else(|e| panic!("{code}: {e}"));
         whole(&server, &store).await;
     }
 }
@@ -203,13 +197,19 @@ async fn a_conflict_without_our_success_is_no_success() {
     let server = server();
     let store = small(1);
     server.inject(
-        Fault::new(FaultKind::Error { status: 412, code: "PreconditionFailed" })
-            .on("PutObject")
-            .path_contains("/objects/")
-            .times(99),
+        Fault::new(FaultKind::Error {
+            status: 412,
+            code: "PreconditionFailed",
+        })
+        .on("PutObject")
+        .path_contains("/objects/")
+        .times(99),
     );
     let error = store.back_up(&bucket(&server)).await.unwrap_err();
-    assert!(matches!(error, BackupError::Service { status: 412, .. }), "{error}");
+    assert!(
+        matches!(error, BackupError::Service { status: 412, .. }),
+        "{error}"
+    );
     nothing_claimed(&server).await;
 }
 
@@ -228,7 +228,11 @@ async fn wrong_tags_and_bits_flipped_on_the_way_in_are_put_right() {
     store.put("small.csv", &noise(8, 5000));
     server.inject(Fault::new(FaultKind::WrongEtag).on("UploadPart"));
     server.inject(Fault::new(FaultKind::FlippedOnTheWayIn).on("UploadPart"));
-    server.inject(Fault::new(FaultKind::FlippedOnTheWayIn).on("PutObject").times(3));
+    server.inject(
+        Fault::new(FaultKind::FlippedOnTheWayIn)
+            .on("PutObject")
+            .times(3),
+    );
     store.back_up(&bucket(&server)).await.unwrap();
     whole(&server, &store).await;
 }
@@ -238,9 +242,12 @@ async fn an_error_in_a_200_of_complete_is_an_error() {
     let server = server();
     let store = large(9, 2 * PART);
     server.inject(
-        Fault::new(FaultKind::Error { status: 200, code: "InternalError" })
-            .on("CompleteMultipartUpload")
-            .times(2),
+        Fault::new(FaultKind::Error {
+            status: 200,
+            code: "InternalError",
+        })
+        .on("CompleteMultipartUpload")
+        .times(2),
     );
     store.back_up(&bucket(&server)).await.unwrap();
     whole(&server, &store).await;
@@ -284,14 +291,20 @@ async fn keys_that_expired_for_good_are_named_and_the_run_is_taken_up_later() {
     let run = bucket(&server);
     run.keep_journal_in(journal.path());
     server.inject(
-        Fault::new(FaultKind::Error { status: 400, code: "ExpiredToken" })
-            .on("UploadPart")
-            .after(2)
-            .times(99),
+        Fault::new(FaultKind::Error {
+            status: 400,
+            code: "ExpiredToken",
+        })
+        .on("UploadPart")
+        .after(2)
+        .times(99),
     );
     let error = store.back_up(&run).await.unwrap_err();
     assert!(matches!(error, BackupError::CredentialsExpired), "{error}");
-    assert_eq!(error.to_string(), "The credentials for the bucket have expired.");
+    assert_eq!(
+        error.to_string(),
+        "The credentials for the bucket have expired."
+    );
     nothing_claimed(&server).await;
     drop(run);
     server.clear_faults();
@@ -300,7 +313,11 @@ async fn keys_that_expired_for_good_are_named_and_the_run_is_taken_up_later() {
     later.keep_journal_in(journal.path());
     store.back_up(&later).await.unwrap();
     assert_eq!(server.count("CreateMultipartUpload"), 0);
-    assert!(server.count("UploadPart") <= 2, "{}", server.count("UploadPart"));
+    assert!(
+        server.count("UploadPart") <= 2,
+        "{}",
+        server.count("UploadPart")
+    );
     whole(&server, &store).await;
 }
 
@@ -315,7 +332,11 @@ async fn one_permission_missing_is_named_and_those_that_only_tidy_are_no_conditi
     ] {
         let server = server();
         let store = large(11, 2 * PART);
-        server.inject(Fault::new(FaultKind::ACCESS_DENIED).on(operation).times(999));
+        server.inject(
+            Fault::new(FaultKind::ACCESS_DENIED)
+                .on(operation)
+                .times(999),
+        );
         let error = store.back_up(&bucket(&server)).await.unwrap_err();
         assert!(
             matches!(&error, BackupError::AccessDenied { operation } if operation == permission),
@@ -325,94 +346,27 @@ async fn one_permission_missing_is_named_and_those_that_only_tidy_are_no_conditi
         server.clear_faults();
         nothing_claimed(&server).await;
     }
-    for operation in ["ListMultipartUploads", "ListParts", "AbortMultipartUpload", "DeleteObject"] {
+    for operation in [
+        "ListMultipartUploads",
+        "ListParts",
+        "AbortMultipartUpload",
+        "DeleteObject",
+    ] {
         let server = server();
         let (store, journal) = (large(11, 2 * PART), tempfile::tempdir().unwrap());
         let bucket = bucket(&server);
         bucket.keep_journal_in(journal.path());
-        server.inject(Fault::new(FaultKind::ACCESS_DENIED).on(operation).times(999));
-        store.back_up(&bucket).await.unwrap_or_else(|e| panic!("{operation}: {e}"));
+        server.inject(
+            Fault::new(FaultKind::ACCESS_DENIED)
+                .on(operation)
+                .times(999),
+        );
+        store
+            .back_up(&bucket)
+            .await
+            .unwrap_or_else(|e| panic!("{operation}: {e}"));
         whole(&server, &store).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_moves_while_it_is_read_is_left_out_and_said() {
-    type Change = fn(&std::path::Path);
-    let grows: Change = |path| {
-        use std::io::Write;
-        let mut file = std::fs::File::options().append(true).open(path).unwrap();
-        file.write_all(b"more").unwrap();
-    };
-    let shrinks: Change = |path| {
-        let file = std::fs::File::options().write(true).open(path).unwrap();
-        file.set_len(PART as u64).unwrap();
-    };
-    let replaced: Change = |path| {
-        let other = path.with_extension("other");
-        std::fs::write(&other, noise(99, 4 * PART)).unwrap();
-        std::fs::rename(other, path).unwrap();
-    };
-    for (name, change) in [("grows", grows), ("shrinks", shrinks), ("replaced", replaced)] {
-        let server = Arc::new(server());
-        let mut store = large(12, 4 * PART);
-        store.put("other.csv", b"a\n1\n");
-        let (path, seen) = (store.path("large.bin"), server.clone());
-        // One part at a time, so that the change comes while it is being read.
-        let bucket = Bucket::connect_with(
-            config(&server),
-            Tuning { byte_budget: PART as u64, ..tuning() },
-        )
-        .unwrap();
-        server.inject(Fault::new(FaultKind::Slow(Duration::from_millis(300))).on("UploadPart").times(9));
-        let changing = tokio::task::spawn_blocking(move || {
-            while seen.count("UploadPart") < 1 {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            change(&path);
-        });
-        let outcome = store.back_up(&bucket).await.unwrap();
-        changing.await.unwrap();
-        assert_eq!(outcome.uploaded_files, 1, "{name}");
-        assert_eq!(outcome.skipped.len(), 1, "{name}");
-        assert_eq!(outcome.skipped[0].reason, SkipReason::Changed, "{name}");
-        assert_eq!(server.open_uploads(), 0, "{name}");
-        assert!(server.object(&object_key(&sha256(&noise(12, 4 * PART)))).is_none());
-        let sink = FolderSink::new();
-        restore_all(&bucket, &sink).await.unwrap();
-        assert_eq!(sink.contents().keys().collect::<Vec<_>>(), ["other.csv"], "{name}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_replaced_during_the_restore_is_never_handed_over() {
-    let server = server();
-    let store = large(13, 4 * PART);
-    store.back_up(&bucket(&server)).await.unwrap();
-    let object = object_key(&store.files[0].sha256);
-    let good = server.object(&object).unwrap();
-    server.inject(
-        Fault::new(FaultKind::Slow(Duration::from_millis(300))).on("GetObject").path_contains("/objects/").times(9),
-    );
-    let bucket = bucket(&server);
-    let sink = FolderSink::new();
-    let plan = plan_restore(&bucket, &key(), None, &[]).await.unwrap();
-    server.forget_requests();
-    let restoring = run_restore(&bucket, &plan, sink.clone(), Arc::new(()));
-    let replacing = async {
-        while server.count("GetObject") < 2 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        server.plant(&object, &noise(14, 4 * PART)).unwrap();
-        server.remove(&format!("users/{STORE}/files/large.bin"));
-    };
-    let (outcome, ()) = tokio::join!(restoring, replacing);
-    let outcome = outcome.unwrap();
-    assert_eq!(outcome.restored, 0);
-    assert!(matches!(outcome.failed[0].error, BackupError::Damaged { .. }), "{outcome:?}");
-    assert!(sink.contents().is_empty());
-    server.plant(&object, &good).unwrap();
-    whole(&server, &store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -427,56 +381,51 @@ async fn a_bucket_that_is_gone_and_one_in_another_region_have_names() {
     server.move_to_region(None);
     server.remove_bucket();
     let error = store.back_up(&bucket(&server)).await.unwrap_err();
-    assert!(matches!(&error, BackupError::NoSuchBucket { bucket, .. } if bucket == server.bucket()), "{error}");
+    assert!(
+        matches!(&error, BackupError::NoSuchBucket { bucket, .. } if bucket == server.bucket()),
+        "{error}"
+    );
     for file in &store.files {
         assert_eq!(sha256(&std::fs::read(&file.path).unwrap()), file.sha256);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_is_not_there_deletes_nothing() {
-    let server = server();
-    let store = small(5);
-    let bucket = bucket(&server);
-    store.back_up(&bucket).await.unwrap();
-    server.forget_requests();
-    let away = store.dir.path().join("unmounted");
-    std::fs::create_dir(&away).unwrap();
-    for file in &store.files {
-        std::fs::rename(&file.path, away.join(file.path.file_name().unwrap())).unwrap();
+async fn every_server_passes_the_same_suite() {
+    for (name, personality) in Personality::ALL {
+        let server = TestS3::start(Options {
+            personality,
+            ..Options::default()
+        })
+        .unwrap();
+        conformance(name, config(&server)).await;
+        assert_eq!(server.open_uploads(), 0, "{name}");
     }
-    store.back_up(&bucket).await.unwrap();
-    assert_eq!(server.count("DeleteObject"), 0);
-    for file in &store.files {
-        std::fs::rename(away.join(file.path.file_name().unwrap()), &file.path).unwrap();
-    }
-    whole(&server, &store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_server_passes_the_same_suite() {
-    for (name, personality) in Personality::ALL {
-        let server = TestS3::start(Options { personality, ..Options::default() }).unwrap();
-        let probe = bucket(&server).probe().await;
-        assert!(probe.ok, "{name}: {probe:?}");
-        let mut store = FakeStore::new();
-        store.put("empty.bin", b"");
-        store.put("one part.bin", &noise(20, PART));
-        store.put("one byte more.bin", &noise(21, PART + 1));
-        store.put("e\u{301}.csv", b"decomposed");
-        store.put("\u{e9}.csv", b"composed");
-        store.put("A/a", b"upper");
-        store.put("a/A", b"lower");
-        store.put("q3 + 50% & #1.csv", b"odd");
-        let long = ["x".repeat(250), "y".repeat(250), "z".repeat(250), "w".repeat(242)].join("/");
-        store.put(&long, b"a key of 1,024 bytes");
-        let outcome = store.back_up(&bucket(&server)).await.unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(outcome.uploaded_files, 9, "{name}");
-        assert!(outcome.without_plain_copy.is_empty(), "{name}: {:?}", outcome.without_plain_copy);
-        store.put("one byte more.bin", &noise(22, PART + 1));
-        let outcome = store.back_up(&bucket(&server)).await.unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!((outcome.uploaded_files, outcome.unchanged_files), (1, 8), "{name}");
-        assert_eq!(server.open_uploads(), 0, "{name}");
-        whole(&server, &store).await;
-    }
+async fn more_parts_than_the_protocol_takes_become_larger_parts() {
+    let server = TestS3::start(Options {
+        personality: Personality {
+            small_parts: true,
+            ..Personality::AWS
+        },
+        ..Options::default()
+    })
+    .unwrap();
+    // Parts of a kilobyte would be 10,500: stands for a file over 160 GiB.
+    let store = large(30, 10_500 * 1024);
+    let bucket = Bucket::connect_with(
+        config(&server),
+        Tuning {
+            min_part: 1024,
+            ..tuning()
+        },
+    )
+    .unwrap();
+    store.back_up(&bucket).await.unwrap();
+    let parts = server.count("UploadPart");
+    assert!((8_000..=9_000).contains(&parts), "{parts}");
+    let object = server.object(&object_key(&store.files[0].sha256)).unwrap();
+    assert_eq!(sha256(&object), store.files[0].sha256);
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use redline_core::{
     BucketSetup, Code, FileQuery, FrontEnd, ImportReport, JobKind, JobResult, JobState, KeptIn,
-    Options, Redline, Session, SignInRequest,
+    Options, Redline, RestoreRequest, Session, SignInRequest,
 };
 use redline_tests::s3::{ACCESS_KEY, Options as Server, REGION, SECRET_KEY, TestS3};
 
@@ -124,7 +124,7 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
     let there = tempfile::tempdir().unwrap();
     let (_fresh_machine, fresh) = machine(there.path(), KEY);
     fresh.set_bucket(setup(&server)).unwrap();
-    let plan = fresh.plan_restore(None).unwrap();
+    let plan = fresh.plan_restore(&RestoreRequest::default()).unwrap();
     assert_eq!(
         (
             plan.new_files,
@@ -135,7 +135,7 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
         (4, 0, 0, 0)
     );
     assert!(plan.free_bytes > plan.bytes);
-    let restored = fresh.restore_now(None).unwrap();
+    let restored = fresh.restore_now(&RestoreRequest::default()).unwrap();
     assert_eq!(
         (restored.restored_files, restored.failed.len()),
         (4, 0),
@@ -154,11 +154,16 @@ fn a_store_comes_back_on_an_empty_machine_with_its_history() {
     );
     assert!(fresh.backup_status().unwrap().last_proven_at.is_some());
     // Again: nothing left to do.
-    let again = fresh.restore_now(None).unwrap();
+    let again = fresh.restore_now(&RestoreRequest::default()).unwrap();
     assert_eq!((again.restored_files, again.same_files), (0, 4));
 
     // An older point beside newer files: nothing is replaced.
-    let kept = fresh.plan_restore(Some(&points[1].id)).unwrap();
+    let kept = fresh
+        .plan_restore(&RestoreRequest {
+            at: Some(points[1].id.clone()),
+            ..RestoreRequest::default()
+        })
+        .unwrap();
     assert_eq!(
         (kept.new_files, kept.same_files, kept.kept_files),
         (0, 3, 1)
@@ -229,7 +234,10 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
             .has_secrets
     );
     assert_eq!(
-        session.restore_now(None).unwrap_err().code(),
+        session
+            .restore_now(&RestoreRequest::default())
+            .unwrap_err()
+            .code(),
         Code::NotFound,
         "nothing was backed up yet"
     );
@@ -320,7 +328,7 @@ fn a_restore_that_found_every_file_the_same_proves_nothing() {
     );
     session.set_bucket(setup(&server)).unwrap();
     session.backup_now().unwrap();
-    let restored = session.restore_now(None).unwrap();
+    let restored = session.restore_now(&RestoreRequest::default()).unwrap();
     assert_eq!((restored.restored_files, restored.same_files), (0, 2));
     assert_eq!(session.backup_status().unwrap().last_proven_at, None);
 }

@@ -63,20 +63,6 @@ pub(crate) struct Unfinished {
     pub(crate) parts: HashMap<i32, SentPart>,
 }
 
-impl Unfinished {
-    pub(crate) fn sent_bytes(&self) -> u64 {
-        let last = self.begun.size.div_ceil(self.begun.part_size.max(1));
-        self.parts
-            .keys()
-            .map(|number| match u64::try_from(*number) {
-                Ok(number) if number == last => self.begun.size - (last - 1) * self.begun.part_size,
-                Ok(number) if number < last => self.begun.part_size,
-                _ => 0,
-            })
-            .sum()
-    }
-}
-
 /// One store's journal, held by one run of one process at a time.
 #[derive(Clone)]
 pub(crate) struct Journal(Arc<Inner>);
@@ -330,7 +316,6 @@ mod tests {
         let journal = open(dir.path());
         let found = journal.find("a", 25, "aa").unwrap();
         assert_eq!(found.parts.len(), 2);
-        assert_eq!(found.sent_bytes(), 15, "the last part is the short one");
         assert!(journal.find("b", 25, "aa").is_none());
         assert!(journal.find("a", 26, "aa").is_none());
         assert!(journal.find("a", 25, "bb").is_none());

@@ -46,6 +46,14 @@ impl Layout {
         format!("{}.redline/shards/{sha256}.jsonl.zst", self.root)
     }
 
+    pub fn shards_prefix(&self) -> String {
+        format!("{}.redline/shards/", self.root)
+    }
+
+    pub fn catalogs_prefix(&self) -> String {
+        format!("{}.redline/db/", self.root)
+    }
+
     pub fn manifest(&self, id: &str) -> String {
         format!("{}.redline/manifests/{id}.json", self.root)
     }

@@ -13,6 +13,7 @@
 mod backup;
 mod bucket;
 mod budget;
+mod changes;
 mod config;
 mod download;
 mod error;
@@ -28,6 +29,7 @@ mod probe;
 mod progress;
 mod restore;
 mod retry;
+mod selection;
 mod sink;
 mod source;
 mod upload;
@@ -35,17 +37,26 @@ mod verify;
 
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
 pub use bucket::{AccessKeys, Bucket};
+pub use changes::{ChangedPath, PointChanges, point_changes};
 pub use config::{BucketConfig, ManifestKey, SecretText, Tuning};
 pub use error::BackupError;
 pub use layout::{Layout, PointName};
 pub use manifest::{Changes, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, ShardRef};
 pub use names::NameProblem;
-pub use plan::{BackupPlan, Change, PlannedUpload, RefusedFile, plan_backup};
-pub use points::{PointState, RestorePoint, SkippedPoint, latest_manifest, list_restore_points};
+pub use plan::{
+    BackupPlan, Change, PlanHints, PlannedUpload, RefusedFile, plan_backup, plan_backup_with,
+};
+pub use points::{
+    PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_known,
+    list_restore_points,
+};
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};
-pub use restore::{RestoreFailure, RestoreOutcome, RestorePlan, plan_restore, run_restore};
+pub use restore::{
+    RestoreFailure, RestoreOutcome, RestorePlan, plan_restore, plan_restore_of, run_restore,
+};
 pub use retry::RetryPolicy;
+pub use selection::Selection;
 pub use sink::{RestoreItem, RestoreSink};
 pub use source::{CatalogSnapshot, SkipReason, SourceFile};
 pub use verify::{VerifyFinding, VerifyReport, verify};
@@ -64,6 +75,7 @@ mod tests {
     /// Compiles only while a caller can spawn each of these on a runtime.
     #[allow(dead_code)]
     fn every_long_call_can_be_spawned(
+        (selection, hints): (Selection, PlanHints),
         bucket: &Bucket,
         key: &ManifestKey,
         files: &[SourceFile],
@@ -73,8 +85,10 @@ mod tests {
     ) {
         spawnable(bucket.probe());
         spawnable(latest_manifest(bucket, key));
+        spawnable(point_changes(bucket, key, ""));
         spawnable(list_restore_points(bucket, key));
         spawnable(plan_backup(bucket, files, None));
+        spawnable(plan_backup_with(bucket, files, None, &hints));
         spawnable(run_backup(
             bucket,
             plan.0,
@@ -84,6 +98,7 @@ mod tests {
             Arc::new(()),
         ));
         spawnable(plan_restore(bucket, key, None, files));
+        spawnable(plan_restore_of(bucket, key, None, files, &selection));
         spawnable(run_restore(bucket, plan.1, sink, Arc::new(())));
         spawnable(verify(bucket, key, None, true, Arc::new(())));
         spawnable(abort_stale_uploads(bucket, std::time::Duration::ZERO));

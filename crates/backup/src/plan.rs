@@ -1,6 +1,6 @@
 //! What a backup would send: the store's files against the last restore point.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::layout::PointName;
 use crate::manifest::{FileEntry, ManifestHead};
@@ -23,6 +23,8 @@ pub struct PlannedUpload {
     pub change: Change,
     /// The bytes are there already under their hash: nothing to send but the name.
     pub in_bucket: bool,
+    /// What is there under their hash is damaged: no look spares the sending.
+    pub(crate) again: bool,
     /// What the last restore point has under this name.
     pub(crate) was: Option<FileEntry>,
 }
@@ -43,8 +45,11 @@ pub struct BackupPlan {
     pub unchanged: u64,
     /// Bytes to send, each content once. The catalog comes on top.
     pub bytes: u64,
-    /// In the last restore point and no longer in the store. They stay in the bucket.
+    /// In the last restore point, and deleted since. Their bytes stay in the bucket.
     pub removed: Vec<String>,
+    /// In the last restore point and not in the store, though nobody deleted them: they
+    /// stay in the new one.
+    pub absent: u64,
     pub refused: Vec<RefusedFile>,
     /// Of the restore point to be made.
     pub generation: u64,
@@ -53,16 +58,37 @@ pub struct BackupPlan {
     pub(crate) previous: Option<ManifestHead>,
 }
 
+/// What the caller knows beside the files themselves.
+#[derive(Clone, Debug, Default)]
+pub struct PlanHints {
+    /// Files (by uid) whose deleting is recorded. Of what is in the last restore point
+    /// and no longer in the store only these are removed: a disk that is not mounted
+    /// deletes nothing. `None`: whatever is not there was deleted.
+    pub deleted: Option<HashSet<String>>,
+    /// Contents (SHA-256) known to be missing or damaged in the bucket: sent again.
+    pub damaged: BTreeSet<String>,
+}
+
+/// [`plan_backup_with`] nothing known.
+pub async fn plan_backup(
+    bucket: &Bucket,
+    files: &[SourceFile],
+    previous: Option<&Manifest>,
+) -> Result<BackupPlan> {
+    plan_backup_with(bucket, files, previous, &PlanHints::default()).await
+}
+
 /// Compares `files` with `previous` (see [`crate::latest_manifest`]).
 ///
 /// One request to see which restore points there are; without a previous one, a
 /// request per thousand objects more, so that a first backup that was cut off
 /// does not send its bytes twice. A file whose local bytes are gone but whose
 /// hash is known to the bucket counts as unchanged: missing is not deleted.
-pub async fn plan_backup(
+pub async fn plan_backup_with(
     bucket: &Bucket,
     files: &[SourceFile],
     previous: Option<&Manifest>,
+    hints: &PlanHints,
 ) -> Result<BackupPlan> {
     let highest = crate::points::point_names(bucket)
         .await?
@@ -70,7 +96,7 @@ pub async fn plan_backup(
         .map(|name| name.generation)
         .max()
         .unwrap_or(0);
-    let mut known = match previous {
+    let mut known: HashMap<String, u64> = match previous {
         Some(manifest) => manifest
             .files
             .iter()
@@ -78,6 +104,7 @@ pub async fn plan_backup(
             .collect(),
         None => objects_there(bucket).await?,
     };
+    known.retain(|sha256, _| !hints.damaged.contains(sha256));
     let before: HashMap<&str, &FileEntry> = previous
         .map(|m| m.files.iter().map(|f| (f.path.as_str(), f)).collect())
         .unwrap_or_default();
@@ -87,6 +114,7 @@ pub async fn plan_backup(
         unchanged: 0,
         bytes: 0,
         removed: Vec::new(),
+        absent: 0,
         refused: Vec::new(),
         generation: next_generation(highest, previous),
         carried: Vec::new(),
@@ -103,7 +131,9 @@ pub async fn plan_backup(
             continue;
         }
         let was = before.get(file.relative_path.as_str()).copied();
-        if was.is_some_and(|w| w.sha256 == file.sha256 && w.size == file.size) {
+        if was.is_some_and(|w| w.sha256 == file.sha256 && w.size == file.size)
+            && !hints.damaged.contains(&file.sha256)
+        {
             plan.unchanged += 1;
             plan.carried.push(file.entry());
             continue;
@@ -121,16 +151,26 @@ pub async fn plan_backup(
             file: file.clone(),
             change,
             in_bucket,
+            again: hints.damaged.contains(&file.sha256),
             was: was.cloned(),
         });
         // The same bytes again in this plan travel with the first.
         known.insert(file.sha256.clone(), file.size);
     }
-    plan.removed = before
-        .keys()
-        .filter(|path| !seen.contains(*path))
-        .map(|path| (*path).to_owned())
-        .collect();
+    let here: HashSet<&str> = files.iter().map(|f| f.uid.as_str()).collect();
+    for entry in before.values().filter(|e| !seen.contains(e.path.as_str())) {
+        let deleted = match &hints.deleted {
+            None => true,
+            // One that is here under another name was renamed.
+            Some(deleted) => deleted.contains(&entry.uid) || here.contains(entry.uid.as_str()),
+        };
+        if deleted {
+            plan.removed.push(entry.path.clone());
+        } else {
+            plan.absent += 1;
+            plan.carried.push((*entry).clone());
+        }
+    }
     plan.removed.sort();
     Ok(plan)
 }

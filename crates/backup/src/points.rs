@@ -1,6 +1,6 @@
 //! The restore points of a store: listed, authenticated, read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use futures::stream::{self, StreamExt};
 
@@ -54,8 +54,9 @@ pub struct SkippedPoint {
 
 const FETCHES: usize = 8;
 
-/// Newest first. One request for the list and one for each manifest; those that
-/// fail authentication are in the list and marked.
+/// Newest first. One request for each list (manifests, shards, catalogs) and one for
+/// each manifest. Those that fail authentication, or whose lists of files are gone, are
+/// there and marked.
 pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<RestorePoint>> {
     let names = point_names(bucket).await?;
     let heads: Vec<(PointName, Result<ManifestHead>)> = stream::iter(names)
@@ -66,6 +67,8 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
         .buffered(FETCHES)
         .collect()
         .await;
+    let there = sizes_below(bucket, &bucket.layout().shards_prefix()).await?;
+    let catalogs = sizes_below(bucket, &bucket.layout().catalogs_prefix()).await?;
     let built_on: HashSet<String> = heads
         .iter()
         .filter_map(|(_, head)| head.as_ref().ok())
@@ -74,7 +77,8 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
     let mut points = Vec::with_capacity(heads.len());
     for (name, head) in heads {
         let state = match &head {
-            Ok(_) => PointState::Ready,
+            Ok(head) if lists_are_there(bucket, head, &there) => PointState::Ready,
+            Ok(_) => PointState::Damaged,
             Err(BackupError::Forged { .. }) => PointState::Forged,
             Err(BackupError::Damaged { .. }) => PointState::Damaged,
             Err(BackupError::TooNew { .. }) => PointState::TooNew,
@@ -84,9 +88,31 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
         };
         let mut point = describe(&name, &head, state);
         point.head = state == PointState::Ready && !built_on.contains(&point.id);
+        if let Ok(head) = &head {
+            let catalog = bucket.layout().catalog(&head.catalog.sha256);
+            point.problem = match state {
+                PointState::Damaged => Some("Its list of files is gone from the bucket.".into()),
+                _ if catalogs.get(&catalog) != Some(&head.catalog.size) => Some(
+                    "Its catalog is gone from the bucket: files come back without their history."
+                        .into(),
+                ),
+                _ => None,
+            };
+        }
         points.push(point);
     }
     Ok(points)
+}
+
+async fn sizes_below(bucket: &Bucket, prefix: &str) -> Result<HashMap<String, u64>> {
+    let listed = bucket.list(prefix).await?;
+    Ok(listed.into_iter().map(|o| (o.key, o.size)).collect())
+}
+
+fn lists_are_there(bucket: &Bucket, head: &ManifestHead, there: &HashMap<String, u64>) -> bool {
+    head.shards
+        .iter()
+        .all(|shard| there.get(&bucket.layout().shard(&shard.sha256)) == Some(&shard.size))
 }
 
 fn describe(name: &PointName, head: &Result<ManifestHead>, state: PointState) -> RestorePoint {
@@ -143,6 +169,25 @@ pub async fn latest_manifest(
         }
     }
     Ok((None, skipped))
+}
+
+/// As [`latest_manifest`], for a caller who kept the one it made or read last: if that
+/// is still the newest in the bucket, one request says so and none reads it again.
+pub async fn latest_manifest_known(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    known: Option<Manifest>,
+) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
+    if let Some(known) = known {
+        let names = point_names(bucket).await?;
+        if names
+            .first()
+            .is_some_and(|newest| newest.id() == known.head.id)
+        {
+            return Ok((Some(known), Vec::new()));
+        }
+    }
+    latest_manifest(bucket, key).await
 }
 
 /// One restore point by its id, authenticated, with its files.

@@ -13,7 +13,7 @@ use crate::manifest::{FileEntry, Manifest, ManifestHead, ObjectRef};
 use crate::points::{self, SkippedPoint};
 use crate::progress::{self, Meter, Phase, Progress};
 use crate::sink::{Handover, RestoreItem, RestoreSink};
-use crate::{BackupError, Bucket, ManifestKey, NameProblem, Result, SourceFile, names};
+use crate::{BackupError, Bucket, ManifestKey, NameProblem, Result, Selection, SourceFile, names};
 
 /// Exactly what [`run_restore`] would do. Drop items from it, or the catalog,
 /// to restore less.
@@ -22,6 +22,8 @@ pub struct RestorePlan {
     /// The authenticated head of the restore point.
     pub point: ManifestHead,
     pub items: Vec<RestoreItem>,
+    /// Files of the point that the selection has.
+    pub chosen: u64,
     pub new: u64,
     /// Already here with the same bytes.
     pub same: u64,
@@ -55,15 +57,29 @@ pub struct RestoreOutcome {
 }
 
 /// Files on their way at once.
-const FILES_AT_ONCE: usize = 32;
+const FILES_AT_ONCE: usize = 128;
+/// What the catalog is called among files.
+pub(crate) const CATALOG: &str = "catalog";
 
-/// Compares a restore point (`at`, or the newest that can be trusted) with what
-/// is here. Run again after an interruption, it leaves out what came through.
+/// [`plan_restore_of`] everything.
 pub async fn plan_restore(
     bucket: &Bucket,
     key: &ManifestKey,
     at: Option<&str>,
     local: &[SourceFile],
+) -> Result<RestorePlan> {
+    plan_restore_of(bucket, key, at, local, &Selection::default()).await
+}
+
+/// Compares a restore point (`at`, or the newest that can be trusted) with what
+/// is here, as far as it is chosen. Run again after an interruption, it leaves out
+/// what came through.
+pub async fn plan_restore_of(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    at: Option<&str>,
+    local: &[SourceFile],
+    selection: &Selection,
 ) -> Result<RestorePlan> {
     let (manifest, skipped_points) = choose(bucket, key, at).await?;
     let here: HashMap<&str, &SourceFile> = local
@@ -87,6 +103,7 @@ pub async fn plan_restore(
         catalog: Some(catalog),
         point: head,
         items: Vec::new(),
+        chosen: 0,
         new: 0,
         same: 0,
         replaced: 0,
@@ -94,7 +111,8 @@ pub async fn plan_restore(
         refused,
         skipped_points,
     };
-    for file in &files {
+    for file in files.iter().filter(|f| selection.has(&f.path)) {
+        plan.chosen += 1;
         let local = here.get(file.path.as_str());
         match local {
             Some(l) if l.sha256 == file.sha256 && l.size == file.size => {
@@ -106,6 +124,20 @@ pub async fn plan_restore(
         }
         plan.bytes = plan.bytes.saturating_add(file.size);
         plan.items.push(item(file, local.is_some()));
+    }
+    plan.refused.retain(|(path, _)| selection.has(path));
+    if !selection.is_everything() {
+        if plan.chosen == 0 && plan.refused.is_empty() {
+            return Err(BackupError::NotFound {
+                what: "A file like that".to_owned(),
+            });
+        }
+        // Only the rows of what comes are wanted of it.
+        if plan.items.is_empty()
+            && let Some(catalog) = plan.catalog.take()
+        {
+            plan.bytes -= catalog.size;
+        }
     }
     Ok(plan)
 }
@@ -174,17 +206,25 @@ async fn run(
         .fold(catalog_size, u64::saturating_add);
     progress.set_total(total, plan.items.len() as u64);
     progress.phase(Phase::Downloading);
-    if let Some(catalog) = &plan.catalog {
-        fetch_catalog(bucket, catalog, sink, progress).await?;
-    }
     let mut outcome = RestoreOutcome {
         restored: 0,
         bytes: 0,
-        catalog: plan.catalog.is_some(),
+        catalog: false,
         failed: Vec::new(),
         requests: 0,
         seconds: 0.0,
     };
+    if let Some(catalog) = &plan.catalog {
+        match fetch_catalog(bucket, catalog, sink, progress).await {
+            Ok(()) => outcome.catalog = true,
+            Err(error) if concerns_all(&error) => return Err(error),
+            // The files are worth more than what is known about them.
+            Err(error) => outcome.failed.push(RestoreFailure {
+                relative_path: CATALOG.to_owned(),
+                error,
+            }),
+        }
+    }
     let mut tasks: JoinSet<(RestoreItem, Result<()>)> = JoinSet::new();
     let mut items = plan.items.iter();
     loop {
@@ -305,7 +345,14 @@ async fn fetch_item(
         size: item.size,
         sha256: &item.sha256,
     };
-    download::fetch(bucket, &wanted, begun.path(), &Meter::new(progress.clone())).await?;
+    let fetched =
+        download::fetch(bucket, &wanted, begun.path(), &Meter::new(progress.clone())).await;
+    if let Err(error) = fetched {
+        if !concerns_all(&error) {
+            begun.discard();
+        }
+        return Err(error);
+    }
     let (temp, item) = (begun.done(), item.clone());
     sink.call(move |sink| sink.commit(&item, temp))
         .await?

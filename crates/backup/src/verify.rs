@@ -8,8 +8,9 @@ use futures::stream::{self, StreamExt};
 
 use crate::download::{self, Wanted};
 use crate::manifest::Manifest;
+use crate::points::SkippedPoint;
 use crate::progress::{self, Meter, Phase, Progress};
-use crate::restore::choose;
+use crate::restore::{CATALOG, choose};
 use crate::{BackupError, Bucket, ManifestKey, Result};
 
 /// Something a restore would stumble over.
@@ -21,7 +22,7 @@ pub struct VerifyFinding {
     pub missing: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct VerifyReport {
     /// The restore point's id.
     pub point: String,
@@ -33,8 +34,10 @@ pub struct VerifyReport {
     /// Read and hashed (deep), or vouched for by size and recorded hash (quick).
     pub bytes: u64,
     pub findings: Vec<VerifyFinding>,
-    /// Newer restore points that cannot be restored, by id.
-    pub skipped_points: Vec<String>,
+    /// The contents (SHA-256) behind the findings, for a backup to send again.
+    pub damaged: Vec<String>,
+    /// Newer restore points that cannot be restored.
+    pub skipped_points: Vec<SkippedPoint>,
     pub ok: bool,
 }
 
@@ -86,7 +89,8 @@ async fn run(
                 missing: false,
             })
             .collect(),
-        skipped_points: skipped.into_iter().map(|p| p.id).collect(),
+        damaged: Vec::new(),
+        skipped_points: skipped,
         ok: false,
     };
     progress.set_total(report.bytes, report.objects);
@@ -103,6 +107,7 @@ async fn run(
         .buffer_unordered(CHECKS_AT_ONCE);
     while let Some((target, verdict)) = checks.next().await {
         if let Some(missing) = verdict? {
+            report.damaged.push(target.sha256.clone());
             report.findings.extend(
                 target
                     .names
@@ -130,7 +135,7 @@ fn targets(bucket: &Bucket, manifest: &Manifest) -> Vec<Target> {
         key: bucket.layout().catalog(&catalog.sha256),
         sha256: catalog.sha256.clone(),
         size: catalog.size,
-        names: vec!["catalog".to_owned()],
+        names: vec![CATALOG.to_owned()],
     }];
     all.extend(by_hash.into_iter().map(|((sha256, size), names)| Target {
         key: bucket.layout().object(sha256),

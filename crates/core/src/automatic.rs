@@ -227,7 +227,8 @@ impl Session {
         let (bucket, settings) = self.begin_transfer()?;
         let title = format!("Backing up to \"{}\" by itself", settings.bucket);
         let job = self.0.jobs.run(JobKind::Backup, title, |job| -> Finish {
-            self.run_backup(&bucket, &settings, job)
+            // A mass delete is a person's to confirm.
+            self.run_backup(&bucket, &settings, false, job)
         });
         match job.result {
             Some(JobResult::Backup(_)) => Ok(()),
@@ -260,7 +261,11 @@ mod tests {
         }
         assert_eq!(schedule.due(), Some(start + LONGEST));
         schedule.went_well();
-        assert_eq!(schedule.due(), None, "nothing to do until something changes");
+        assert_eq!(
+            schedule.due(),
+            None,
+            "nothing to do until something changes"
+        );
     }
 
     #[test]
@@ -275,7 +280,10 @@ mod tests {
             schedule.failed(now, true);
             tries += 1;
             let wait = schedule.due().unwrap() - now;
-            assert!(wait >= FIRST_RETRY && wait <= LONGEST_RETRY.mul_f64(1.25), "{wait:?}");
+            assert!(
+                wait >= FIRST_RETRY && wait <= LONGEST_RETRY.mul_f64(1.25),
+                "{wait:?}"
+            );
         }
         assert!((40..70).contains(&tries), "{tries} tries in a day");
     }

@@ -1,6 +1,6 @@
 //! The store into its bucket: what waits, what would be sent, sending it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,30 +8,41 @@ use std::sync::Arc;
 use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
-    BackupError, Bucket, CatalogSnapshot, FileEntry, Manifest, ManifestHead, ManifestKey,
-    SkipReason, SourceFile,
+    BackupOutcome, Bucket, CatalogSnapshot, FileEntry, Manifest, ManifestHead, ManifestKey,
+    PlanHints, SkipReason, SourceFile,
 };
+use redline_store::{BackupFile, Status};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
 use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, CheckSchedule, EncryptionState, Event, FailedFile,
-    JobKind, JobResult,
+    BackupPlanView, BackupReport, BackupStatus, EncryptionState, Event, FailedFile, JobKind,
+    JobResult, MassDeleteView,
 };
 use crate::error::{Code, CoreError};
 use crate::fsx::{self, Durability};
 use crate::jobs::{Finish, Job};
 use crate::progress::Transferring;
 use crate::restore::skipped_points;
+use crate::schedule::with_due;
 use crate::session::{JobId, Session};
 use crate::text;
 
 /// Files listed as left out; more are counted nowhere else, so this is generous.
 const LISTED: usize = 500;
-const LAST_BACKUP: &str = "last_backup_at";
-pub(crate) const LAST_PROVEN: &str = "last_proven_at";
+/// Files named where many were deleted.
+const EXAMPLES: usize = 5;
+/// Jobs that change the store together with its backup.
+const TRANSFERS: &[JobKind] = &[
+    JobKind::Backup,
+    JobKind::Restore,
+    JobKind::UndoRestore,
+    JobKind::Retention,
+    JobKind::Free,
+    JobKind::Fetch,
+];
 
 /// What a session knows of its backups beside what is on disk.
 #[derive(Default)]
@@ -54,19 +65,19 @@ struct LastManifest {
 impl Session {
     /// Asks the bucket nothing.
     pub fn backup_status(&self) -> Result<BackupStatus, CoreError> {
-        let store = &self.0.store;
+        let notes = self.backup_notes();
         let settings = self.bucket_settings()?;
         let (waiting_files, waiting_bytes) = self.waiting(settings.as_ref())?;
         Ok(BackupStatus {
             bucket: self.bucket_view()?,
-            last_backup_at: store.meta_get(LAST_BACKUP)?,
-            last_proven_at: store.meta_get(LAST_PROVEN)?,
+            last_backup_at: notes.last_backup_at.clone(),
+            last_proven_at: notes.last_proven_at.clone(),
             waiting_files,
             waiting_bytes,
-            checks: Vec::new(),
-            schedule: CheckSchedule::default(),
-            undo: None,
-            retention: None,
+            checks: with_due(&notes),
+            schedule: notes.schedule,
+            undo: self.undoable_restore(),
+            retention: notes.retention,
             encryption: EncryptionState::Off,
         })
     }
@@ -101,6 +112,7 @@ impl Session {
             .store
             .files_for_backup()?
             .iter()
+            .filter(|file| file.status == Status::Stored)
             .filter(|file| there.get(file.relative_path.as_str()) != Some(&file.sha256.as_str()))
             .fold((0, 0), |(files, bytes), file| {
                 (files + 1, bytes + file.size_bytes)
@@ -115,19 +127,24 @@ impl Session {
     /// What a backup would send, asked of the bucket.
     pub fn plan_backup(&self) -> Result<BackupPlanView, CoreError> {
         let (bucket, _) = self.connect()?;
-        let files = self.source_files()?;
+        let files = self.listed_files()?;
+        let hints = self.plan_hints()?;
         let key = self.manifest_key();
         let plan = self.0.core.block_on(async move {
             let (previous, _) = redline_backup::latest_manifest(&bucket, &key).await?;
-            redline_backup::plan_backup(&bucket, &files, previous.as_ref()).await
+            let of = previous.as_ref().map_or(0, |point| point.head.files);
+            redline_backup::plan_backup_with(&bucket, &files, previous.as_ref(), &hints)
+                .await
+                .map(|plan| (plan, of))
         })??;
+        let (plan, of) = plan;
         Ok(BackupPlanView {
             upload_files: plan.upload.len() as u64,
             upload_bytes: plan.bytes,
             unchanged_files: plan.unchanged,
             removed_files: plan.removed.len() as u64,
-            absent_files: 0,
-            mass_delete: None,
+            absent_files: plan.absent,
+            mass_delete: mass_delete(&plan.removed, of),
             other_devices: Vec::new(),
         })
     }
@@ -137,20 +154,38 @@ impl Session {
     /// # Errors
     /// [`Code::BucketMissing`]; [`Code::StoreBusy`] while another one runs.
     pub fn backup(&self) -> Result<JobId, CoreError> {
+        self.start_backup(false)
+    }
+
+    /// As [`Session::backup`], for a person who was shown that much was deleted and meant it.
+    pub fn backup_confirmed(&self) -> Result<JobId, CoreError> {
+        self.start_backup(true)
+    }
+
+    fn start_backup(&self, confirm_removals: bool) -> Result<JobId, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
         let session = self.clone();
         self.0
             .jobs
             .spawn(JobKind::Backup, title(&settings), move |job| {
-                session.run_backup(&bucket, &settings, job)
+                session.run_backup(&bucket, &settings, confirm_removals, job)
             })
     }
 
     /// The same on this thread.
     pub fn backup_now(&self) -> Result<BackupReport, CoreError> {
+        self.make_backup(false)
+    }
+
+    /// [`Session::backup_confirmed`] on this thread.
+    pub fn backup_confirmed_now(&self) -> Result<BackupReport, CoreError> {
+        self.make_backup(true)
+    }
+
+    fn make_backup(&self, confirm_removals: bool) -> Result<BackupReport, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
         let job = self.0.jobs.run(JobKind::Backup, title(&settings), |job| {
-            self.run_backup(&bucket, &settings, job)
+            self.run_backup(&bucket, &settings, confirm_removals, job)
         });
         match job.result {
             Some(JobResult::Backup(report)) => Ok(report),
@@ -160,26 +195,34 @@ impl Session {
 
     /// One transfer of a store at a time, whichever process runs it.
     pub(crate) fn begin_transfer(&self) -> Result<(Bucket, BucketSettings), CoreError> {
-        if let Some(job) = self.0.jobs.running(&[JobKind::Backup, JobKind::Restore]) {
+        self.refuse_while_transferring()?;
+        self.connect()
+    }
+
+    pub(crate) fn refuse_while_transferring(&self) -> Result<(), CoreError> {
+        if let Some(job) = self.0.jobs.running(TRANSFERS) {
             return Err(CoreError::new(
                 Code::StoreBusy,
                 format!("\"{}\" is running already.", job.title),
                 "Wait until it is done, or cancel it.",
             ));
         }
-        self.connect()
+        Ok(())
     }
 
-    pub(crate) fn run_backup(&self, bucket: &Bucket, settings: &BucketSettings, job: &Arc<Job>) -> Finish {
-        let (report, manifest) = match self.send(bucket, job) {
+    pub(crate) fn run_backup(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+        confirm_removals: bool,
+        job: &Arc<Job>,
+    ) -> Finish {
+        let (report, manifest) = match self.send(bucket, settings, confirm_removals, job) {
             Ok(done) => done,
             Err(error) => return Finish::stopped(error, None),
         };
         // The restore point exists; what cannot be noted down about it does not undo it.
-        let noted = self.0.store.meta_set(LAST_BACKUP, &text::now());
-        if let Err(error) = noted {
-            tracing::warn!(%error, "the time of this backup could not be kept");
-        }
+        self.note(|notes| notes.last_backup_at = Some(text::now()));
         self.keep_manifest(settings, manifest);
         self.0.store.audit(
             "backup",
@@ -195,7 +238,13 @@ impl Session {
         }
     }
 
-    fn send(&self, bucket: &Bucket, job: &Arc<Job>) -> Result<(BackupReport, Manifest), CoreError> {
+    fn send(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+        confirm_removals: bool,
+        job: &Arc<Job>,
+    ) -> Result<(BackupReport, Manifest), CoreError> {
         job.phase("copying the catalog");
         let scratch = self.0.store.scratch_dir()?;
         // Before the files are listed: a file that comes in between has no row in the
@@ -209,13 +258,26 @@ impl Session {
             sha256: copy.sha256,
             size: copy.size_bytes,
         };
-        let files = self.source_files()?;
+        let files = self.listed_files()?;
+        let hints = self.plan_hints()?;
         let key = self.manifest_key();
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
+        let sent_again = hints.damaged.clone();
+        let known = self.last_manifest(settings).map(|last| Manifest {
+            head: last.head,
+            files: last.files,
+            refused: Vec::new(),
+        });
         let (plan, outcome, passed_over) = self.0.core.block_on(async move {
             progress.phase(redline_backup::Phase::Comparing);
-            let (previous, passed_over) = redline_backup::latest_manifest(bucket, &key).await?;
-            let plan = redline_backup::plan_backup(bucket, &files, previous.as_ref()).await?;
+            let (previous, passed_over) =
+                redline_backup::latest_manifest_known(bucket, &key, known).await?;
+            let plan =
+                redline_backup::plan_backup_with(bucket, &files, previous.as_ref(), &hints).await?;
+            let of = previous.as_ref().map_or(0, |point| point.head.files);
+            if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
+                return Err(confirm_first(&mass));
+            }
             let outcome = redline_backup::run_backup(
                 bucket,
                 &plan,
@@ -225,8 +287,9 @@ impl Session {
                 progress,
             )
             .await?;
-            Ok::<_, BackupError>((plan, outcome, passed_over))
+            Ok::<_, CoreError>((plan, outcome, passed_over))
         })??;
+        self.forget_healed(sent_again, &outcome);
         let removed_files = plan.removed.len() as u64;
         let refused = plan.refused.into_iter().map(|file| {
             let why = CoreError::new(
@@ -264,20 +327,50 @@ impl Session {
         Ok((report, outcome.current))
     }
 
-    pub(crate) fn source_files(&self) -> Result<Vec<SourceFile>, CoreError> {
-        let files = self.0.store.files_for_backup()?;
-        Ok(files
+    /// Of what was damaged in the bucket, what this run sent again.
+    fn forget_healed(&self, sent_again: BTreeSet<String>, outcome: &BackupOutcome) {
+        if sent_again.is_empty() {
+            return;
+        }
+        let skipped: HashSet<&str> = outcome.skipped.iter().map(|s| s.uid.as_str()).collect();
+        let whole: HashSet<String> = outcome
+            .current
+            .files
+            .iter()
+            .filter(|file| !skipped.contains(file.uid.as_str()))
+            .map(|file| file.sha256.clone())
+            .collect();
+        self.note(|notes| {
+            notes
+                .damaged
+                .retain(|sha256| !(sent_again.contains(sha256) && whole.contains(sha256)));
+        });
+    }
+
+    /// What is here: files whose bytes are in the store's folder.
+    pub(crate) fn local_files(&self) -> Result<Vec<SourceFile>, CoreError> {
+        Ok(self
+            .0
+            .store
+            .files_for_backup()?
             .into_iter()
-            .map(|file| SourceFile {
-                id: file.id.0,
-                uid: file.uid,
-                relative_path: file.relative_path,
-                size: file.size_bytes,
-                sha256: file.sha256,
-                path: file.path,
-                mtime_ns: file.mtime_ns,
-            })
+            .filter(|file| file.status == Status::Stored)
+            .map(source_file)
             .collect())
+    }
+
+    /// What a restore point has to have: those, and files that are only in the bucket
+    /// or are missing here.
+    fn listed_files(&self) -> Result<Vec<SourceFile>, CoreError> {
+        let files = self.0.store.files_for_backup()?;
+        Ok(files.into_iter().map(source_file).collect())
+    }
+
+    fn plan_hints(&self) -> Result<PlanHints, CoreError> {
+        Ok(PlanHints {
+            deleted: Some(self.0.store.deleted_uids()?),
+            damaged: self.backup_notes().damaged,
+        })
     }
 
     /// Signs restore points: whoever has the license key can check and make them, and
@@ -315,6 +408,44 @@ impl Session {
             tracing::warn!(error = %error.kind(), "what waits for the next backup will be counted from nothing");
         }
     }
+}
+
+fn source_file(file: BackupFile) -> SourceFile {
+    SourceFile {
+        id: file.id.0,
+        uid: file.uid,
+        relative_path: file.relative_path,
+        size: file.size_bytes,
+        sha256: file.sha256,
+        path: file.path,
+        mtime_ns: file.mtime_ns,
+    }
+}
+
+/// Deleting this much at once is more often an accident, or somebody else's doing, than
+/// what a person wants their next restore point to be like.
+fn mass_delete(removed: &[String], of: u64) -> Option<MassDeleteView> {
+    let count = removed.len() as u64;
+    let many = count >= 5 && count.saturating_mul(4) >= of;
+    let all = count >= 2 && count >= of;
+    (many || all).then(|| MassDeleteView {
+        removed_files: count,
+        of_files: of,
+        examples: removed.iter().take(EXAMPLES).cloned().collect(),
+    })
+}
+
+fn confirm_first(mass: &MassDeleteView) -> CoreError {
+    CoreError::new(
+        Code::ConfirmationNeeded,
+        format!(
+            "{} of {} were deleted since the last restore point, \"{}\" among them, so nothing was backed up.",
+            text::grouped(mass.removed_files),
+            text::counted(mass.of_files, "file"),
+            mass.examples.first().map_or("", String::as_str),
+        ),
+        "If that is meant, back up with the removals confirmed (`redline backup run --confirm-removals`); else bring them back from the trash or the last restore point.",
+    )
 }
 
 fn title(settings: &BucketSettings) -> String {

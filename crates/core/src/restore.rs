@@ -1,26 +1,31 @@
 //! The store back from its bucket: which restore points there are, what one would
-//! bring, bringing it. Nothing local is replaced: what differs is kept beside.
+//! bring, bringing it. A local file that differs goes to the trash, never away.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redline_backup::{Bucket, RestoreItem, RestorePlan, RestorePoint, RestoreSink};
-use redline_store::{ScratchDir, Store, StoreError};
+use redline_backup::{
+    Bucket, RestoreItem, RestorePlan, RestorePoint, RestoreSink, Selection, SourceFile,
+};
+use redline_store::{Differing, MergeChoice, RestoreFile, ScratchDir, Store, StoreError};
 
-use crate::backup::LAST_PROVEN;
 use crate::bucket::SharedProgress;
 use crate::contract::{
-    Event, FailedFile, GrownFile, JobKind, JobResult, PointState, RestorePlanItem, RestorePlanView,
-    RestorePointView, RestoreReport, SkippedPointView,
+    Event, FailedFile, GrownFile, JobKind, JobResult, PointChange, PointChangesView, PointState,
+    RestorePlanItem, RestorePlanView, RestorePointView, RestoreReport, RestoreRequest,
+    SkippedPointView,
 };
 use crate::error::{Code, CoreError, Doing, FREE_SPACE, store_error};
 use crate::jobs::{Finish, Job};
 use crate::progress::Transferring;
 use crate::session::{JobId, Session};
 use crate::text;
+use crate::transfer::Halves;
+use crate::undo::RestoreLog;
 
 /// Entries of the list of failures that a report keeps.
 const LISTED: usize = 500;
@@ -37,10 +42,45 @@ impl Session {
         Ok(points.into_iter().map(point_view).collect())
     }
 
-    /// Exactly what restoring this point (or the newest) would do here.
-    pub fn plan_restore(&self, at: Option<&str>) -> Result<RestorePlanView, CoreError> {
+    /// What changed from the point before to this one.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`], and those of a point that cannot be read.
+    pub fn point_changes(&self, id: &str) -> Result<PointChangesView, CoreError> {
         let (bucket, _) = self.connect()?;
-        let plan = self.plan_of(&bucket, at)?;
+        let key = self.manifest_key();
+        let changes = self
+            .0
+            .core
+            .block_on(async move { redline_backup::point_changes(&bucket, &key, id).await })??;
+        let list = |paths: Vec<redline_backup::ChangedPath>| -> (u64, Vec<PointChange>) {
+            let count = paths.len() as u64;
+            let first = paths.into_iter().take(LISTED).map(|changed| PointChange {
+                path: changed.path,
+                bytes_before: changed.before,
+                bytes_after: changed.after,
+            });
+            (count, first.collect())
+        };
+        let (new_count, new) = list(changes.new);
+        let (changed_count, changed) = list(changes.changed);
+        let (removed_count, removed) = list(changes.removed);
+        Ok(PointChangesView {
+            point: head_view(&changes.point),
+            against: changes.against,
+            new_count,
+            changed_count,
+            removed_count,
+            new,
+            changed,
+            removed,
+        })
+    }
+
+    /// Exactly what restoring this would do here.
+    pub fn plan_restore(&self, request: &RestoreRequest) -> Result<RestorePlanView, CoreError> {
+        let (bucket, _) = self.connect()?;
+        let plan = self.plan_of(&bucket, request)?;
         Ok(RestorePlanView {
             point: head_view(&plan.point),
             new_files: plan.new,
@@ -49,7 +89,7 @@ impl Session {
             kept_files: plan.kept,
             bytes: plan.bytes,
             free_bytes: self.0.store.free_space(),
-            chosen_files: plan.new + plan.same + plan.replaced,
+            chosen_files: plan.chosen,
             items: plan
                 .items
                 .iter()
@@ -72,24 +112,24 @@ impl Session {
     }
 
     /// Starts restoring; the job's result is [`JobResult::Restore`].
-    pub fn restore(&self, at: Option<&str>) -> Result<JobId, CoreError> {
+    pub fn restore(&self, request: RestoreRequest) -> Result<JobId, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
-        let (session, at) = (self.clone(), at.map(str::to_owned));
+        let session = self.clone();
         self.0
             .jobs
             .spawn(JobKind::Restore, title(&settings.bucket), move |job| {
-                session.run_restore(&bucket, at.as_deref(), job)
+                session.run_restore(&bucket, &request, job)
             })
     }
 
     /// The same on this thread.
-    pub fn restore_now(&self, at: Option<&str>) -> Result<RestoreReport, CoreError> {
+    pub fn restore_now(&self, request: &RestoreRequest) -> Result<RestoreReport, CoreError> {
         let (bucket, settings) = self.begin_transfer()?;
         let job = self
             .0
             .jobs
             .run(JobKind::Restore, title(&settings.bucket), |job| {
-                self.run_restore(&bucket, at, job)
+                self.run_restore(&bucket, request, job)
             });
         match job.result {
             Some(JobResult::Restore(report)) if job.error.is_none() => Ok(report),
@@ -97,23 +137,39 @@ impl Session {
         }
     }
 
-    fn plan_of(&self, bucket: &Bucket, at: Option<&str>) -> Result<RestorePlan, CoreError> {
-        let files = self.source_files()?;
+    fn plan_of(&self, bucket: &Bucket, request: &RestoreRequest) -> Result<RestorePlan, CoreError> {
+        self.plan_against(bucket, request, self.local_files()?)
+    }
+
+    /// As on a machine that has nothing yet.
+    pub(crate) fn plan_on_empty(
+        &self,
+        bucket: &Bucket,
+        request: &RestoreRequest,
+    ) -> Result<RestorePlan, CoreError> {
+        self.plan_against(bucket, request, Vec::new())
+    }
+
+    fn plan_against(
+        &self,
+        bucket: &Bucket,
+        request: &RestoreRequest,
+        files: Vec<SourceFile>,
+    ) -> Result<RestorePlan, CoreError> {
         let key = self.manifest_key();
+        let selection = Selection::new(&request.only, &request.paths)?;
+        let at = request.at.as_deref();
         Ok(self.0.core.block_on(async move {
-            redline_backup::plan_restore(bucket, &key, at, &files).await
+            redline_backup::plan_restore_of(bucket, &key, at, &files, &selection).await
         })??)
     }
 
-    fn run_restore(&self, bucket: &Bucket, at: Option<&str>, job: &Arc<Job>) -> Finish {
+    fn run_restore(&self, bucket: &Bucket, request: &RestoreRequest, job: &Arc<Job>) -> Finish {
         job.phase("comparing");
-        match self.bring_back(bucket, at, job) {
+        match self.bring_back(bucket, request, job) {
             Ok((report, unread)) => {
                 if unread == 0 {
-                    let noted = self.0.store.meta_set(LAST_PROVEN, &text::now());
-                    if let Err(error) = noted {
-                        tracing::warn!(%error, "the time of this proof could not be kept");
-                    }
+                    self.note(|notes| notes.last_proven_at = Some(text::now()));
                 }
                 self.0.store.audit(
                     "restore",
@@ -147,10 +203,10 @@ impl Session {
     fn bring_back(
         &self,
         bucket: &Bucket,
-        at: Option<&str>,
+        request: &RestoreRequest,
         job: &Arc<Job>,
     ) -> Result<(RestoreReport, u64), CoreError> {
-        let plan = self.plan_of(bucket, at)?;
+        let mut plan = self.plan_of(bucket, request)?;
         let free = self.0.store.free_space();
         if plan.bytes > free {
             return Err(CoreError::new(
@@ -163,11 +219,20 @@ impl Session {
                 FREE_SPACE,
             ));
         }
+        let skipped_points = skipped_points(std::mem::take(&mut plan.skipped_points));
+        job.phase("keeping a safety copy of the catalog");
+        let log = self.begin_restore_log(&plan.point.id, request)?;
+        let partial = !(request.only.is_empty() && request.paths.is_empty());
         let sink = Arc::new(Sink {
             store: self.0.store.clone(),
             scratch: self.0.store.scratch_dir()?,
+            // Of a catalog that is taken in part only these rows are wanted.
+            only: partial.then(|| plan.items.iter().map(|item| item.uid.clone()).collect()),
+            log,
             next: AtomicU64::new(0),
+            halves: Halves::open(&self.transfer_dir()),
             same: AtomicU64::new(0),
+            replaced: AtomicU64::new(0),
         });
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
         let (plan, into) = (&plan, Arc::clone(&sink) as Arc<dyn RestoreSink>);
@@ -190,8 +255,8 @@ impl Session {
             error: CoreError::from(failure.error).report(),
             token: None,
         });
-        let failed: Vec<FailedFile> = refused.chain(failed).take(LISTED).collect();
         let unread = unread(plan.point.files, outcome.restored, outcome.catalog);
+        let failed: Vec<FailedFile> = refused.chain(failed).take(LISTED).collect();
         let same_here = sink.same.load(Ordering::Relaxed);
         let report = RestoreReport {
             point: plan.point.id.clone(),
@@ -199,10 +264,13 @@ impl Session {
             restored_bytes: outcome.bytes,
             same_files: plan.same + same_here,
             failed,
-            replaced_files: 0,
-            undo_until: None,
-            skipped_points: Vec::new(),
+            replaced_files: sink.replaced.load(Ordering::Relaxed),
+            undo_until: self.undo_until(&sink.log),
+            skipped_points,
         };
+        if let Err(error) = sink.log.end() {
+            tracing::warn!(error = %error.kind(), "the end of the restore could not be noted");
+        }
         Ok((report, unread))
     }
 }
@@ -218,9 +286,15 @@ fn unread(files: u64, fetched: u64, catalog: bool) -> u64 {
 struct Sink {
     store: Store,
     scratch: ScratchDir,
+    /// `None`: all rows of the catalog.
+    only: Option<HashSet<String>>,
+    log: RestoreLog,
     next: AtomicU64,
+    halves: Halves,
     /// Files that turned out to be here already.
     same: AtomicU64,
+    /// Files whose local bytes went to the trash.
+    replaced: AtomicU64,
 }
 
 impl Sink {
@@ -232,17 +306,41 @@ impl Sink {
 }
 
 impl RestoreSink for Sink {
-    fn begin(&self, _: &RestoreItem) -> io::Result<PathBuf> {
-        Ok(self.place())
+    fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf> {
+        match self.halves.begin(&item.sha256, item.size) {
+            Some(place) => Ok(place),
+            None => Ok(self.place()),
+        }
+    }
+
+    fn interrupted(&self, item: &RestoreItem, temp: PathBuf) {
+        if !self.halves.keeps(&temp) {
+            self.discard(item, temp);
+        }
     }
 
     fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()> {
         let restored = self
             .store
-            .restore_file(&temp, &item.relative_path, &item.sha256, item.size, &())
+            .restore_file(
+                &RestoreFile {
+                    temp: &temp,
+                    relative_path: &item.relative_path,
+                    uid: &item.uid,
+                    sha256: &item.sha256,
+                    size: item.size,
+                    differing: Differing::MoveToTrash,
+                    mark: self.log.id(),
+                },
+                &(),
+            )
             .map_err(io_error)?;
         if restored.same {
             self.same.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let replaced = u64::from(restored.replaced.is_some());
+            self.replaced.fetch_add(replaced, Ordering::Relaxed);
+            self.log.done(restored)?;
         }
         // Still there where the same bytes were in place already.
         let _ = fs::remove_file(&temp);
@@ -254,10 +352,15 @@ impl RestoreSink for Sink {
     }
 
     fn catalog(&self, temp: PathBuf) -> io::Result<()> {
-        let merged = self.store.merge_catalog(&temp).map_err(io_error)?;
+        let choice = MergeChoice {
+            only: self.only.clone(),
+            ..MergeChoice::default()
+        };
+        let merged = self.store.merge_catalog(&temp, &choice).map_err(io_error)?;
+        self.log.merged(&merged)?;
         tracing::info!(
-            files = merged.files,
-            conversions = merged.conversions,
+            files = merged.files.len(),
+            conversions = merged.conversions.len(),
             "the rows of the restored catalog are merged"
         );
         let _ = fs::remove_file(&temp);

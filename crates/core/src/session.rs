@@ -120,6 +120,7 @@ impl Session {
         }));
         crate::watch::follow_others(&session);
         crate::automatic::follow(&session);
+        crate::schedule::keep_checking(&session);
         session
     }
 

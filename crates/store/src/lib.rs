@@ -19,6 +19,7 @@
 //!   .redline/trash/         deleted files, each with its row beside it
 //!   .redline/journal/       what was about to become a row
 //!   .redline/quarantine/    what could not be read, set aside, never deleted
+//!   .redline/restores/      what the last restores did, to take them back; written by core
 //!   .redline/jobs/          job records, written by core
 //!   .redline/settings/      saved choices and past queries, written by core
 //!   .redline/cache/         what can be made again
@@ -41,6 +42,7 @@ mod layout;
 mod lease;
 mod list;
 mod listing;
+mod merge;
 mod migrate;
 mod names;
 mod open;
@@ -48,12 +50,13 @@ mod partial;
 mod progress;
 mod reconcile;
 mod record;
+mod restore;
 mod stats;
 mod tables;
 mod trash;
 mod verify;
 
-pub use backup::{BackupFile, MergeReport, Restored, Snapshot};
+pub use backup::{BackupFile, Snapshot};
 pub use conversions::{ConversionRecord, NewConversion};
 pub use error::{Result, StoreError};
 pub use identity::Identity;
@@ -62,12 +65,14 @@ pub use import::{
     NewOutput, OnDuplicate, SkipReason, SkippedSource,
 };
 pub use list::{ListQuery, Page, Sort};
+pub use merge::{MergeChoice, MergeReport, SnapshotFacts, SnapshotTable};
 pub use names::sanitize_filename;
 pub use open::{OpenReport, Store, StoreOptions};
 pub use partial::ScratchDir;
 pub use progress::Progress;
 pub use reconcile::ReconcileReport;
 pub use record::{FileId, FileRecord, Status};
+pub use restore::{Differing, RestoreFile, Restored};
 pub use stats::{GrowthDay, Stats, TypeCount};
 pub use tables::{NewTable, TableFile, TableRecord};
 pub use trash::Emptied;

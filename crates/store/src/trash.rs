@@ -162,7 +162,15 @@ impl Store {
                     .prepare("SELECT uid, coalesce(size_bytes, 0) FROM user_files WHERE status = 'trashed'")?
                     .query_map([], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as u64)))?
                     .collect::<duckdb::Result<Vec<_>>>()?;
-                conn.execute("DELETE FROM user_files WHERE status = 'trashed'", [])?;
+                // A backup has to know that this was deleted, and not lost.
+                conn.execute_batch(
+                    "CREATE TABLE IF NOT EXISTS redline_deleted ( \
+                         uid VARCHAR NOT NULL, relative_path VARCHAR, deleted_at TIMESTAMP); \
+                     INSERT INTO redline_deleted \
+                         SELECT uid, relative_path, make_timestamp(epoch_us(now())) \
+                         FROM user_files WHERE status = 'trashed'; \
+                     DELETE FROM user_files WHERE status = 'trashed'",
+                )?;
                 Ok(gone)
             };
             run().map_err(|e| catalog_error("empty the trash", &e))
@@ -197,7 +205,7 @@ impl Store {
             .map_err(failed)
     }
 
-    fn write_sidecar(&self, record: &FileRecord) -> Result<PathBuf> {
+    pub(crate) fn write_sidecar(&self, record: &FileRecord) -> Result<PathBuf> {
         let path = sidecar(&self.inner.layout.trash(), &record.uid);
         self.write_row(record, &path)?;
         Ok(path)

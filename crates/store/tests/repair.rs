@@ -244,8 +244,10 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
     let other = tempfile::tempdir().unwrap();
     let (fresh, _) =
         Store::create_or_open(other.path(), &Identity::of_key(KEY_A), options()).unwrap();
-    let merged = fresh.merge_catalog(&snap.path).unwrap();
-    assert_eq!((merged.files, merged.conversions), (2, 1));
+    let merged = fresh
+        .merge_catalog(&snap.path, &MergeChoice::default())
+        .unwrap();
+    assert_eq!((merged.files.len(), merged.conversions.len()), (2, 1));
     for file in &files {
         let row = fresh.get(file.id).unwrap();
         assert_eq!(
@@ -259,19 +261,21 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
         fs::copy(&file.path, &temp).unwrap();
         let restored = fresh
             .restore_file(
-                &temp,
-                &file.relative_path,
-                &file.sha256,
-                file.size_bytes,
+                &RestoreFile {
+                    temp: &temp,
+                    relative_path: &file.relative_path,
+                    uid: &file.uid,
+                    sha256: &file.sha256,
+                    size: file.size_bytes,
+                    differing: Differing::MoveToTrash,
+                    mark: "test",
+                },
                 &(),
             )
             .unwrap();
         assert_eq!(
-            restored,
-            Restored {
-                relative_path: file.relative_path.clone(),
-                same: false
-            }
+            (restored.relative_path, restored.uid, restored.same),
+            (file.relative_path.clone(), file.uid.clone(), false)
         );
     }
     assert_eq!(fresh.verify(None, &()).unwrap().ok, 2);
@@ -281,30 +285,50 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
     assert_eq!(fresh.conversions(10, 0).unwrap()[0].source, Some(a.id));
     // Twice is once.
     assert_eq!(
-        fresh.merge_catalog(&snap.path).unwrap(),
+        fresh
+            .merge_catalog(&snap.path, &MergeChoice::default())
+            .unwrap(),
         MergeReport::default()
     );
     // Wrong bytes are refused, and nothing is placed.
     let temp = scratch.path().join("bad");
     fs::write(&temp, "9").unwrap();
+    let evil = RestoreFile {
+        temp: &temp,
+        relative_path: "evil.csv",
+        uid: "x",
+        sha256: &files[0].sha256,
+        size: 1,
+        differing: Differing::MoveToTrash,
+        mark: "test",
+    };
     assert!(matches!(
-        fresh.restore_file(&temp, "evil.csv", &files[0].sha256, 1, &()),
+        fresh.restore_file(&evil, &()),
         Err(StoreError::Damaged { .. })
     ));
-    // Other bytes under the same name: both are kept.
-    let temp = scratch.path().join("other");
-    fs::write(&temp, "other").unwrap();
+    // Other bytes under the same name: both are kept, in either way.
     let sha = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(b"other"));
-    let restored = fresh
-        .restore_file(&temp, &files[0].relative_path, &sha, 5, &())
-        .unwrap();
+    let temp = scratch.path().join("other");
+    let differing = RestoreFile {
+        temp: &temp,
+        relative_path: &files[0].relative_path,
+        uid: "another",
+        sha256: &sha,
+        size: 5,
+        differing: Differing::KeepBeside,
+        mark: "test",
+    };
+    fs::write(&temp, "other").unwrap();
+    let restored = fresh.restore_file(&differing, &()).unwrap();
     assert_ne!(restored.relative_path, files[0].relative_path);
     assert_eq!(fresh.verify(None, &()).unwrap().ok, 3);
+    fresh.take_back(&restored, "undo").unwrap();
+    assert_eq!(fresh.verify(None, &()).unwrap().ok, 2);
     // Another key's catalog is refused.
     let (stranger, _) =
         Store::create_or_open(other.path(), &Identity::of_key(KEY_B), options()).unwrap();
     assert!(matches!(
-        stranger.merge_catalog(&snap.path),
+        stranger.merge_catalog(&snap.path, &MergeChoice::default()),
         Err(StoreError::WrongOwner)
     ));
 }

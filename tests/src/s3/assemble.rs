@@ -60,12 +60,11 @@ pub(super) fn assemble(
         if part.e_tag.as_ref().map(ETag::value) != Some(service.part_etag(&stored.md5).as_str()) {
             return Err(s3_error!(InvalidPart));
         }
-        if index + 1 < named.len() && stored.size < MIN_PART {
+        if index + 1 < named.len() && stored.size < MIN_PART && !service.personality.small_parts {
             return Err(s3_error!(EntityTooSmall));
         }
         of_parts.update(&stored.md5);
-        io::copy(&mut File::open(&stored.file).map_err(internal)?, &mut whole)
-            .map_err(internal)?;
+        io::copy(&mut File::open(&stored.file).map_err(internal)?, &mut whole).map_err(internal)?;
     }
     if let Some(claimed) = &input.checksum_crc64nvme {
         let bytes = std::fs::read(&temp).map_err(internal)?;
@@ -75,7 +74,8 @@ pub(super) fn assemble(
         }
     }
     let etag = format!("{}-{}", hex::encode(of_parts.finalize()), named.len());
-    service.disk
+    service
+        .disk
         .put(
             &input.bucket,
             &input.key,

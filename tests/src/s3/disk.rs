@@ -61,7 +61,10 @@ type Objects = BTreeMap<String, Object>;
 pub(super) enum Earlier {
     Object(Object),
     /// A delete marker.
-    Marker { version: String, modified_ms: u64 },
+    Marker {
+        version: String,
+        modified_ms: u64,
+    },
 }
 
 impl Earlier {
@@ -291,7 +294,9 @@ impl Disk {
                 all.entry(key.clone()).or_default().1 = earlier.iter().rev().cloned().collect();
             }
         }
-        all.into_iter().map(|(key, (now, before))| (key, now, before)).collect()
+        all.into_iter()
+            .map(|(key, (now, before))| (key, now, before))
+            .collect()
     }
 
     /// As a DELETE does: a marker under versioning, for good with a version's id. The
@@ -306,13 +311,20 @@ impl Disk {
             let mut state = self.lock();
             let _ = self.keep_earlier(&mut state, bucket, key);
             let slot = (bucket.to_owned(), key.to_owned());
-            state.earlier.entry(slot).or_default().push(Earlier::Marker {
-                version: marker.clone(),
-                modified_ms: now_ms(),
-            });
+            state
+                .earlier
+                .entry(slot)
+                .or_default()
+                .push(Earlier::Marker {
+                    version: marker.clone(),
+                    modified_ms: now_ms(),
+                });
             return Some(marker);
         };
-        if self.get(bucket, key).is_some_and(|now| now.version_id() == version) {
+        if self
+            .get(bucket, key)
+            .is_some_and(|now| now.version_id() == version)
+        {
             self.remove(bucket, key);
         }
         let mut state = self.lock();
@@ -325,7 +337,10 @@ impl Disk {
             }
             // Under the newest that is left, unless that is a marker.
             if let Some(Earlier::Object(_)) = earlier.last()
-                && !state.buckets.get(bucket).is_some_and(|o| o.contains_key(key))
+                && !state
+                    .buckets
+                    .get(bucket)
+                    .is_some_and(|o| o.contains_key(key))
                 && let Some(Earlier::Object(object)) =
                     state.earlier.get_mut(&slot).and_then(Vec::pop)
             {

@@ -180,8 +180,7 @@ impl Front {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         let here = i64::try_from(now).ok()? + self.clock_offset.load(Ordering::Relaxed);
         let then = header("x-amz-date").and_then(amz_seconds)?;
-        ((here - then).abs() > MAX_SKEW)
-            .then(|| (403, "RequestTimeTooSkewed", String::new()))
+        ((here - then).abs() > MAX_SKEW).then(|| (403, "RequestTimeTooSkewed", String::new()))
     }
 
     fn pick(&self, seen: &Seen) -> Option<FaultKind> {
@@ -326,7 +325,11 @@ fn amz_seconds(text: &str) -> Option<i64> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
     // Days from the civil calendar, as Howard Hinnant's public-domain paper has it.
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let (era, of_era) = (y.div_euclid(400), y.rem_euclid(400));
     let of_year = (153 * m + 2) / 5 + day - 1;
     let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;

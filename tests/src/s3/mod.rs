@@ -55,6 +55,8 @@ pub struct Personality {
     pub fake_versions: bool,
     /// Versioning can be switched on, and works.
     pub versions: bool,
+    /// As no server: parts of any size, so that a test can have very many.
+    pub small_parts: bool,
 }
 
 impl Personality {
@@ -67,6 +69,7 @@ impl Personality {
         equal_parts: false,
         fake_versions: false,
         versions: true,
+        small_parts: false,
     };
     pub const MINIO: Self = Self::AWS;
     pub const R2: Self = Self {
@@ -153,10 +156,8 @@ impl TestS3 {
             auth.register(NEXT_ACCESS_KEY.to_owned(), SECRET_KEY.into());
             builder.set_auth(auth);
             // The front checks the time, against the clock that the test gave it.
-            let config = S3Config {
-                presigned_url_max_skew_time_secs: u32::MAX,
-                ..S3Config::default()
-            };
+            let mut config = S3Config::default();
+            config.presigned_url_max_skew_time_secs = u32::MAX;
             builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
             builder.build()
         };

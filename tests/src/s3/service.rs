@@ -175,8 +175,14 @@ impl S3 for Service {
         if !self.personality.versions {
             return Err(s3_error!(NotImplemented));
         }
-        let on = req.input.versioning_configuration.status.as_ref().map(|s| s.as_str());
-        self.disk.set_versioning(&req.input.bucket, on == Some("Enabled"));
+        let on = req
+            .input
+            .versioning_configuration
+            .status
+            .as_ref()
+            .map(|s| s.as_str());
+        self.disk
+            .set_versioning(&req.input.bucket, on == Some("Enabled"));
         Ok(S3Response::new(PutBucketVersioningOutput::default()))
     }
 

@@ -4,7 +4,10 @@ use s3s::dto::*;
 
 use super::disk::{Disk, Earlier, Object as Stored};
 
-pub(super) fn list_versions(disk: &Disk, input: ListObjectVersionsInput) -> ListObjectVersionsOutput {
+pub(super) fn list_versions(
+    disk: &Disk,
+    input: ListObjectVersionsInput,
+) -> ListObjectVersionsOutput {
     let prefix = input.prefix.clone().unwrap_or_default();
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
     let of = |key: &str, object: &Stored, latest| ObjectVersion {

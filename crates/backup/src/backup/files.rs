@@ -111,7 +111,7 @@ impl Run {
 
     /// One request saves sending a large object again after a run that was cut off.
     async fn already_there(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
-        if planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
+        if planned.again || planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
             return Ok(false);
         }
         let file = &planned.file;

@@ -7,6 +7,8 @@
 mod keys;
 mod objects;
 mod pulse;
+#[cfg(test)]
+mod tests;
 mod uploads;
 mod watch;
 

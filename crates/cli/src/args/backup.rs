@@ -66,9 +66,49 @@ Examples:
     /// Show what a backup would send
     Plan,
     /// Back up now
-    Run,
+    Run {
+        /// Go on although a large part of the files was deleted since the last restore point
+        #[arg(long)]
+        confirm_removals: bool,
+    },
     /// List the restore points
     List,
+    /// Show what changed in a restore point
+    Show {
+        /// As `redline backup list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Check that a restore point is whole in the bucket
+    #[command(after_long_help = "\
+Asks for every object: there, of the right size, with the right hash recorded.
+With --deep every byte is read back and hashed. Whatever is missing or damaged is
+sent again by the next backup, where the file is still here.")]
+    Verify {
+        /// Read every byte back
+        #[arg(long)]
+        deep: bool,
+        /// A restore point [default: the latest]
+        #[arg(long, value_name = "ID")]
+        at: Option<String>,
+        /// Make the checks that the schedule says are due, and only those
+        #[arg(long, conflicts_with_all = ["deep", "at"])]
+        due: bool,
+    },
+    /// Restore a sample into a fresh folder, from the bucket alone, and compare
+    Drill,
+    /// Show or change how often the backup is checked by itself
+    #[command(after_long_help = "\
+The checks run while the window is open or `redline serve` runs; `redline backup
+verify --due` makes those that are due, for a timer of your own. 0 days is never.")]
+    Schedule {
+        #[arg(long, value_name = "DAYS")]
+        quick: Option<u32>,
+        #[arg(long, value_name = "DAYS")]
+        deep: Option<u32>,
+        #[arg(long, value_name = "DAYS")]
+        drill: Option<u32>,
+    },
     /// Show the bucket, the last backup and what waits for the next
     Status,
 }
@@ -84,16 +124,29 @@ pub struct Restore {
 #[derive(Debug, Subcommand)]
 pub enum RestoreAction {
     /// Show exactly what a restore would do
-    Plan(At),
+    Plan(What),
     /// Restore now
-    Run(At),
+    #[command(after_long_help = "\
+A local file with other bytes than the restored one goes to the trash, and
+`redline restore undo` takes the whole restore back for seven days.
+
+Examples:
+  redline restore run
+  redline restore run --only '*.csv' --only '2024/'
+  redline restore run --at 0000000000000003-desk-01J9ZC3M5QK0Y6T4W8XN2VBDRE --only notes.txt")]
+    Run(What),
+    /// Take the last restore back
+    Undo,
 }
 
 #[derive(Debug, Args)]
-pub struct At {
+pub struct What {
     /// A restore point that `redline backup list` shows [default: the latest]
     #[arg(long, value_name = "ID")]
     pub at: Option<String>,
+    /// Only files like this; may be given more than once
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
 }
 
 #[cfg(test)]

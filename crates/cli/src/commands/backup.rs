@@ -5,12 +5,12 @@
 
 use std::io::IsTerminal;
 
-use redline_core::{BucketSetup, BucketView, FailedFile, KeptIn};
+use redline_core::{BucketSetup, BucketView, FailedFile, KeptIn, RestoreRequest, SkippedPointView};
 use serde_json::json;
 
-use super::json as to_json;
+use super::{json as to_json, proof};
 use crate::app::{App, asked, hidden};
-use crate::args::{BackupAction, Line, RestoreAction};
+use crate::args::{BackupAction, Line, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
 use crate::interrupt::Interrupt;
 use crate::progress::Bar;
@@ -27,8 +27,13 @@ pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
             checked(app, &bucket)
         }
         BackupAction::Plan => plan_backup(app),
-        BackupAction::Run => run_backup(app),
+        BackupAction::Run { confirm_removals } => run_backup(app, confirm_removals),
         BackupAction::List => list(app),
+        BackupAction::Show { id } => proof::show(app, &id),
+        BackupAction::Verify { due: true, .. } => proof::due(app),
+        BackupAction::Verify { deep, at, .. } => proof::verify(app, deep, at.as_deref()),
+        BackupAction::Drill => proof::drill(app),
+        BackupAction::Schedule { quick, deep, drill } => proof::schedule(app, [quick, deep, drill]),
         BackupAction::Status => show_status(app),
     }
 }
@@ -142,14 +147,36 @@ fn plan_backup(app: &App) -> Outcome {
         words::size(plan.upload_bytes),
         words::count(plan.unchanged_files, "is", "are"),
     ))?;
+    if plan.removed_files > 0 {
+        app.out.line(format!(
+            "{} deleted since the last restore point, and not in the next.",
+            words::count(plan.removed_files, "file was", "files were")
+        ))?;
+    }
+    if plan.absent_files > 0 {
+        app.out.line(format!(
+            "{} not here though nobody deleted them, and stay in the backup.",
+            words::count(plan.absent_files, "file is", "files are")
+        ))?;
+    }
+    if plan.mass_delete.is_some() {
+        app.out.line(
+            app.out
+                .red("That is a large part of the store: a backup asks for --confirm-removals."),
+        )?;
+    }
     Ok(status::DONE)
 }
 
-fn run_backup(app: &App) -> Outcome {
+fn run_backup(app: &App, confirm_removals: bool) -> Outcome {
     let session = app.session()?;
     let interrupt = Interrupt::arm(&session)?;
     let mut bar = Bar::follow(&app.out, &session);
-    let result = session.backup_now();
+    let result = if confirm_removals {
+        session.backup_confirmed_now()
+    } else {
+        session.backup_now()
+    };
     interrupt.end();
     bar.end();
     let report = result?;
@@ -193,6 +220,7 @@ fn list(app: &App) -> Outcome {
         ("SIZE", Align::Right),
         ("NEW", Align::Right),
         ("CHANGED", Align::Right),
+        ("REMOVED", Align::Right),
         ("DEVICE", Align::Left),
         ("ID", Align::Left),
     ];
@@ -208,11 +236,13 @@ fn list(app: &App) -> Outcome {
                     words::size(point.bytes),
                     words::number(point.new_files),
                     words::number(point.changed_files),
+                    words::number(point.removed_files),
                     words::name(&point.device),
-                    if point.authentic {
-                        id
-                    } else {
-                        format!("{id}  {}", app.out.red("not signed by this key"))
+                    match &point.problem {
+                        None => id,
+                        Some(problem) => {
+                            format!("{id}  {}", app.out.red(&words::name(problem)))
+                        }
                     },
                 ],
                 to,
@@ -263,7 +293,7 @@ pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
     let session = app.session()?;
     match action {
         RestoreAction::Plan(a) => {
-            let plan = session.plan_restore(a.at.as_deref())?;
+            let plan = session.plan_restore(&wanted(a))?;
             if app.out.json {
                 app.out.object([("plan", to_json(&plan)?)])?;
                 return Ok(status::DONE);
@@ -284,7 +314,10 @@ pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
                         ("The same here", files(plan.same_files)),
                         (
                             "Differing here",
-                            format!("{}, both kept", files(plan.differing_files)),
+                            format!(
+                                "{}, the local ones to the trash",
+                                files(plan.differing_files)
+                            ),
                         ),
                         (
                             "Only here",
@@ -296,6 +329,7 @@ pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
                     to,
                 )
             })?;
+            tell_skipped(app, &plan.skipped_points)?;
             if plan.bytes > plan.free_bytes {
                 app.out
                     .line(app.out.red("There is not enough free space."))?;
@@ -305,7 +339,7 @@ pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
         RestoreAction::Run(a) => {
             let interrupt = Interrupt::arm(&session)?;
             let mut bar = Bar::follow(&app.out, &session);
-            let result = session.restore_now(a.at.as_deref());
+            let result = session.restore_now(&wanted(a));
             interrupt.end();
             bar.end();
             let report = result?;
@@ -321,15 +355,67 @@ pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
                 return Ok(outcome);
             }
             tell_failures(app, "failed", &report.failed)?;
+            tell_skipped(app, &report.skipped_points)?;
             app.out.summary(format!(
                 "Restored {} ({}); {} here already.",
                 words::count(report.restored_files, "file", "files"),
                 words::size(report.restored_bytes),
                 words::count(report.same_files, "was", "were"),
             ))?;
+            if let Some(until) = &report.undo_until {
+                app.out.note(&format!(
+                    "Until {}, `redline restore undo` takes this back.",
+                    words::when(until)
+                ));
+            }
+            Ok(outcome)
+        }
+        RestoreAction::Undo => {
+            let report = session.undo_restore_now()?;
+            let outcome = if report.failed.is_empty() {
+                status::DONE
+            } else {
+                status::IN_PART
+            };
+            if app.out.json {
+                let mut object = to_json(&report)?;
+                object["failed"] = failures(&report.failed);
+                app.out.object([("restore", object)])?;
+                return Ok(outcome);
+            }
+            tell_failures(app, "left", &report.failed)?;
+            app.out.summary(format!(
+                "Took the restore back: {} as before, {} to the trash.",
+                words::count(report.returned_files, "file is", "files are"),
+                words::count(
+                    report.removed_files,
+                    "restored file went",
+                    "restored files went"
+                ),
+            ))?;
             Ok(outcome)
         }
     }
+}
+
+fn wanted(what: What) -> RestoreRequest {
+    RestoreRequest {
+        at: what.at,
+        only: what.only,
+        paths: Vec::new(),
+    }
+}
+
+pub(super) fn tell_skipped(app: &App, points: &[SkippedPointView]) -> std::io::Result<()> {
+    for point in points {
+        app.out.line(format!(
+            "{}  {}  {}",
+            app.out.red("passed over"),
+            words::name(&point.id),
+            words::name(&point.why)
+        ))?;
+    }
+    Ok(())
 }
 
 fn failures(failed: &[FailedFile]) -> serde_json::Value {

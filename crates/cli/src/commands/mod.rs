@@ -13,6 +13,7 @@ mod manual;
 mod merge;
 mod presets;
 mod profiles;
+mod proof;
 mod query;
 mod rows;
 mod serve;

@@ -11,7 +11,7 @@ mod schema;
 
 pub(crate) use repair::{Repair, is_damage};
 pub(crate) use rows::{FILE_COLUMNS, append_files, file_from_row, json_text, micros_value};
-pub(crate) use schema::create as create_tables;
+pub(crate) use schema::{check, create as create_tables};
 
 use crate::layout::Layout;
 use crate::lease::{Lease, LeaseFiles};

@@ -1,0 +1,196 @@
+//! Restores through core: to any point, of some files, and taken back again.
+
+mod backup_home;
+
+use std::fs;
+
+use backup_home::{Home, request};
+use redline_core::{Code, FileStatus, RestoreRequest};
+use redline_tests::s3::{Options as Server, TestS3};
+
+#[test]
+fn a_restore_to_an_earlier_point_replaces_and_can_be_taken_back() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.csv", b"a\n1\n"), ("b.txt", b"first")]);
+    let first = home.backup();
+    home.edit("b.txt", b"second, and longer");
+    home.delete("a.csv");
+    home.import(&[("c.json", b"[]")]);
+    home.backup();
+
+    let plan = home.session.plan_restore(&request(&first, &[])).unwrap();
+    assert_eq!(
+        (
+            plan.new_files,
+            plan.same_files,
+            plan.differing_files,
+            plan.kept_files
+        ),
+        (1, 0, 1, 1)
+    );
+    assert_eq!(
+        plan.items
+            .iter()
+            .map(|item| (item.path.as_str(), item.replaces))
+            .collect::<Vec<_>>(),
+        [("a.csv", false), ("b.txt", true)]
+    );
+    let before = home.files();
+    let report = home.session.restore_now(&request(&first, &[])).unwrap();
+    assert_eq!(
+        (report.restored_files, report.replaced_files),
+        (2, 1),
+        "{report:?}"
+    );
+    assert_eq!(home.read("a.csv"), b"a\n1\n");
+    assert_eq!(home.read("b.txt"), b"first", "in its place, not beside it");
+    assert_eq!(home.read("c.json"), b"[]", "what only is here stays");
+    let undo = home.session.backup_status().unwrap().undo.unwrap();
+    assert_eq!(
+        (undo.new_files, undo.replaced_files, &undo.point),
+        (1, 1, &first)
+    );
+    assert_eq!(report.undo_until.as_ref(), Some(&undo.until));
+
+    let undone = home.session.undo_restore_now().unwrap();
+    assert_eq!(
+        (undone.removed_files, undone.returned_files),
+        (1, 1),
+        "{undone:?}"
+    );
+    assert_eq!(home.files(), before, "ids, uids, names and bytes");
+    assert_eq!(home.read("b.txt"), b"second, and longer");
+    assert!(!home.path("a.csv").exists());
+    assert_eq!(home.session.verify_now(None).unwrap().ok, 2);
+    assert_eq!(
+        home.session.undo_restore_now().unwrap_err().code(),
+        Code::NotFound,
+        "once"
+    );
+}
+
+#[test]
+fn what_was_changed_after_a_restore_is_not_taken_back() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.txt", b"one"), ("b.txt", b"one")]);
+    let first = home.backup();
+    home.edit("a.txt", b"two");
+    home.edit("b.txt", b"two");
+    home.session.restore_now(&request(&first, &[])).unwrap();
+    home.edit("b.txt", b"three");
+    let undone = home.session.undo_restore_now().unwrap();
+    assert_eq!(
+        (undone.returned_files, undone.failed.len()),
+        (1, 1),
+        "{undone:?}"
+    );
+    assert_eq!(undone.failed[0].path, "b.txt");
+    assert_eq!(undone.failed[0].error.code, Code::SourceChanged);
+    assert_eq!(
+        (home.read("a.txt"), home.read("b.txt")),
+        (b"two".to_vec(), b"three".to_vec())
+    );
+    // The bytes that made room are in the trash, not gone.
+    assert!(home.trash().iter().any(|file| file.filename == "b.txt"));
+}
+
+#[test]
+fn one_file_or_some_bring_nothing_else() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[
+        ("2024/a.csv", b"a\n1\n"),
+        ("2024/b.txt", b"b"),
+        ("c.csv", b"c\n1\n"),
+        ("odd [1].csv", b"o\n"),
+    ]);
+    home.backup();
+    let there = Home::with_bucket(&server);
+    let report = there
+        .session
+        .restore_now(&request("", &["2024/*.csv"]))
+        .unwrap();
+    assert_eq!((report.restored_files, report.failed.len()), (1, 0));
+    assert_eq!(
+        there.files().len(),
+        1,
+        "no row of a file that was not asked for"
+    );
+    let one = RestoreRequest {
+        paths: vec!["odd [1].csv".into()],
+        ..RestoreRequest::default()
+    };
+    let plan = there.session.plan_restore(&one).unwrap();
+    assert_eq!((plan.chosen_files, plan.new_files), (1, 1));
+    there.session.restore_now(&one).unwrap();
+    assert_eq!(there.read("odd [1].csv"), b"o\n");
+    assert!(
+        there
+            .session
+            .backup_status()
+            .unwrap()
+            .last_proven_at
+            .is_none(),
+        "a part proves nothing of the whole"
+    );
+    let none = there
+        .session
+        .restore_now(&request("", &["*.xlsx"]))
+        .unwrap_err();
+    assert_eq!(none.code(), Code::NotFound);
+    let bad = there
+        .session
+        .plan_restore(&request("", &["["]))
+        .unwrap_err();
+    assert_eq!(bad.code(), Code::BadRequest, "{:?}", bad.report());
+    // Ids and history come with them, from the machine that had them.
+    let mut uids: Vec<_> = there.files().into_iter().map(|f| f.uid).collect();
+    let mut from: Vec<_> = home
+        .files()
+        .into_iter()
+        .filter(|f| ["2024/a.csv", "odd [1].csv"].contains(&f.relative_path.as_str()))
+        .map(|f| f.uid)
+        .collect();
+    uids.sort();
+    from.sort();
+    assert_eq!(uids, from);
+}
+
+#[test]
+fn a_catalog_that_is_damaged_does_not_keep_the_files_away() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.csv", b"a\n1\n")]);
+    home.backup();
+    for (key, _) in server.objects() {
+        if key.ends_with(".duckdb") {
+            server.rot(&key, 5000).unwrap();
+        }
+    }
+    let there = Home::with_bucket(&server);
+    let report = there
+        .session
+        .restore_now(&RestoreRequest::default())
+        .unwrap();
+    assert_eq!(report.restored_files, 1);
+    assert_eq!(
+        report
+            .failed
+            .iter()
+            .map(|f| (f.path.as_str(), f.error.code))
+            .collect::<Vec<_>>(),
+        [("catalog", Code::Damaged)]
+    );
+    assert_eq!(there.files()[0].status, FileStatus::Stored);
+    assert!(
+        there
+            .session
+            .backup_status()
+            .unwrap()
+            .last_proven_at
+            .is_none()
+    );
+    assert_eq!(fs::read(there.path("a.csv")).unwrap(), b"a\n1\n");
+}
