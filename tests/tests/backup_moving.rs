@@ -114,7 +114,7 @@ async fn an_object_replaced_during_the_restore_is_never_handed_over() {
     let object = object_key(&store.files[0].sha256);
     let good = server.object(&object).unwrap();
     server.inject(
-        Fault::new(FaultKind::Slow(Duration::from_millis(300)))
+        Fault::new(FaultKind::Slow(Duration::from_millis(800)))
             .on("GetObject")
             .path_contains("/objects/")
             .times(9),
@@ -123,12 +123,13 @@ async fn an_object_replaced_during_the_restore_is_never_handed_over() {
     let sink = FolderSink::new();
     let plan = plan_restore(&bucket, &key(), None, &[]).await.unwrap();
     server.forget_requests();
+    let other = noise(14, 4 * PART);
     let restoring = run_restore(&bucket, &plan, sink.clone(), Arc::new(()));
     let replacing = async {
         while server.count("GetObject") < 2 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        server.plant(&object, &noise(14, 4 * PART)).unwrap();
+        server.plant(&object, &other).unwrap();
         server.remove(&format!("users/{STORE}/files/large.bin"));
     };
     let (outcome, ()) = tokio::join!(restoring, replacing);

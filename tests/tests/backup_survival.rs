@@ -402,30 +402,3 @@ async fn every_server_passes_the_same_suite() {
         assert_eq!(server.open_uploads(), 0, "{name}");
     }
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn more_parts_than_the_protocol_takes_become_larger_parts() {
-    let server = TestS3::start(Options {
-        personality: Personality {
-            small_parts: true,
-            ..Personality::AWS
-        },
-        ..Options::default()
-    })
-    .unwrap();
-    // Parts of a kilobyte would be 10,500: stands for a file over 160 GiB.
-    let store = large(30, 10_500 * 1024);
-    let bucket = Bucket::connect_with(
-        config(&server),
-        Tuning {
-            min_part: 1024,
-            ..tuning()
-        },
-    )
-    .unwrap();
-    store.back_up(&bucket).await.unwrap();
-    let parts = server.count("UploadPart");
-    assert!((8_000..=9_000).contains(&parts), "{parts}");
-    let object = server.object(&object_key(&store.files[0].sha256)).unwrap();
-    assert_eq!(sha256(&object), store.files[0].sha256);
-}

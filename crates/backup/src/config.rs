@@ -257,9 +257,14 @@ mod tests {
     fn parts_stay_under_the_limit_of_the_protocol() {
         let tuning = Tuning::default();
         assert_eq!(tuning.part_size(1), 16 << 20);
-        for size in [150u64 << 30, 1 << 40, 5 << 40] {
-            assert!(size.div_ceil(tuning.part_size(size)) <= 9_000, "{size}");
+        // From just over what 10,000 parts of the smallest size hold.
+        for size in [(160u64 << 30) + 1, 150 << 30, 1 << 40, 5 << 40] {
+            let part = tuning.part_size(size);
+            let parts = size.div_ceil(part);
+            assert!(parts <= 9_000 && part >= 5 << 20, "{size}");
+            assert_eq!((parts - 1) * part + (size - (parts - 1) * part), size);
         }
+        assert_eq!((16u64 << 20).div_ceil(tuning.part_size(16 << 20)), 1);
     }
 
     #[test]

@@ -186,7 +186,13 @@ impl Sink {
         };
         if let Some(path) = path {
             let written = |e| BackupError::io("write a restored file", e);
-            let mut file = open_private(&path).map_err(written)?;
+            // Made when the restore of it began.
+            let mut options = File::options();
+            let mut file = options
+                .read(true)
+                .write(true)
+                .open(&path)
+                .map_err(written)?;
             let there = file.metadata().map_err(written)?.len();
             sink.kept = there.min(keep) / step * step;
             file.set_len(sink.kept).map_err(written)?;
@@ -215,15 +221,4 @@ impl Sink {
         }
         Ok(hex::encode(self.hasher.finalize()))
     }
-}
-
-fn open_private(path: &std::path::Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }

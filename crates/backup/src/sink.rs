@@ -72,13 +72,25 @@ impl Handover {
         self.calls.wait().await;
     }
 
-    /// `item` is `None` for the catalog.
-    pub(crate) fn hold(&self, item: Option<RestoreItem>, temp: PathBuf) -> Begun {
-        Begun {
-            sink: self.sink.clone(),
-            item,
-            temp: Some(temp),
-        }
+    /// Asks for a place and makes the file there. `item` is `None` for the catalog. The
+    /// file is made before anybody writes, and never by the one who does: who comes late,
+    /// after the run was given up, finds none.
+    pub(crate) async fn begin(&self, item: Option<RestoreItem>) -> Result<io::Result<Begun>> {
+        let holder = self.sink.clone();
+        self.call(move |sink| {
+            let temp = match &item {
+                Some(item) => sink.begin(item)?,
+                None => sink.begin_catalog()?,
+            };
+            make_private(&temp)?;
+            // Dropped, and so given back, if nobody waits for it any more.
+            Ok(Begun {
+                sink: holder,
+                item,
+                temp: Some(temp),
+            })
+        })
+        .await
     }
 
     pub(crate) async fn call<T: Send + 'static>(
@@ -90,6 +102,17 @@ impl Handover {
         call.await
             .map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
     }
+}
+
+fn make_private(path: &std::path::Path) -> io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path).map(drop)
 }
 
 /// A temporary file that goes back to the sink unless it is handed over, whether the

@@ -60,7 +60,7 @@ pub(super) fn assemble(
         if part.e_tag.as_ref().map(ETag::value) != Some(service.part_etag(&stored.md5).as_str()) {
             return Err(s3_error!(InvalidPart));
         }
-        if index + 1 < named.len() && stored.size < MIN_PART && !service.personality.small_parts {
+        if index + 1 < named.len() && stored.size < MIN_PART {
             return Err(s3_error!(EntityTooSmall));
         }
         of_parts.update(&stored.md5);

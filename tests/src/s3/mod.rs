@@ -55,8 +55,6 @@ pub struct Personality {
     pub fake_versions: bool,
     /// Versioning can be switched on, and works.
     pub versions: bool,
-    /// As no server: parts of any size, so that a test can have very many.
-    pub small_parts: bool,
 }
 
 impl Personality {
@@ -69,7 +67,6 @@ impl Personality {
         equal_parts: false,
         fake_versions: false,
         versions: true,
-        small_parts: false,
     };
     pub const MINIO: Self = Self::AWS;
     pub const R2: Self = Self {

@@ -73,6 +73,8 @@ pub(crate) enum Checksum {
     ContentMd5,
 }
 
+/// Seconds; as in the SDK.
+const SIGNED_BY_SERVER: u64 = 4 * 60;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Bucket {
@@ -95,7 +97,6 @@ impl Bucket {
             .credentials_provider(keys.clone())
             // They may be replaced in the middle of a run.
             .identity_cache(IdentityCache::no_cache())
-            .time_source(watch.clone())
             .force_path_style(config.path_style)
             .retry_config(RetryConfig::disabled())
             .timeout_config(
@@ -202,6 +203,12 @@ impl Bucket {
         self.0.watch.skew_seconds()
     }
 
+    /// So far that the SDK signs by the server's.
+    fn clock_is_off(&self) -> bool {
+        self.clock_skew()
+            .is_some_and(|skew| skew.unsigned_abs() > SIGNED_BY_SERVER)
+    }
+
     fn checksum(&self) -> Checksum {
         if self.0.checksums_refused.load(Ordering::Relaxed) {
             Checksum::ContentMd5
@@ -290,6 +297,7 @@ impl Bucket {
     {
         let inner = &*self.0;
         let mut retry = Retry::new(&inner.tuning.retry);
+        let mut resigned = false;
         loop {
             self.while_paused().await;
             let slot = inner.pace.slot().await;
@@ -298,7 +306,7 @@ impl Bucket {
                 Checksum::Crc64Nvme => inner.modern.clone(),
                 Checksum::ContentMd5 => inner.classic.clone(),
             };
-            let (clock, keys) = (inner.watch.corrected(), inner.keys.generation());
+            let keys = inner.keys.generation();
             let pulse = Arc::new(Pulse::new(
                 inner.line.clone(),
                 body_sha256.map(str::to_owned),
@@ -332,7 +340,9 @@ impl Bucket {
                 inner.checksums_refused.store(true, Ordering::Relaxed);
                 continue;
             }
-            if fault.may_be_skew() && inner.watch.correct_clock(clock) {
+            // The SDK has seen the server's clock in that answer, and signs by it from now on.
+            if fault.may_be_skew() && self.clock_is_off() && !std::mem::replace(&mut resigned, true)
+            {
                 continue;
             }
             if fault.may_be_keys() && inner.keys.renew(keys).await {

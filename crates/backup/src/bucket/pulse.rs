@@ -172,16 +172,19 @@ impl Line {
     }
 }
 
-/// `body` so that it beats and keeps to the limit, if it is one of ours: in memory. One
-/// that the SDK made to stream, with checksums behind it, is small and stays as it is.
+/// `body` so that it beats and keeps to the limit, if it is in memory, as all of ours
+/// are. What comes after this still sees its bytes: the SDK would take a body without
+/// them for a stream, and wrap it in checksums of its own.
 pub(super) fn metered(body: SdkBody, pulse: Arc<Pulse>) -> SdkBody {
     match body.bytes().map(<[u8]>::len) {
-        Some(length @ 1..) => SdkBody::from_body_1_x(Metered {
-            inner: body,
-            left: length as u64,
-            rest: Bytes::new(),
-            waiting: None,
-            pulse,
+        Some(length @ 1..) => body.map_preserve_contents(move |inner| {
+            SdkBody::from_body_1_x(Metered {
+                inner,
+                left: length as u64,
+                rest: Bytes::new(),
+                waiting: None,
+                pulse: pulse.clone(),
+            })
         }),
         _ => body,
     }
