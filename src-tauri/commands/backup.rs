@@ -3,7 +3,7 @@
 use redline_core::{
     BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
     FreeReport, FreeRule, KeepRules, LinkView, OwnRule, OwnRulePlanView, PointChangesView,
-    RestorePlanView, RestorePointView, RestoreRequest,
+    RestorePlanView, RestorePointView, RestoreRequest, TransferView,
 };
 use tauri::{AppHandle, State};
 
@@ -93,6 +93,18 @@ pub async fn run_restore(
     let request = wanted(at, only, paths);
     shell
         .with_session(move |session| session.restore(request))
+        .await
+}
+
+#[tauri::command]
+pub async fn transfer(shell: State<'_, Shell>) -> Answer<TransferView> {
+    shell.with_session(|session| Ok(session.transfer())).await
+}
+
+#[tauri::command]
+pub async fn pause_transfers(shell: State<'_, Shell>, paused: bool) -> Answer<TransferView> {
+    shell
+        .with_session(move |session| Ok(session.pause_transfers(paused)))
         .await
 }
 

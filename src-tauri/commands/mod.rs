@@ -71,6 +71,8 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         backup::clear_bucket,
         backup::plan_backup,
         backup::run_backup,
+        backup::transfer,
+        backup::pause_transfers,
         backup::restore_points,
         backup::plan_restore,
         backup::run_restore,

@@ -305,6 +305,7 @@ async fn trouble_gets_its_own_name_and_never_shows_a_secret() {
         assert!(!error.hint().is_empty());
     }
     for (code, status) in [
+        // Said by a server whose clock agrees with ours: nothing to set right.
         ("RequestTimeTooSkewed", 403),
         ("ExpiredToken", 400),
         ("AuthorizationHeaderMalformed", 400),
@@ -321,13 +322,26 @@ async fn trouble_gets_its_own_name_and_never_shows_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_off_is_seen_by_the_probe() {
-    let server = server();
-    server.set_clock_offset(-20 * 60);
-    let report = bucket(&server).probe().await;
-    assert!(!report.ok);
-    let clock = report.checks.iter().find(|c| c.name == "clock").unwrap();
-    assert!(!clock.ok && clock.detail.contains("20 min"), "{clock:?}");
+async fn a_clock_that_is_off_is_named_by_the_probe_and_set_right_for_the_backup() {
+    for (offset, words) in [
+        (-20 * 60, "20 min ahead of"),
+        (20 * 60, "20 min behind"),
+        (-86_400, "24 h ahead of"),
+        (86_400, "24 h behind"),
+    ] {
+        let server = server();
+        let store = small_store();
+        server.set_clock_offset(offset);
+        let bucket = bucket(&server);
+        // Many at once: all are refused, and each is sent again.
+        let outcome = store.back_up(&bucket).await.unwrap();
+        assert_eq!(outcome.uploaded_files, 20, "{offset}");
+        let report = bucket.probe().await;
+        assert!(report.ok, "{report:?}");
+        let clock = report.checks.iter().find(|c| c.name == "clock").unwrap();
+        assert!(!clock.ok && clock.detail.contains(words), "{clock:?}");
+        comes_back_whole(&server, &store).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

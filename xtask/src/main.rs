@@ -32,7 +32,8 @@ cargo xtask COMMAND [--bundled]
   bench      [import|convert|grid|backup|catalog|start] side by side with named peers, as ratios;
              of `convert` also parts: [profile|parquet|csv|ndjson|feather|xlsx]
              --rounds N (5), --size-mib N (2048), --files N (10000), --rows N (1000000),
-             --csv-mib N (600), --grid-rows N (50000000), --grid-mib N (10240), --dir DIR
+             --csv-mib N (600), --grid-rows N (50000000), --grid-mib N (10240), --dir DIR,
+             --scale SHARE of the loads of `backup` (1; all of it takes hours, 0.05 minutes)
   bundle     .deb and .rpm in target/bundle/
   contract   writes the TypeScript types of ui/src/lib/contract anew
 

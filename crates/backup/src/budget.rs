@@ -2,8 +2,10 @@
 //! requests in flight.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 const UNIT: u64 = 64 << 10;
 
@@ -55,8 +57,8 @@ impl ByteBudget {
     }
 }
 
-/// Requests in flight: one more for each full round that went well, half as
-/// many when the server asks to slow down.
+/// Requests in flight: more while more helps, half as many when the server asks to
+/// slow down.
 #[derive(Clone)]
 pub(crate) struct Pace(Arc<PaceInner>);
 
@@ -69,19 +71,56 @@ struct PaceInner {
 struct PaceState {
     limit: usize,
     in_flight: usize,
-    good: usize,
+    /// Goes up with each halving: who was under way then is not asked twice.
+    epoch: u64,
+    round: Round,
+    /// The limit before the last step up, and how fast it was there.
+    before: Option<(usize, f64)>,
+    /// Rounds to go through before the next step up is tried.
+    rest: u32,
 }
 
-pub(crate) struct PaceSlot(Arc<PaceInner>);
+/// What was done since the limit last changed.
+struct Round {
+    since: Instant,
+    requests: usize,
+    work: u64,
+}
+
+impl Round {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            requests: 0,
+            work: 0,
+        }
+    }
+}
+
+/// A request costs something besides its bytes.
+const REQUEST_WORK: u64 = 64 << 10;
+/// A step up that brings less than this was none.
+const WORTH_IT: f64 = 1.04;
+const SHORTEST_ROUND: Duration = Duration::from_millis(50);
+const REST_ROUNDS: u32 = 20;
+const START: usize = 16;
+
+pub(crate) struct PaceSlot {
+    pace: Arc<PaceInner>,
+    epoch: u64,
+}
 
 impl Pace {
     pub(crate) fn new(max: usize) -> Self {
         let max = max.max(1);
         Self(Arc::new(PaceInner {
             state: Mutex::new(PaceState {
-                limit: max.min(8),
+                limit: max.min(START),
                 in_flight: 0,
-                good: 0,
+                epoch: 0,
+                round: Round::new(),
+                before: None,
+                rest: 0,
             }),
             freed: Notify::new(),
             max,
@@ -95,33 +134,79 @@ impl Pace {
                 let mut state = self.0.lock();
                 if state.in_flight < state.limit {
                     state.in_flight += 1;
-                    return PaceSlot(self.0.clone());
+                    return PaceSlot {
+                        pace: self.0.clone(),
+                        epoch: state.epoch,
+                    };
                 }
             }
             freed.await;
         }
     }
 
-    pub(crate) fn went_well(&self) {
+    pub(crate) fn went_well(&self, bytes: u64) {
         let mut state = self.0.lock();
-        state.good += 1;
-        if state.good >= state.limit && state.limit < self.0.max {
-            state.limit += 1;
-            state.good = 0;
-            drop(state);
+        state.round.requests += 1;
+        state.round.work += bytes + REQUEST_WORK;
+        let took = state.round.since.elapsed();
+        if state.round.requests < state.limit || took < SHORTEST_ROUND {
+            return;
+        }
+        let speed = state.round.work as f64 / took.as_secs_f64();
+        let more = state.judge(speed, self.0.max);
+        state.round = Round::new();
+        drop(state);
+        for _ in 0..more {
             self.0.freed.notify_one();
         }
     }
 
-    pub(crate) fn slow_down(&self) {
+    pub(crate) fn slow_down(&self, slot_epoch: u64) {
         let mut state = self.0.lock();
+        if state.epoch != slot_epoch {
+            return;
+        }
+        state.epoch += 1;
         state.limit = (state.limit / 2).max(1);
-        state.good = 0;
+        state.before = None;
+        state.rest = 1;
+        state.round = Round::new();
     }
 
     #[cfg(test)]
     fn limit(&self) -> usize {
         self.0.lock().limit
+    }
+}
+
+impl PaceState {
+    /// After a round at `speed`: how many more may go at once from now on.
+    fn judge(&mut self, speed: f64, max: usize) -> usize {
+        if self.rest > 0 {
+            self.rest -= 1;
+            return 0;
+        }
+        if let Some((limit, was)) = self.before
+            && speed < was * WORTH_IT
+        {
+            // Not worth it: back, and the next try in a while, when the line may be another.
+            self.limit = limit;
+            self.before = None;
+            self.rest = REST_ROUNDS;
+            return 0;
+        }
+        let step = (self.limit / 4).max(1).min(max - self.limit.min(max));
+        if step > 0 {
+            self.before = Some((self.limit, speed));
+            self.limit += step;
+        }
+        step
+    }
+}
+
+impl PaceSlot {
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 }
 
@@ -133,15 +218,14 @@ impl PaceInner {
 
 impl Drop for PaceSlot {
     fn drop(&mut self) {
-        self.0.lock().in_flight -= 1;
-        self.0.freed.notify_one();
+        self.pace.lock().in_flight -= 1;
+        self.pace.freed.notify_one();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[tokio::test]
     async fn the_budget_holds_and_a_giant_still_passes() {
@@ -159,32 +243,57 @@ mod tests {
         assert!(giant.is_ok());
     }
 
-    #[tokio::test]
-    async fn slow_down_halves_and_success_grows() {
-        let pace = Pace::new(16);
-        assert_eq!(pace.limit(), 8);
-        pace.slow_down();
-        pace.slow_down();
-        assert_eq!(pace.limit(), 2);
-        for _ in 0..2 {
-            pace.went_well();
+    /// Rounds of `took` each, with as many requests as may go at once.
+    async fn rounds(pace: &Pace, rounds: usize, took: impl Fn(usize) -> Duration) {
+        for _ in 0..rounds {
+            let limit = pace.limit();
+            tokio::time::sleep(took(limit)).await;
+            for _ in 0..limit {
+                pace.went_well(0);
+            }
         }
-        assert_eq!(pace.limit(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_grows_while_that_helps_and_no_further() {
+        let pace = Pace::new(200);
+        // A line with latency and room: twice as many take no longer.
+        rounds(&pace, 40, |_| Duration::from_millis(100)).await;
+        assert_eq!(pace.limit(), 200);
+        // A server that does 40 at a time: more only wait longer.
+        let pace = Pace::new(200);
+        rounds(&pace, 40, |limit| {
+            Duration::from_millis(100).mul_f64((limit as f64 / 40.0).max(1.0))
+        })
+        .await;
+        assert!((30..60).contains(&pace.limit()), "{}", pace.limit());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_down_halves_once_for_all_that_were_under_way() {
+        let pace = Pace::new(16);
+        let mut slots = Vec::new();
+        for _ in 0..16 {
+            slots.push(pace.slot().await);
+        }
+        let epochs: Vec<_> = slots.iter().map(PaceSlot::epoch).collect();
+        drop(slots);
+        for epoch in epochs {
+            pace.slow_down(epoch);
+        }
+        assert_eq!(pace.limit(), 8);
         for _ in 0..10 {
-            pace.slow_down();
+            let epoch = pace.slot().await.epoch();
+            pace.slow_down(epoch);
         }
         assert_eq!(pace.limit(), 1);
         let slot = pace.slot().await;
-        assert!(
-            tokio::time::timeout(Duration::from_millis(30), pace.slot())
-                .await
-                .is_err()
-        );
+        let second = tokio::time::timeout(Duration::from_millis(30), pace.slot()).await;
+        assert!(second.is_err());
         drop(slot);
-        assert!(
-            tokio::time::timeout(Duration::from_secs(1), pace.slot())
-                .await
-                .is_ok()
-        );
+        let next = tokio::time::timeout(Duration::from_secs(1), pace.slot()).await;
+        assert!(next.is_ok());
+        rounds(&pace, 40, |_| Duration::from_millis(100)).await;
+        assert_eq!(pace.limit(), 16, "it comes back");
     }
 }

@@ -2,6 +2,7 @@
 //! print masked and are wiped from memory when dropped.
 
 use std::fmt;
+use std::time::Duration;
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -186,15 +187,19 @@ pub struct Tuning {
     pub min_part: u64,
     /// Requests in flight at most; it starts lower, grows while it helps and halves on SlowDown.
     pub max_requests: usize,
+    /// A request on which nothing moved for this long (and what its bytes in the
+    /// socket need on top) is ended and tried again.
+    pub stall_after: Duration,
     pub retry: RetryPolicy,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            byte_budget: 128 << 20,
+            byte_budget: 256 << 20,
             min_part: 16 << 20,
-            max_requests: 32,
+            max_requests: 128,
+            stall_after: Duration::from_secs(30),
             retry: RetryPolicy::default(),
         }
     }
@@ -267,9 +272,14 @@ mod tests {
     fn parts_stay_under_the_limit_of_the_protocol() {
         let tuning = Tuning::default();
         assert_eq!(tuning.part_size(1), 16 << 20);
-        for size in [150u64 << 30, 1 << 40, 5 << 40] {
-            assert!(size.div_ceil(tuning.part_size(size)) <= 9_000, "{size}");
+        // From just over what 10,000 parts of the smallest size hold.
+        for size in [(160u64 << 30) + 1, 150 << 30, 1 << 40, 5 << 40] {
+            let part = tuning.part_size(size);
+            let parts = size.div_ceil(part);
+            assert!(parts <= 9_000 && part >= 5 << 20, "{size}");
+            assert_eq!((parts - 1) * part + (size - (parts - 1) * part), size);
         }
+        assert_eq!((16u64 << 20).div_ceil(tuning.part_size(16 << 20)), 1);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! One object out of the bucket: ranges fetched ahead, written and hashed in
-//! order. Nothing is believed until the SHA-256 of the whole is right.
+//! order, gone on with after a run that stopped. Nothing is believed until the
+//! SHA-256 of the whole is right.
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -26,9 +27,10 @@ pub(crate) struct Wanted<'a> {
 /// Ranges of one object under way at once.
 const RANGES_AHEAD: usize = 4;
 
-/// Fetches into `into` (created or emptied first; `None` only checks). A
-/// mismatch is fetched once more, since a bit can flip on the way, and then
-/// from the next key.
+/// Fetches into `into` (`None` only checks). What is in that file already is taken for
+/// the beginning of the same bytes, left by a run that stopped, and the rest is fetched;
+/// the SHA-256 of the whole decides. A mismatch is fetched once more from the start,
+/// since a bit can flip on the way, and then from the next key.
 pub(crate) async fn fetch(
     bucket: &Bucket,
     wanted: &Wanted<'_>,
@@ -37,8 +39,8 @@ pub(crate) async fn fetch(
 ) -> Result<()> {
     let mut last = None;
     for key in &wanted.keys {
-        for _ in 0..2 {
-            match fetch_once(bucket, key, wanted, into.clone(), meter).await {
+        for fresh in [false, true, true] {
+            match fetch_once(bucket, key, wanted, into.clone(), fresh, meter).await {
                 Ok(()) => return Ok(()),
                 Err(error @ BackupError::Damaged { .. }) => last = Some(error),
                 Err(error @ BackupError::NotFound { .. }) => {
@@ -59,9 +61,20 @@ async fn fetch_once(
     key: &str,
     wanted: &Wanted<'_>,
     into: Option<PathBuf>,
+    fresh: bool,
     meter: &Meter,
 ) -> Result<()> {
-    let mut sink = blocking(move || Sink::open(into)).await??;
+    let step = bucket.tuning().part_size(wanted.size);
+    let keep = if fresh { 0 } else { wanted.size / step * step };
+    let mut sink = blocking(move || Sink::open(into, keep, step)).await??;
+    let resumed = sink.kept;
+    if resumed > 0 {
+        tracing::info!(
+            bytes = resumed,
+            "a file that was half fetched is gone on with"
+        );
+        meter.reach(resumed);
+    }
     if wanted.size == 0 {
         let stored = bucket.head(key).await?;
         match stored {
@@ -74,12 +87,11 @@ async fn fetch_once(
             Some(_) => {}
         }
     }
-    let step = bucket.tuning().part_size(wanted.size);
-    let mut starts = (0..wanted.size)
+    let mut starts = (resumed..wanted.size)
         .step_by(usize::try_from(step).unwrap_or(usize::MAX))
         .peekable();
     let mut ahead: VecDeque<Range> = VecDeque::new();
-    let mut across = 0u64;
+    let mut across = resumed;
     loop {
         while let Some(&start) = starts.peek() {
             if ahead.len() >= RANGES_AHEAD {
@@ -160,20 +172,37 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 struct Sink {
     file: Option<File>,
     hasher: Sha256,
+    /// Bytes that were there before.
+    kept: u64,
 }
 
 impl Sink {
-    fn open(path: Option<PathBuf>) -> Result<Self> {
-        let file = match path {
-            Some(path) => Some(
-                create_private(&path).map_err(|e| BackupError::io("write a restored file", e))?,
-            ),
-            None => None,
-        };
-        Ok(Self {
-            file,
+    /// Keeps at most `keep` bytes of what is there, in whole steps.
+    fn open(path: Option<PathBuf>, keep: u64, step: u64) -> Result<Self> {
+        let mut sink = Self {
+            file: None,
             hasher: Sha256::new(),
-        })
+            kept: 0,
+        };
+        if let Some(path) = path {
+            let written = |e| BackupError::io("write a restored file", e);
+            // Made when the restore of it began.
+            let mut options = File::options();
+            let mut file = options
+                .read(true)
+                .write(true)
+                .open(&path)
+                .map_err(written)?;
+            let there = file.metadata().map_err(written)?.len();
+            sink.kept = there.min(keep) / step * step;
+            file.set_len(sink.kept).map_err(written)?;
+            let read = io::copy(&mut (&mut file).take(sink.kept), &mut sink.hasher);
+            if read.map_err(written)? != sink.kept {
+                return Err(written(io::Error::from(io::ErrorKind::UnexpectedEof)));
+            }
+            sink.file = Some(file);
+        }
+        Ok(sink)
     }
 
     fn write(mut self, bytes: Bytes) -> Result<Self> {
@@ -192,15 +221,4 @@ impl Sink {
         }
         Ok(hex::encode(self.hasher.finalize()))
     }
-}
-
-fn create_private(path: &std::path::Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }

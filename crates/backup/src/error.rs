@@ -135,3 +135,64 @@ impl BackupError {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a person reads, whole: a change here is a change of the product.
+    #[test]
+    fn messages_say_what_happened_and_what_to_do() {
+        let said = [
+            BackupError::NoSuchBucket {
+                bucket: "b".into(),
+                endpoint: "https://e".into(),
+            },
+            BackupError::AccessDenied {
+                operation: "s3:PutObject".into(),
+            },
+            BackupError::WrongCredentials,
+            BackupError::CredentialsExpired,
+            BackupError::WrongRegion {
+                expected: Some("eu-central-1".into()),
+            },
+            BackupError::Unreachable {
+                endpoint: "https://e".into(),
+                detail: "nothing came or went for a while".into(),
+            },
+            BackupError::ClockSkew {
+                seconds: Some(-1200),
+            },
+            BackupError::ClockSkew {
+                seconds: Some(86_400),
+            },
+            BackupError::Throttled {
+                operation: "s3:PutObject".into(),
+            },
+            BackupError::Damaged {
+                what: "\"q3.csv\"".into(),
+            },
+            BackupError::Cancelled,
+            BackupError::io(
+                "write a restored file",
+                io::Error::from(io::ErrorKind::StorageFull),
+            ),
+        ]
+        .map(|error| format!("{error} hint: {}", error.hint()));
+        assert_eq!(
+            said.join("\n"),
+            "The bucket \"b\" does not exist at https://e. hint: check the bucket's name and the endpoint, or create the bucket.\n\
+             The bucket refused s3:PutObject: these credentials are not allowed to do it. hint: add that permission to the access key's policy; `redline backup probe` tests each one.\n\
+             The bucket does not accept the access key or the secret key. hint: copy both keys again; the secret key is shown only when it is made.\n\
+             The credentials for the bucket have expired. hint: enter new credentials under Backup.\n\
+             The bucket is in another region, eu-central-1. hint: set the bucket's own region under Backup.\n\
+             Could not reach https://e: nothing came or went for a while. hint: check the network and the endpoint, then try again; nothing was lost.\n\
+             This machine's clock is 20 min behind the server's. hint: set this machine's date and time, then try again.\n\
+             This machine's clock is 24 h ahead of the server's. hint: set this machine's date and time, then try again.\n\
+             The bucket kept asking to slow down (s3:PutObject). hint: try again later; what was sent already is kept.\n\
+             \"q3.csv\" is damaged in the bucket: its bytes are not the ones that were stored. hint: choose an earlier restore point.\n\
+             Cancelled. hint: run it again to go on; what was sent already is kept.\n\
+             Could not write a restored file: no storage space. hint: check the free space and the permissions of the folder."
+        );
+    }
+}

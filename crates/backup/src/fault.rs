@@ -44,6 +44,41 @@ impl Fault {
         }
     }
 
+    /// The line went dead: nothing moved for longer than a slow one would need.
+    pub(crate) fn stalled() -> Self {
+        Self::transport("nothing came or went for a while")
+    }
+
+    /// Something at the other end answered.
+    pub(crate) fn is_answer(&self) -> bool {
+        self.status != 0
+    }
+
+    /// Refused for the time it was signed at, as far as can be told: the answer to a
+    /// HEAD has no words.
+    pub(crate) fn may_be_skew(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "RequestTimeTooSkewed" | "RequestExpired"
+        ) || (self.status == 403 && self.code.is_empty())
+    }
+
+    /// Refused for the keys it was signed with, which may have been renewed since.
+    pub(crate) fn may_be_keys(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "ExpiredToken"
+                | "TokenRefreshRequired"
+                | "InvalidToken"
+                | "InvalidAccessKeyId"
+                | "SignatureDoesNotMatch"
+        ) || (matches!(self.status, 400 | 403) && self.code.is_empty())
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
     pub(crate) fn refused(code: &str, detail: &str) -> Self {
         Self {
             kind: FaultKind::Refused,
@@ -221,8 +256,14 @@ fn kind_of(code: &str, status: u16) -> FaultKind {
         | "BandwidthLimitExceeded"
         | "ServiceUnavailable"
         | "EC2ThrottledException" => FaultKind::Throttled,
-        "InternalError" | "RequestTimeout" | "OperationAborted" | "IncompleteBody"
-        | "BadDigest" => FaultKind::Transient,
+        // 409 and BadDigest, too: another request was in the way, or a bit flipped on it.
+        "InternalError"
+        | "RequestTimeout"
+        | "OperationAborted"
+        | "IncompleteBody"
+        | "BadDigest"
+        | "ConditionalRequestConflict"
+        | "XAmzContentSHA256Mismatch" => FaultKind::Transient,
         "NoSuchKey" | "NotFound" | "NoSuchUpload" | "NoSuchVersion" => FaultKind::NotFound,
         "NoSuchBucket" => FaultKind::Refused,
         _ => match status {

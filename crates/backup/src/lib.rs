@@ -19,9 +19,11 @@ mod download;
 mod error;
 mod fault;
 mod heads;
+mod journal;
 mod layout;
 mod manifest;
 mod names;
+mod open_uploads;
 mod plan;
 mod points;
 mod probe;
@@ -36,7 +38,9 @@ mod upload;
 mod verify;
 
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
-pub use bucket::{Bucket, BucketRule, BucketRules, Link, OwnRule, StoredFile, fetch_file, link};
+pub use bucket::{
+    AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, StoredFile, fetch_file, link,
+};
 pub use changes::{ChangedPath, PointChanges, point_changes};
 pub use config::{BucketConfig, ManifestKey, SecretText, ServerEncryption, Tuning};
 pub use error::BackupError;

@@ -62,7 +62,9 @@ pub struct RestoreOutcome {
 }
 
 /// Files on their way at once.
-const FILES_AT_ONCE: usize = 32;
+const FILES_AT_ONCE: usize = 128;
+/// For files that were on their way when a run had to stop.
+const LAST_CALL: std::time::Duration = std::time::Duration::from_secs(2);
 /// What the catalog is called among files.
 pub(crate) const CATALOG: &str = "catalog";
 
@@ -296,7 +298,12 @@ async fn run(
                 outcome.restored += 1;
                 outcome.bytes += item.size;
             }
-            Err(error) if concerns_all(&error) => return Err(error),
+            Err(error) if concerns_all(&error) => {
+                // What has come through meanwhile is kept; nobody waits for the rest.
+                let others = async { while tasks.join_next().await.is_some() {} };
+                let _ = tokio::time::timeout(LAST_CALL, others).await;
+                return Err(error);
+            }
             Err(error) => outcome.failed.push(RestoreFailure {
                 relative_path: item.relative_path,
                 error,
@@ -337,11 +344,7 @@ async fn fetch_catalog(
     progress: &Arc<dyn Progress>,
 ) -> Result<()> {
     let io_error = |e| BackupError::io("place the restored catalog", e);
-    let temp = sink
-        .call(|sink| sink.begin_catalog())
-        .await?
-        .map_err(io_error)?;
-    let begun = sink.hold(None, temp);
+    let begun = sink.begin(None).await?.map_err(io_error)?;
     let wanted = Wanted {
         keys: vec![
             bucket.layout().catalog(&catalog.sha256),
@@ -377,12 +380,7 @@ async fn fetch_item(
         problem,
     })?;
     let io_error = |e| BackupError::io(format!("place \"{}\"", item.relative_path), e);
-    let for_begin = item.clone();
-    let temp = sink
-        .call(move |sink| sink.begin(&for_begin))
-        .await?
-        .map_err(io_error)?;
-    let begun = sink.hold(Some(item.clone()), temp);
+    let begun = sink.begin(Some(item.clone())).await?.map_err(io_error)?;
     let what = format!("\"{}\"", item.relative_path);
     let mut keys = vec![bucket.layout().object(&item.sha256)];
     keys.extend(bucket.layout().plain(&item.relative_path));
@@ -392,7 +390,14 @@ async fn fetch_item(
         size: item.size,
         sha256: &item.sha256,
     };
-    download::fetch(bucket, &wanted, begun.path(), &Meter::new(progress.clone())).await?;
+    let fetched =
+        download::fetch(bucket, &wanted, begun.path(), &Meter::new(progress.clone())).await;
+    if let Err(error) = fetched {
+        if !concerns_all(&error) {
+            begun.discard();
+        }
+        return Err(error);
+    }
     let (temp, item) = (begun.done(), item.clone());
     sink.call(move |sink| sink.commit(&item, temp))
         .await?

@@ -14,8 +14,11 @@ pub struct RetryPolicy {
     pub cap: Duration,
     /// Attempts in all after a server error or a broken answer.
     pub attempts: u32,
-    /// Attempts in all while the server cannot be reached.
+    /// Attempts in all while the server cannot be reached and never was: its address
+    /// may be wrong.
     pub connect_attempts: u32,
+    /// How long to go on while a server that did answer cannot be reached any more.
+    pub outage_patience: Duration,
     /// How long to go on while the server asks to slow down.
     pub throttle_patience: Duration,
 }
@@ -27,7 +30,21 @@ impl Default for RetryPolicy {
             cap: Duration::from_secs(20),
             attempts: 8,
             connect_attempts: 5,
+            outage_patience: Duration::from_secs(15 * 60),
             throttle_patience: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// For work that nobody waits for: hours.
+    pub fn patient() -> Self {
+        Self {
+            cap: Duration::from_secs(60),
+            attempts: 60,
+            outage_patience: Duration::from_secs(6 * 3600),
+            throttle_patience: Duration::from_secs(6 * 3600),
+            ..Self::default()
         }
     }
 }
@@ -36,7 +53,9 @@ impl Default for RetryPolicy {
 pub(crate) struct Retry<'a> {
     policy: &'a RetryPolicy,
     failures: u32,
+    // Tokio's clock, so that a test can make hours pass at once.
     throttled_since: Option<tokio::time::Instant>,
+    unreachable_since: Option<tokio::time::Instant>,
 }
 
 impl<'a> Retry<'a> {
@@ -45,21 +64,28 @@ impl<'a> Retry<'a> {
             policy,
             failures: 0,
             throttled_since: None,
+            unreachable_since: None,
         }
     }
 
-    /// How long to wait before the next attempt, or `None` to give up.
-    pub(crate) fn after(&mut self, kind: &FaultKind) -> Option<Duration> {
+    /// How long to wait before the next attempt, or `None` to give up. `known`: the
+    /// server has answered before, to any request.
+    pub(crate) fn after(&mut self, kind: &FaultKind, known: bool) -> Option<Duration> {
         self.failures += 1;
+        let within = |since: &mut Option<tokio::time::Instant>, patience| {
+            since
+                .get_or_insert_with(tokio::time::Instant::now)
+                .elapsed()
+                < patience
+        };
         let go_on = match kind {
             FaultKind::Throttled => {
-                // Tokio's clock, so that a test can make ten minutes pass at once.
-                let since = *self
-                    .throttled_since
-                    .get_or_insert_with(tokio::time::Instant::now);
-                since.elapsed() < self.policy.throttle_patience
+                within(&mut self.throttled_since, self.policy.throttle_patience)
             }
             FaultKind::Transient => self.failures < self.policy.attempts,
+            FaultKind::Transport if known => {
+                within(&mut self.unreachable_since, self.policy.outage_patience)
+            }
             FaultKind::Transport => self.failures < self.policy.connect_attempts,
             FaultKind::Refused | FaultKind::NotFound => false,
         };
@@ -95,11 +121,11 @@ mod tests {
         };
         let mut retry = Retry::new(&policy);
         for n in 0..39 {
-            let wait = retry.after(&FaultKind::Transient).unwrap();
+            let wait = retry.after(&FaultKind::Transient, true).unwrap();
             let full = policy.base.saturating_mul(1 << n.min(16)).min(policy.cap);
             assert!(wait >= full / 2 && wait <= full, "{n}: {wait:?}");
         }
-        assert!(retry.after(&FaultKind::Transient).is_none());
+        assert!(retry.after(&FaultKind::Transient, true).is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -108,19 +134,47 @@ mod tests {
         let mut retry = Retry::new(&policy);
         let start = tokio::time::Instant::now();
         while start.elapsed() < Duration::from_secs(600) {
-            let wait = retry.after(&FaultKind::Throttled).expect("still patient");
+            let wait = retry
+                .after(&FaultKind::Throttled, true)
+                .expect("still patient");
             tokio::time::sleep(wait).await;
         }
-        while let Some(wait) = retry.after(&FaultKind::Throttled) {
+        while let Some(wait) = retry.after(&FaultKind::Throttled, true) {
             tokio::time::sleep(wait).await;
         }
         assert!(start.elapsed() < policy.throttle_patience + policy.cap * 2);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_network_that_was_there_is_waited_for_and_a_wrong_address_is_not() {
+        let policy = RetryPolicy::patient();
+        let mut retry = Retry::new(&policy);
+        let start = tokio::time::Instant::now();
+        while let Some(wait) = retry.after(&FaultKind::Transport, true) {
+            tokio::time::sleep(wait).await;
+        }
+        let hours = start.elapsed().as_secs_f64() / 3600.0;
+        assert!((6.0..6.1).contains(&hours), "{hours}");
+
+        let mut retry = Retry::new(&policy);
+        for _ in 1..policy.connect_attempts {
+            assert!(retry.after(&FaultKind::Transport, false).is_some());
+        }
+        assert!(retry.after(&FaultKind::Transport, false).is_none());
+    }
+
     #[test]
     fn a_refusal_is_final() {
         let policy = RetryPolicy::default();
-        assert!(Retry::new(&policy).after(&FaultKind::Refused).is_none());
-        assert!(Retry::new(&policy).after(&FaultKind::NotFound).is_none());
+        assert!(
+            Retry::new(&policy)
+                .after(&FaultKind::Refused, true)
+                .is_none()
+        );
+        assert!(
+            Retry::new(&policy)
+                .after(&FaultKind::NotFound, true)
+                .is_none()
+        );
     }
 }

@@ -31,12 +31,18 @@ pub struct RestoreItem {
 /// sink syncs it, renames it and records it by its own import rules. After a
 /// failure `discard` is called instead of `commit`.
 pub trait RestoreSink: Send + Sync {
-    /// A path for the bytes of `item`: a new file, or one that may be emptied.
+    /// A path for the bytes of `item`: a new file, or what `interrupted` kept of the same
+    /// bytes. Anything else that lies there is overwritten.
     fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf>;
     /// The bytes at `temp` are the ones in the restore point.
     fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()>;
     fn discard(&self, _item: &RestoreItem, temp: PathBuf) {
         let _ = std::fs::remove_file(temp);
+    }
+    /// The run stopped in the middle of `item`. What is at `temp` may be kept, for a later
+    /// `begin` of the same bytes to go on with.
+    fn interrupted(&self, item: &RestoreItem, temp: PathBuf) {
+        self.discard(item, temp);
     }
     /// As `begin`, for the catalog.
     fn begin_catalog(&self) -> io::Result<PathBuf>;
@@ -66,13 +72,25 @@ impl Handover {
         self.calls.wait().await;
     }
 
-    /// `item` is `None` for the catalog.
-    pub(crate) fn hold(&self, item: Option<RestoreItem>, temp: PathBuf) -> Begun {
-        Begun {
-            sink: self.sink.clone(),
-            item,
-            temp: Some(temp),
-        }
+    /// Asks for a place and makes the file there. `item` is `None` for the catalog. The
+    /// file is made before anybody writes, and never by the one who does: who comes late,
+    /// after the run was given up, finds none.
+    pub(crate) async fn begin(&self, item: Option<RestoreItem>) -> Result<io::Result<Begun>> {
+        let holder = self.sink.clone();
+        self.call(move |sink| {
+            let temp = match &item {
+                Some(item) => sink.begin(item)?,
+                None => sink.begin_catalog()?,
+            };
+            make_private(&temp)?;
+            // Dropped, and so given back, if nobody waits for it any more.
+            Ok(Begun {
+                sink: holder,
+                item,
+                temp: Some(temp),
+            })
+        })
+        .await
     }
 
     pub(crate) async fn call<T: Send + 'static>(
@@ -86,8 +104,19 @@ impl Handover {
     }
 }
 
-/// A temporary file that goes away unless it is handed over, whether the run
-/// fails, is cancelled or is dropped.
+fn make_private(path: &std::path::Path) -> io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path).map(drop)
+}
+
+/// A temporary file that goes back to the sink unless it is handed over, whether the
+/// run fails, is cancelled or is dropped.
 pub(crate) struct Begun {
     sink: Arc<dyn RestoreSink>,
     /// `None` for the catalog.
@@ -100,6 +129,13 @@ impl Begun {
         self.temp.clone()
     }
 
+    /// What is there is of no use to a later run.
+    pub(crate) fn discard(mut self) {
+        if let (Some(item), Some(temp)) = (&self.item, self.temp.take()) {
+            self.sink.discard(item, temp);
+        }
+    }
+
     pub(crate) fn done(mut self) -> PathBuf {
         self.temp.take().unwrap_or_default()
     }
@@ -109,7 +145,7 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let Some(temp) = self.temp.take() else { return };
         match &self.item {
-            Some(item) => self.sink.discard(item, temp),
+            Some(item) => self.sink.interrupted(item, temp),
             None => {
                 let _ = std::fs::remove_file(temp);
             }

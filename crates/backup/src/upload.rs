@@ -1,19 +1,21 @@
 //! One object into the bucket from a file on disk, hashed as it is read. An
 //! object whose bytes are not the ones that were promised never gets a name.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use crc_fast::CrcAlgorithm::Crc64Nvme;
 use sha2::{Digest, Sha256};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::bucket::PartDone;
+use crate::bucket::{Composed, PartBody, PartDone};
+use crate::journal::{BegunUpload, Journal, SentPart, Unfinished};
+use crate::open_uploads::OpenUploads;
 use crate::progress::Progress;
+use crate::source::FileIdentity;
 use crate::{BackupError, Bucket, Result, SkipReason};
 
 /// Why an object was not stored: this file's own trouble, or everybody's.
@@ -46,70 +48,8 @@ pub(crate) struct Payload<'a> {
     pub(crate) sha256: &'a str,
 }
 
-/// Uploads in parts that are begun and not finished, so that a run that stops
-/// can end them.
-#[derive(Clone, Default)]
-pub(crate) struct OpenUploads(Arc<OpenInner>);
-
-#[derive(Default)]
-struct OpenInner {
-    next: AtomicU64,
-    /// By ticket: the key, and the upload's id once the server has said it.
-    open: Mutex<HashMap<u64, (String, Option<String>)>>,
-}
-
-impl OpenUploads {
-    fn begin(&self, key: &str) -> u64 {
-        let ticket = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(ticket, (key.to_owned(), None));
-        ticket
-    }
-
-    fn created(&self, ticket: u64, upload_id: &str) {
-        if let Some((_, id)) = self.lock().get_mut(&ticket) {
-            *id = Some(upload_id.to_owned());
-        }
-    }
-
-    fn end(&self, ticket: u64) {
-        self.lock().remove(&ticket);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, (String, Option<String>)>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends what a stopped run left open. What cannot be ended now is swept by a
-    /// later run, so a failure here is no failure of its own.
-    pub(crate) async fn abort_all(&self, bucket: &Bucket) {
-        let open: Vec<_> = self.lock().drain().map(|(_, upload)| upload).collect();
-        for (key, id) in open {
-            let ended = match id {
-                Some(id) => bucket.abort_upload(&key, &id).await,
-                // Stopped between the request and its answer: the server knows the id.
-                None => abort_by_key(bucket, &key).await,
-            };
-            if let Err(error) = ended {
-                tracing::warn!(%error, "an unfinished upload stays until a later run sweeps it");
-                return;
-            }
-        }
-    }
-}
-
-async fn abort_by_key(bucket: &Bucket, key: &str) -> Result<()> {
-    for upload in bucket
-        .open_uploads(key)
-        .await?
-        .into_iter()
-        .filter(|u| u.key == key)
-    {
-        bucket.abort_upload(&upload.key, &upload.upload_id).await?;
-    }
-    Ok(())
-}
-
-/// Stores one object; its bytes are counted on `progress` as the server takes them.
+/// Stores one object; its bytes are counted on `progress` as the server takes them,
+/// and those that it has from a run before as they are found.
 pub(crate) async fn store(
     bucket: &Bucket,
     payload: Payload<'_>,
@@ -135,9 +75,9 @@ async fn store_whole(
         payload.sha256.to_owned(),
     );
     let body = tokio::task::spawn_blocking(move || {
-        let mut reader = Source::open(path, size, sha256)?;
-        let body = reader.read(size)?;
-        reader.finish()?;
+        let mut source = Source::open(&path, size, sha256)?;
+        let body = source.read(size)?;
+        source.finish()?;
         Ok::<_, Stop>(body)
     })
     .await??;
@@ -146,28 +86,67 @@ async fn store_whole(
     Ok(())
 }
 
+/// An upload on the server can go while it is being filled: swept by a rule, or by
+/// another hand. Then the object is sent again from its start, this often.
+const BEGINNINGS: usize = 3;
+
 async fn store_in_parts(
     bucket: &Bucket,
     payload: Payload<'_>,
     progress: &Arc<dyn Progress>,
     open: &OpenUploads,
 ) -> Result<(), Stop> {
-    let operation = ulid::Ulid::new().to_string();
-    let ticket = open.begin(payload.key);
-    let upload_id = match bucket
-        .create_upload(payload.key, payload.sha256, &operation)
-        .await
-    {
-        Ok(id) => id,
-        Err(error) => {
-            open.end(ticket);
-            return Err(error.into());
+    let mut gone = None;
+    for _ in 0..BEGINNINGS {
+        match store_in_parts_once(bucket, &payload, progress, open).await {
+            Err(Stop::Fatal(error @ BackupError::NotFound { .. })) => {
+                tracing::info!("an upload in parts is gone from the server; it begins anew");
+                gone = Some(Stop::Fatal(error));
+            }
+            outcome => return outcome,
         }
+    }
+    gone.map_or(Ok(()), Err)
+}
+
+async fn store_in_parts_once(
+    bucket: &Bucket,
+    payload: &Payload<'_>,
+    progress: &Arc<dyn Progress>,
+    open: &OpenUploads,
+) -> Result<(), Stop> {
+    let (path, size, sha256) = (
+        payload.path.to_owned(),
+        payload.size,
+        payload.sha256.to_owned(),
+    );
+    let source = tokio::task::spawn_blocking(move || Source::open(&path, size, sha256)).await??;
+    let upload = match resume(bucket, payload, &source, open.journal()).await? {
+        Some(upload) => {
+            open.resumed(payload.key, &upload.begun.upload_id);
+            upload
+        }
+        None => begin(bucket, payload, &source, open).await?,
     };
-    open.created(ticket, &upload_id);
-    let outcome = match send_parts(bucket, &payload, &upload_id, progress).await {
-        Ok(parts) => bucket
-            .complete_upload(payload.key, &upload_id, parts, payload.size, &operation)
+    let upload_id = upload.begun.upload_id.clone();
+    let sending = Sending {
+        bucket,
+        payload,
+        upload: &upload.begun,
+        progress,
+        journal: open.journal(),
+    };
+    let outcome = match sending.parts(source, &upload).await {
+        Ok((parts, crc64nvme)) => bucket
+            .complete_upload(Composed {
+                key: payload.key,
+                upload_id: &upload_id,
+                parts,
+                size: payload.size,
+                sha256: payload.sha256,
+                operation: &upload.begun.operation,
+                crc64nvme: Some(crc64nvme),
+            })
             .await
             .map_err(Stop::from),
         Err(stop) => Err(stop),
@@ -175,70 +154,222 @@ async fn store_in_parts(
     match &outcome {
         // The file's own trouble: end the upload here, the run goes on.
         Err(Stop::Skip(_)) => bucket.abort_upload(payload.key, &upload_id).await?,
-        // The run stops, and ends all that is open.
+        Ok(()) | Err(Stop::Fatal(BackupError::NotFound { .. })) => {}
+        // The run stops; what becomes of its uploads is decided there.
         Err(Stop::Fatal(_)) => return outcome,
-        Ok(()) => {}
     }
-    open.end(ticket);
+    open.end(&upload_id);
     outcome
 }
 
-/// Reads part after part while those before it travel. The last part is sent
-/// only after the whole file has proven to be what was promised.
-async fn send_parts(
+async fn begin(
     bucket: &Bucket,
     payload: &Payload<'_>,
-    upload_id: &str,
-    progress: &Arc<dyn Progress>,
-) -> Result<Vec<PartDone>, Stop> {
-    let part_size = bucket.tuning().part_size(payload.size);
-    let (path, size, sha256) = (
-        payload.path.to_owned(),
-        payload.size,
-        payload.sha256.to_owned(),
-    );
-    let mut source =
-        tokio::task::spawn_blocking(move || Source::open(path, size, sha256)).await??;
-    let mut in_flight: JoinSet<Result<PartDone>> = JoinSet::new();
-    let mut done = Vec::new();
-    let count = i32::try_from(size.div_ceil(part_size)).map_err(|_| too_many_parts())?;
-    for number in 1..=count {
-        let start = (number as u64 - 1) * part_size;
-        let length = part_size.min(size - start);
-        let held = bucket.budget().take(length).await;
-        while let Some(part) = in_flight.try_join_next() {
-            done.push(part??);
+    source: &Source,
+    open: &OpenUploads,
+) -> Result<Unfinished, Stop> {
+    let operation = ulid::Ulid::new().to_string();
+    let ticket = open.begin(payload.key);
+    let created = bucket
+        .create_upload(payload.key, payload.sha256, &operation)
+        .await;
+    let upload_id = match created {
+        Ok(id) => id,
+        Err(error) => {
+            open.refused(ticket);
+            return Err(error.into());
         }
-        let last = number == count;
-        let (back, body) = tokio::task::spawn_blocking(move || {
-            let body = source.read(length)?;
-            if last {
-                source.finish()?;
-            }
-            Ok::<_, Stop>((source, body))
-        })
-        .await??;
-        source = back;
-        let (bucket, key, upload_id, progress) = (
-            bucket.clone(),
-            payload.key.to_owned(),
-            upload_id.to_owned(),
-            progress.clone(),
-        );
-        in_flight.spawn(async move {
-            let part = bucket.upload_part(&key, &upload_id, number, body).await?;
-            drop(held);
-            progress.advance(length, 0);
-            Ok(part)
-        });
-    }
-    while let Some(part) = in_flight.join_next().await {
-        done.push(part??);
-    }
-    Ok(done)
+    };
+    let begun = BegunUpload {
+        place: open
+            .journal()
+            .map(|journal| journal.place().to_owned())
+            .unwrap_or_default(),
+        key: payload.key.to_owned(),
+        upload_id,
+        operation,
+        size: payload.size,
+        sha256: payload.sha256.to_owned(),
+        part_size: bucket.tuning().part_size(payload.size),
+        identity: source.identity,
+        begun: jiff::Timestamp::now().as_second(),
+    };
+    open.created(ticket, &begun);
+    Ok(Unfinished {
+        begun,
+        parts: Default::default(),
+    })
 }
 
-fn too_many_parts() -> Stop {
+/// What an earlier run left of this very file, if the server still has it. The parts
+/// in the answer are those that both the journal and the server know.
+async fn resume(
+    bucket: &Bucket,
+    payload: &Payload<'_>,
+    source: &Source,
+    journal: Option<&Journal>,
+) -> Result<Option<Unfinished>, Stop> {
+    let Some((journal, mut left)) = journal.and_then(|journal| {
+        let left = journal.find(payload.key, payload.size, payload.sha256)?;
+        Some((journal, left))
+    }) else {
+        return Ok(None);
+    };
+    let upload_id = left.begun.upload_id.clone();
+    if left.begun.identity != source.identity {
+        // Another file under the same promise: its parts may be others, too.
+        bucket.abort_upload(payload.key, &upload_id).await?;
+        journal.end(&upload_id);
+        return Ok(None);
+    }
+    let listed = match bucket.list_parts(payload.key, &upload_id).await {
+        Ok(Some(listed)) => listed,
+        Ok(None) => {
+            journal.end(&upload_id);
+            return Ok(None);
+        }
+        // Without that permission nothing can be resumed, and a backup does without.
+        Err(BackupError::AccessDenied { .. } | BackupError::Unsupported { .. }) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let expected = |number: i32| {
+        let before = u64::try_from(number).ok()?.checked_sub(1)? * left.begun.part_size;
+        Some(left.begun.part_size.min(payload.size.checked_sub(before)?))
+    };
+    left.parts = listed
+        .into_iter()
+        .filter(|part| expected(part.number) == Some(part.size))
+        .filter_map(|part| {
+            let sent = left.parts.get(&part.number)?;
+            // What the server can check with must agree with what was sent.
+            let agrees = part
+                .crc64nvme
+                .as_ref()
+                .is_none_or(|crc| *crc == crate::bucket::crc_text(sent.crc64nvme));
+            agrees.then(|| {
+                let etag = part.etag.or_else(|| sent.etag.clone());
+                (
+                    part.number,
+                    SentPart {
+                        etag,
+                        ..sent.clone()
+                    },
+                )
+            })
+        })
+        .collect();
+    tracing::info!(
+        parts = left.parts.len(),
+        "an upload that was cut off is taken up again"
+    );
+    Ok(Some(left))
+}
+
+struct Sending<'a> {
+    bucket: &'a Bucket,
+    payload: &'a Payload<'a>,
+    upload: &'a BegunUpload,
+    progress: &'a Arc<dyn Progress>,
+    journal: Option<&'a Journal>,
+}
+
+impl Sending<'_> {
+    /// Reads part after part while those before it travel, and leaves out what the
+    /// server has. The last part is sent only after the whole file has proven to be
+    /// what was promised. Also answers the checksum of the whole.
+    async fn parts(
+        &self,
+        mut source: Source,
+        before: &Unfinished,
+    ) -> Result<(Vec<PartDone>, u64), Stop> {
+        let (size, part_size) = (self.payload.size, self.upload.part_size);
+        let mut in_flight: JoinSet<Result<PartDone>> = JoinSet::new();
+        let mut done = Vec::new();
+        let mut whole = 0;
+        let count = i32::try_from(size.div_ceil(part_size)).map_err(|_| too_large())?;
+        for number in 1..=count {
+            let start = (number as u64 - 1) * part_size;
+            let length = part_size.min(size - start);
+            let held = self.bucket.budget().take(length).await;
+            while let Some(part) = in_flight.try_join_next() {
+                done.push(part??);
+            }
+            let (last, signs) = (number == count, self.bucket.signs_payload());
+            let (back, part) = tokio::task::spawn_blocking(move || {
+                let mut part = PartBody::from(source.read(length)?);
+                if signs {
+                    part.sha256 = Some(hex::encode(Sha256::digest(&part.bytes)));
+                }
+                if last {
+                    source.finish()?;
+                }
+                Ok::<_, Stop>((source, part))
+            })
+            .await??;
+            source = back;
+            whole = if number == 1 {
+                part.crc64nvme
+            } else {
+                crc_fast::checksum_combine(Crc64Nvme, whole, part.crc64nvme, length)
+            };
+            match before.parts.get(&number) {
+                Some(there) if there.crc64nvme == part.crc64nvme => {
+                    self.progress.advance(length, 0);
+                    done.push(PartDone {
+                        number,
+                        etag: there.etag.clone(),
+                        crc64nvme: (!self.bucket.checks_with_md5())
+                            .then(|| crate::bucket::crc_text(there.crc64nvme)),
+                    });
+                }
+                _ => {
+                    let sent = self.send(number, part, held);
+                    in_flight.spawn(sent);
+                }
+            }
+        }
+        while let Some(part) = in_flight.join_next().await {
+            done.push(part??);
+        }
+        Ok((done, whole))
+    }
+
+    fn send(
+        &self,
+        number: i32,
+        part: PartBody,
+        held: tokio::sync::OwnedSemaphorePermit,
+    ) -> impl Future<Output = Result<PartDone>> + Send + 'static {
+        let (bucket, key, upload_id, progress, journal) = (
+            self.bucket.clone(),
+            self.payload.key.to_owned(),
+            self.upload.upload_id.clone(),
+            self.progress.clone(),
+            self.journal.cloned(),
+        );
+        async move {
+            let length = part.bytes.len() as u64;
+            let crc64nvme = part.crc64nvme;
+            let done = bucket.upload_part(&key, &upload_id, number, part).await?;
+            drop(held);
+            if let Some(journal) = journal {
+                let etag = done.etag.clone();
+                let sent = SentPart {
+                    number,
+                    etag,
+                    crc64nvme,
+                };
+                journal.part(&upload_id, sent);
+            }
+            progress.advance(length, 0);
+            Ok(done)
+        }
+    }
+}
+
+fn too_large() -> Stop {
     Stop::Skip(SkipReason::Unreadable {
         detail: "it is larger than S3 can hold".to_owned(),
     })
@@ -247,13 +378,14 @@ fn too_many_parts() -> Stop {
 /// A file being read for upload.
 struct Source {
     file: File,
+    path: PathBuf,
     hasher: Sha256,
-    size: u64,
+    identity: FileIdentity,
     sha256: String,
 }
 
 impl Source {
-    fn open(path: PathBuf, size: u64, sha256: String) -> Result<Self, Stop> {
+    fn open(path: &Path, size: u64, sha256: String) -> Result<Self, Stop> {
         let file = File::open(path).map_err(skip_io)?;
         let meta = file.metadata().map_err(skip_io)?;
         if !meta.is_file() || meta.len() != size {
@@ -261,14 +393,15 @@ impl Source {
         }
         Ok(Self {
             file,
+            path: path.to_owned(),
             hasher: Sha256::new(),
-            size,
+            identity: FileIdentity::of(&meta),
             sha256,
         })
     }
 
     fn read(&mut self, length: u64) -> Result<Bytes, Stop> {
-        let mut body = Vec::with_capacity(usize::try_from(length).map_err(|_| too_many_parts())?);
+        let mut body = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())?);
         (&mut self.file)
             .take(length)
             .read_to_end(&mut body)
@@ -280,15 +413,21 @@ impl Source {
         Ok(Bytes::from(body))
     }
 
-    /// Nothing more to read, and the hash is the promised one.
+    /// Nothing more to read, the hash is the promised one, and the file that has the
+    /// name is still the one that was read.
     fn finish(&mut self) -> Result<(), Stop> {
         let more = (&mut self.file)
             .take(1)
             .read_to_end(&mut Vec::new())
             .map_err(skip_io)?;
         let hash = hex::encode(std::mem::take(&mut self.hasher).finalize());
-        if more > 0 || hash != self.sha256 {
-            tracing::debug!(size = self.size, "a file is not what the catalog knows");
+        let now = std::fs::metadata(&self.path).map_err(skip_io)?;
+        let replaced = FileIdentity::of(&now).inode != self.identity.inode;
+        if more > 0 || hash != self.sha256 || replaced {
+            tracing::debug!(
+                size = self.identity.size,
+                "a file is not what the catalog knows"
+            );
             return Err(Stop::Skip(SkipReason::Changed));
         }
         Ok(())

@@ -71,6 +71,12 @@ impl Session {
         })
     }
 
+    /// Files that the last restore point does not have.
+    pub(crate) fn waiting_files(&self) -> Result<u64, CoreError> {
+        let settings = self.bucket_settings()?;
+        Ok(self.waiting(settings.as_ref())?.0)
+    }
+
     /// Files and bytes that the last restore point does not have.
     fn waiting(&self, settings: Option<&BucketSettings>) -> Result<(u64, u64), CoreError> {
         let last = settings.and_then(|settings| self.last_manifest(settings));
@@ -196,7 +202,7 @@ impl Session {
         Ok(())
     }
 
-    fn run_backup(
+    pub(crate) fn run_backup(
         &self,
         bucket: &Bucket,
         settings: &BucketSettings,

@@ -203,7 +203,16 @@ impl Session {
                 key_id: key_id.clone(),
             },
         };
-        Ok(Bucket::connect(config)?)
+        let bucket = Bucket::connect(config)?;
+        self.equip(&bucket);
+        Ok(bucket)
+    }
+
+    /// What signs requests now, for a bucket whose keys have expired; a locked keyring
+    /// has none.
+    pub(crate) fn held_keys(&self) -> Option<(Secret, Secret)> {
+        let held = self.bucket_secrets().ok()??;
+        Some((held.access_key, held.secret_key))
     }
 
     pub(crate) fn bucket_view(&self) -> Result<Option<BucketView>, CoreError> {

@@ -7,6 +7,7 @@
 //! mapping from every error to words. It never touches a window, a socket that
 //! listens, or a terminal, and it hands out neither a secret nor a path.
 
+mod automatic;
 mod backup;
 mod bucket;
 mod bucket_rules;
@@ -47,6 +48,7 @@ mod settings;
 mod stages;
 mod tables;
 pub mod text;
+mod transfer;
 mod undo;
 mod verify;
 mod watch;

@@ -173,6 +173,7 @@ impl Redline {
     pub fn save_settings(&self, settings: Settings) -> Result<Settings, CoreError> {
         self.0.settings.lock().save(settings)?;
         let saved = self.settings();
+        self.each_open(|session| session.apply_bandwidth_limit());
         self.0.events.send(Event::Settings(saved.clone()));
         Ok(saved)
     }

@@ -25,6 +25,7 @@ use crate::others::label;
 use crate::progress::Transferring;
 use crate::session::{JobId, Session};
 use crate::text;
+use crate::transfer::Halves;
 use crate::undo::RestoreLog;
 
 /// Entries of the list of failures that a report keeps.
@@ -238,6 +239,7 @@ impl Session {
             only: partial.then(|| plan.items.iter().map(|item| item.uid.clone()).collect()),
             log,
             next: AtomicU64::new(0),
+            halves: Halves::open(&self.transfer_dir()),
             same: AtomicU64::new(0),
             replaced: AtomicU64::new(0),
         });
@@ -330,6 +332,7 @@ struct Sink {
     only: Option<HashSet<String>>,
     log: RestoreLog,
     next: AtomicU64,
+    halves: Halves,
     /// Files that turned out to be here already.
     same: AtomicU64,
     /// Files whose local bytes went to the trash.
@@ -345,8 +348,17 @@ impl Sink {
 }
 
 impl RestoreSink for Sink {
-    fn begin(&self, _: &RestoreItem) -> io::Result<PathBuf> {
-        Ok(self.place())
+    fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf> {
+        match self.halves.begin(&item.sha256, item.size) {
+            Some(place) => Ok(place),
+            None => Ok(self.place()),
+        }
+    }
+
+    fn interrupted(&self, item: &RestoreItem, temp: PathBuf) {
+        if !self.halves.keeps(&temp) {
+            self.discard(item, temp);
+        }
     }
 
     fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()> {

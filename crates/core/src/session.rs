@@ -23,6 +23,7 @@ use crate::grids::Grids;
 use crate::import::Offers;
 use crate::jobs::Jobs;
 use crate::stages::Stages;
+use crate::transfer::Transfers;
 use crate::{profiles, redline};
 
 /// A job's id: a ULID.
@@ -81,6 +82,7 @@ pub(crate) struct Inner {
     /// What stops the query that runs.
     pub(crate) querying: Mutex<Option<Arc<AtomicBool>>>,
     pub(crate) backup: BackupState,
+    pub(crate) transfers: Transfers,
 }
 
 impl Session {
@@ -114,8 +116,10 @@ impl Session {
             stages: Mutex::default(),
             querying: Mutex::default(),
             backup: BackupState::default(),
+            transfers: Transfers::default(),
         }));
         crate::watch::follow_others(&session);
+        crate::automatic::follow(&session);
         crate::schedule::keep_checking(&session);
         session
     }

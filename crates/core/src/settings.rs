@@ -139,6 +139,8 @@ mod tests {
             on_duplicate: OnDuplicate::Keep,
             sign_in_at_start: false,
             api_port: 9000,
+            auto_backup: false,
+            bandwidth_limit: Some(1 << 20),
         }
     }
 

@@ -11,6 +11,13 @@ pub(crate) fn now() -> String {
     instant(Timestamp::now())
 }
 
+/// The moment that is `wait` away.
+pub(crate) fn from_now(wait: std::time::Duration) -> String {
+    let wait = jiff::SignedDuration::try_from(wait).unwrap_or_default();
+    let now = Timestamp::now();
+    instant(now.checked_add(wait).unwrap_or(now))
+}
+
 /// `1.2 GB`, `300 MB`, `12 B`: decimal, as disks are sold; at most two digits
 /// that matter after the first.
 pub fn bytes(count: u64) -> String {

@@ -23,9 +23,16 @@ pub(super) struct Object {
     pub(super) etag: String,
     pub(super) metadata: HashMap<String, String>,
     pub(super) modified_ms: u64,
+    /// `null` for one that was stored while versioning was off.
+    #[serde(default)]
+    pub(super) version: Option<String>,
 }
 
 impl Object {
+    pub(super) fn version_id(&self) -> &str {
+        self.version.as_deref().unwrap_or("null")
+    }
+
     pub(super) fn modified(&self) -> SystemTime {
         UNIX_EPOCH + std::time::Duration::from_millis(self.modified_ms)
     }
@@ -36,6 +43,7 @@ pub(super) struct Part {
     pub(super) file: PathBuf,
     pub(super) size: u64,
     pub(super) md5: [u8; 16],
+    pub(super) crc64nvme: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -48,9 +56,33 @@ pub(super) struct Upload {
 
 type Objects = BTreeMap<String, Object>;
 
+/// What was replaced or deleted under versioning.
+#[derive(Clone, Debug)]
+pub(super) enum Earlier {
+    Object(Object),
+    /// A delete marker.
+    Marker {
+        version: String,
+        modified_ms: u64,
+    },
+}
+
+impl Earlier {
+    pub(super) fn version(&self) -> &str {
+        match self {
+            Self::Object(object) => object.version_id(),
+            Self::Marker { version, .. } => version,
+        }
+    }
+}
+
 #[derive(Default)]
 struct State {
     buckets: BTreeMap<String, Objects>,
+    /// `Some(true)` on, `Some(false)` suspended.
+    versioning: BTreeMap<String, Option<bool>>,
+    /// By bucket and key, the oldest first. A restart does not find them again.
+    earlier: BTreeMap<(String, String), Vec<Earlier>>,
     /// By bucket and id.
     uploads: BTreeMap<(String, String), Upload>,
 }
@@ -97,7 +129,7 @@ impl Disk {
     }
 
     pub(super) fn create_bucket(&self, bucket: &str) -> io::Result<()> {
-        for folder in ["data", "long", "meta", "temp"] {
+        for folder in ["data", "long", "meta", "temp", "old"] {
             fs::create_dir_all(self.root.join(bucket).join(folder))?;
         }
         self.lock().buckets.entry(bucket.to_owned()).or_default();
@@ -155,6 +187,10 @@ impl Disk {
         let folder = self.root.join(bucket);
         // Under the lock, so that bytes and what is known of them change together.
         let mut state = self.lock();
+        let versioned = state.versioning.get(bucket).copied().flatten();
+        if versioned == Some(true) {
+            self.keep_earlier(&mut state, bucket, key)?;
+        }
         let file = match readable_place(&folder, key, temp) {
             Some(file) => file,
             None => {
@@ -163,9 +199,7 @@ impl Disk {
                 file
             }
         };
-        let modified_ms = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| d.as_millis() as u64);
+        let modified_ms = now_ms();
         let object = Object {
             key: key.to_owned(),
             file,
@@ -173,6 +207,7 @@ impl Disk {
             etag,
             metadata,
             modified_ms,
+            version: (versioned == Some(true)).then(|| self.version()),
         };
         let meta_temp = folder.join("temp").join(format!("meta-{hash}"));
         fs::write(&meta_temp, serde_json::to_vec(&object)?)?;
@@ -196,6 +231,134 @@ impl Disk {
             HashMap::new(),
         )
         .map(|_| ())
+    }
+
+    fn version(&self) -> String {
+        format!("v{:08}", self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Moves the present object out of the way of the next.
+    fn keep_earlier(&self, state: &mut State, bucket: &str, key: &str) -> io::Result<()> {
+        let folder = self.root.join(bucket);
+        let Some(mut object) = state.buckets.get_mut(bucket).and_then(|o| o.remove(key)) else {
+            return Ok(());
+        };
+        let file = format!("old/{}", self.next.fetch_add(1, Ordering::Relaxed));
+        fs::create_dir_all(folder.join("old"))?;
+        fs::rename(folder.join(&object.file), folder.join(&file))?;
+        object.file = file;
+        let slot = (bucket.to_owned(), key.to_owned());
+        let earlier = state.earlier.entry(slot).or_default();
+        earlier.push(Earlier::Object(object));
+        Ok(())
+    }
+
+    pub(super) fn versioning(&self, bucket: &str) -> Option<bool> {
+        self.lock().versioning.get(bucket).copied().flatten()
+    }
+
+    pub(super) fn set_versioning(&self, bucket: &str, on: bool) {
+        self.lock().versioning.insert(bucket.to_owned(), Some(on));
+    }
+
+    /// One version, the present one included.
+    pub(super) fn get_version(&self, bucket: &str, key: &str, version: &str) -> Option<Object> {
+        if let Some(object) = self.get(bucket, key)
+            && object.version_id() == version
+        {
+            return Some(object);
+        }
+        let state = self.lock();
+        let earlier = state.earlier.get(&(bucket.to_owned(), key.to_owned()))?;
+        earlier.iter().find_map(|one| match one {
+            Earlier::Object(object) if object.version_id() == version => Some(object.clone()),
+            _ => None,
+        })
+    }
+
+    /// Of each key the present object, if any, and what was before, the newest first.
+    pub(super) fn versions(
+        &self,
+        bucket: &str,
+        prefix: &str,
+    ) -> Vec<(String, Option<Object>, Vec<Earlier>)> {
+        let state = self.lock();
+        let mut all: BTreeMap<String, (Option<Object>, Vec<Earlier>)> = BTreeMap::new();
+        for (key, object) in state.buckets.get(bucket).into_iter().flatten() {
+            if key.starts_with(prefix) {
+                all.entry(key.clone()).or_default().0 = Some(object.clone());
+            }
+        }
+        for ((of, key), earlier) in &state.earlier {
+            if of == bucket && key.starts_with(prefix) {
+                all.entry(key.clone()).or_default().1 = earlier.iter().rev().cloned().collect();
+            }
+        }
+        all.into_iter()
+            .map(|(key, (now, before))| (key, now, before))
+            .collect()
+    }
+
+    /// As a DELETE does: a marker under versioning, for good with a version's id. The
+    /// marker's or the version's id.
+    pub(super) fn delete(&self, bucket: &str, key: &str, version: Option<&str>) -> Option<String> {
+        let Some(version) = version else {
+            if self.versioning(bucket) != Some(true) {
+                self.remove(bucket, key);
+                return None;
+            }
+            let marker = self.version();
+            let mut state = self.lock();
+            let _ = self.keep_earlier(&mut state, bucket, key);
+            let slot = (bucket.to_owned(), key.to_owned());
+            state
+                .earlier
+                .entry(slot)
+                .or_default()
+                .push(Earlier::Marker {
+                    version: marker.clone(),
+                    modified_ms: now_ms(),
+                });
+            return Some(marker);
+        };
+        if self
+            .get(bucket, key)
+            .is_some_and(|now| now.version_id() == version)
+        {
+            self.remove(bucket, key);
+        }
+        let mut state = self.lock();
+        let slot = (bucket.to_owned(), key.to_owned());
+        if let Some(earlier) = state.earlier.get_mut(&slot) {
+            for gone in earlier.extract_if(.., |one| one.version() == version) {
+                if let Earlier::Object(object) = gone {
+                    let _ = fs::remove_file(self.root.join(bucket).join(&object.file));
+                }
+            }
+            // Under the newest that is left, unless that is a marker.
+            if let Some(Earlier::Object(_)) = earlier.last()
+                && !state
+                    .buckets
+                    .get(bucket)
+                    .is_some_and(|o| o.contains_key(key))
+                && let Some(Earlier::Object(object)) =
+                    state.earlier.get_mut(&slot).and_then(Vec::pop)
+            {
+                state
+                    .buckets
+                    .entry(bucket.to_owned())
+                    .or_default()
+                    .insert(key.to_owned(), object);
+            }
+        }
+        Some(version.to_owned())
+    }
+
+    pub(super) fn remove_bucket(&self, bucket: &str) {
+        let mut state = self.lock();
+        state.buckets.remove(bucket);
+        state.uploads.retain(|(of, _), _| of != bucket);
+        let _ = fs::remove_dir_all(self.root.join(bucket));
     }
 
     pub(super) fn remove(&self, bucket: &str, key: &str) {
@@ -276,6 +439,12 @@ impl Disk {
             .map(|((_, id), u)| (id.clone(), u.clone()))
             .collect()
     }
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as u64)
 }
 
 /// Under the key's own name, if that is a name for this file system and no

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -32,6 +32,12 @@ pub enum FaultKind {
     Truncated,
     /// Answers with one bit flipped in the body.
     FlippedBit,
+    /// One bit flips on the way in: the server's own checks see it.
+    FlippedOnTheWayIn,
+    /// Does the work and answers with another ETag than the one it keeps.
+    WrongEtag,
+    /// Takes the request and never says anything again.
+    Stall,
     /// Waits before doing anything.
     Slow(Duration),
 }
@@ -108,8 +114,16 @@ impl Fault {
 pub(super) struct Front {
     seen: Mutex<Vec<Seen>>,
     faults: Mutex<Vec<Fault>>,
+    /// Seconds that the server's clock is ahead of this machine's.
     clock_offset: AtomicI64,
+    /// Access keys that are over.
+    expired: Mutex<Vec<String>>,
+    /// Where the bucket is, if not where everybody asks.
+    region: Mutex<Option<String>>,
 }
+
+/// As AWS: a request signed further off than this is refused.
+const MAX_SKEW: i64 = 15 * 60;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -136,6 +150,41 @@ impl Front {
         self.clock_offset.store(seconds, Ordering::Relaxed);
     }
 
+    pub(super) fn expire(&self, access_key: &str) {
+        lock(&self.expired).push(access_key.to_owned());
+    }
+
+    pub(super) fn move_to_region(&self, region: Option<&str>) {
+        *lock(&self.region) = region.map(str::to_owned);
+    }
+
+    /// What a server says before it looks at what is asked.
+    fn refusal(&self, request: &Request<Body>) -> Option<(u16, &'static str, String)> {
+        let header = |name: &str| request.headers().get(name)?.to_str().ok();
+        let signed = header("authorization").unwrap_or_default();
+        let mut scope = signed
+            .split_once("Credential=")
+            .map_or("", |(_, rest)| rest)
+            .split([',', ' '])
+            .next()
+            .unwrap_or_default()
+            .split('/');
+        let (access_key, region) = (scope.next()?, scope.nth(1));
+        if lock(&self.expired).iter().any(|key| key == access_key) {
+            return Some((400, "ExpiredToken", String::new()));
+        }
+        if let (Some(there), Some(region)) = (lock(&self.region).clone(), region)
+            && there != region
+        {
+            let more = format!("<Region>{there}</Region>");
+            return Some((400, "AuthorizationHeaderMalformed", more));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let here = i64::try_from(now).ok()? + self.clock_offset.load(Ordering::Relaxed);
+        let then = header("x-amz-date").and_then(amz_seconds)?;
+        ((here - then).abs() > MAX_SKEW).then(|| (403, "RequestTimeTooSkewed", String::new()))
+    }
+
     fn pick(&self, seen: &Seen) -> Option<FaultKind> {
         let mut faults = lock(&self.faults);
         let fault = faults.iter_mut().find(|f| f.matches(seen))?;
@@ -157,12 +206,33 @@ impl Front {
             path: request.uri().path().to_owned(),
             encryption: encryption(&request),
         };
+        let head = request.method() == hyper::Method::HEAD;
         let request = request.map(Body::from);
         let fault = self.pick(&seen);
         lock(&self.seen).push(seen);
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        if let Some((status, code, more)) = self.refusal(&request) {
+            let mut response = refuse(request, status, code, &more, head).await;
+            if let Some(date) = http_date(offset) {
+                response.headers_mut().insert(hyper::header::DATE, date);
+            }
+            return Ok(response);
+        }
         let mut response = match fault {
             None => service.call(request).await?,
-            Some(FaultKind::Error { status, code }) => refuse(request, status, code).await,
+            Some(FaultKind::Error { status, code }) => {
+                refuse(request, status, code, "", head).await
+            }
+            Some(FaultKind::Stall) => std::future::pending().await,
+            Some(FaultKind::FlippedOnTheWayIn) => service.call(flip_request(request).await).await?,
+            Some(FaultKind::WrongEtag) => {
+                let mut response = service.call(request).await?;
+                response.headers_mut().insert(
+                    hyper::header::ETAG,
+                    HeaderValue::from_static("\"00000000000000000000000000000bad\""),
+                );
+                response
+            }
             Some(FaultKind::LostResponse) => {
                 let done = service.call(request).await?;
                 drop(done);
@@ -175,7 +245,6 @@ impl Front {
                 service.call(request).await?
             }
         };
-        let offset = self.clock_offset.load(Ordering::Relaxed);
         if offset != 0
             && let Some(date) = http_date(offset)
         {
@@ -186,7 +255,7 @@ impl Front {
 }
 
 fn http_date(offset: i64) -> Option<HeaderValue> {
-    let then = std::time::SystemTime::now();
+    let then = SystemTime::now();
     let step = Duration::from_secs(offset.unsigned_abs());
     let then = if offset < 0 { then - step } else { then + step };
     let mut text = Vec::new();
@@ -197,13 +266,20 @@ fn http_date(offset: i64) -> Option<HeaderValue> {
 }
 
 /// Reads the request to its end first, as a server does that is not rude.
-async fn refuse(request: Request<Body>, status: u16, code: &str) -> Response<Body> {
+/// The answer to a HEAD has no words.
+async fn refuse(
+    request: Request<Body>,
+    status: u16,
+    code: &str,
+    more: &str,
+    head: bool,
+) -> Response<Body> {
     let mut body = request.into_body();
     while body.next().await.is_some() {}
     let xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{code} on purpose</Message></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{code} on purpose</Message>{more}</Error>"
     );
-    let mut response = Response::new(Body::from(xml));
+    let mut response = Response::new(if head { Body::empty() } else { Body::from(xml) });
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(
@@ -235,6 +311,32 @@ async fn truncate(response: Response<Body>) -> Response<Body> {
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
     ]);
     Response::from_parts(parts, Body::from(s3s::dto::StreamingBlob::wrap(cut)))
+}
+
+async fn flip_request(request: Request<Body>) -> Request<Body> {
+    let (parts, mut body) = request.into_parts();
+    let mut bytes = collect(&mut body).await;
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    Request::from_parts(parts, Body::from(bytes))
+}
+
+/// `20261126T161126Z` in seconds since 1970.
+fn amz_seconds(text: &str) -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
+    let (year, month, day) = (number(0..4)?, number(4..6)?, number(6..8)?);
+    // Days from the civil calendar, as Howard Hinnant's public-domain paper has it.
+    let (y, m) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let (era, of_era) = (y.div_euclid(400), y.rem_euclid(400));
+    let of_year = (153 * m + 2) / 5 + day - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + number(9..11)? * 3600 + number(11..13)? * 60 + number(13..15)?)
 }
 
 async fn flip(response: Response<Body>) -> Response<Body> {
@@ -286,6 +388,8 @@ fn operation(request: &Request<Incoming>) -> &'static str {
         ("HEAD", true) => "HeadObject",
         ("GET", false) if has("uploads") => "ListMultipartUploads",
         ("GET", false) if has("versioning") => "GetBucketVersioning",
+        ("PUT", false) if has("versioning") => "PutBucketVersioning",
+        ("GET", false) if has("versions") => "ListObjectVersions",
         ("GET", false) if has("lifecycle") => "GetBucketLifecycleConfiguration",
         ("GET", false) if has("list-type") => "ListObjectsV2",
         ("HEAD", false) => "HeadBucket",

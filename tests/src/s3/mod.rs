@@ -3,11 +3,13 @@
 //! strict where AWS is (signatures, checksums, part sizes) and can be told to
 //! be as odd as others are. Never for anything but tests.
 
+mod assemble;
 mod body;
 mod disk;
 mod faults;
 mod service;
 mod settings;
+mod versions;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use std::thread::JoinHandle;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
+use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,8 +34,11 @@ pub const ACCESS_KEY: &str = "REDLINETESTACCESS";
 pub const SECRET_KEY: &str = "redline-test-secret-not-a-real-one";
 pub const REGION: &str = "us-east-1";
 
+/// A second key that every server accepts, for keys that change in the middle.
+pub const NEXT_ACCESS_KEY: &str = "REDLINETESTACCESS2";
+
 /// Ways in which servers differ from AWS.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Personality {
     /// As Backblaze B2: a checksum header is an error.
     pub refuses_checksums: bool,
@@ -40,6 +46,62 @@ pub struct Personality {
     pub refuses_copy: bool,
     /// As Garage: `If-None-Match` is not looked at.
     pub ignores_conditions: bool,
+    /// As Backblaze B2: `If-None-Match` is an error.
+    pub refuses_conditions: bool,
+    /// As Cloudflare R2: an ETag of a part says nothing about its bytes.
+    pub random_etags: bool,
+    /// As Cloudflare R2: all parts but the last have one size.
+    pub equal_parts: bool,
+    /// As Cloudflare R2: answers carry a version id that nothing stands behind.
+    pub fake_versions: bool,
+    /// Versioning can be switched on, and works.
+    pub versions: bool,
+}
+
+impl Default for Personality {
+    fn default() -> Self {
+        Self::AWS
+    }
+}
+
+impl Personality {
+    pub const AWS: Self = Self {
+        refuses_checksums: false,
+        refuses_copy: false,
+        ignores_conditions: false,
+        refuses_conditions: false,
+        random_etags: false,
+        equal_parts: false,
+        fake_versions: false,
+        versions: true,
+    };
+    pub const MINIO: Self = Self::AWS;
+    pub const R2: Self = Self {
+        random_etags: true,
+        equal_parts: true,
+        fake_versions: true,
+        versions: false,
+        ..Self::AWS
+    };
+    pub const B2: Self = Self {
+        refuses_checksums: true,
+        refuses_conditions: true,
+        ..Self::AWS
+    };
+    pub const GARAGE: Self = Self {
+        ignores_conditions: true,
+        versions: false,
+        ..Self::AWS
+    };
+
+    /// Each by its name.
+    pub const ALL: [(&str, Self); 5] = [
+        ("aws", Self::AWS),
+        ("r2", Self::R2),
+        ("b2", Self::B2),
+        ("garage", Self::GARAGE),
+        ("minio", Self::MINIO),
+    ];
 }
 
 /// How to start one.
@@ -97,7 +159,13 @@ impl TestS3 {
                 personality: options.personality,
                 settings: settings.clone(),
             });
-            builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+            let mut auth = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+            auth.register(NEXT_ACCESS_KEY.to_owned(), SECRET_KEY.into());
+            builder.set_auth(auth);
+            // The front checks the time, against the clock that the test gave it.
+            let mut config = S3Config::default();
+            config.presigned_url_max_skew_time_secs = u32::MAX;
+            builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
             builder.build()
         };
         let (stop, stopped) = oneshot::channel();
@@ -186,9 +254,34 @@ impl TestS3 {
         self.settings.make_rules(rules);
     }
 
-    /// Adds to the `Date` of every answer.
+    /// The server's clock against this machine's. It says so in the `Date` of every
+    /// answer, and refuses what is signed more than 15 minutes off.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.front.set_clock_offset(seconds);
+    }
+
+    /// From now on this access key has expired.
+    pub fn expire_key(&self, access_key: &str) {
+        self.front.expire(access_key);
+    }
+
+    /// The bucket is there and nowhere else; `None`: wherever one asks.
+    pub fn move_to_region(&self, region: Option<&str>) {
+        self.front.move_to_region(region);
+    }
+
+    /// As its owner could, in the provider's console.
+    pub fn remove_bucket(&self) {
+        self.disk.remove_bucket(&self.bucket);
+    }
+
+    /// Ends all unfinished uploads, as a lifecycle rule would. How many there were.
+    pub fn end_uploads(&self) -> usize {
+        let open = self.disk.uploads(&self.bucket);
+        for (id, _) in &open {
+            self.disk.end_upload(&self.bucket, id);
+        }
+        open.len()
     }
 
     /// Keys and sizes, in order.

@@ -1,28 +1,24 @@
 //! The S3 operations that a backup and its users' tools need, over [`Disk`].
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::Personality;
+use super::assemble::assemble;
 use super::body::{Claims, internal, receive, send};
 use super::disk::{Disk, Object as Stored, Part as StoredPart};
 use super::settings::Settings;
+use super::versions::list_versions;
 
 pub(super) struct Service {
     pub(super) disk: Arc<Disk>,
     pub(super) personality: Personality,
     pub(super) settings: Arc<Settings>,
 }
-
-/// AWS's smallest part, but for the last.
-const MIN_PART: u64 = 5 << 20;
 
 impl Service {
     fn bucket(&self, bucket: &str) -> S3Result {
@@ -40,11 +36,51 @@ impl Service {
             .ok_or_else(|| s3_error!(NoSuchKey))
     }
 
+    fn object_or_version(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+    ) -> S3Result<Stored> {
+        match version {
+            Some(version) if self.personality.versions => {
+                self.bucket(bucket)?;
+                self.disk
+                    .get_version(bucket, key, version)
+                    .ok_or_else(|| s3_error!(NoSuchVersion))
+            }
+            // A server without versions gives what there is.
+            _ => self.object(bucket, key),
+        }
+    }
+
+    /// The version id that an answer carries.
+    fn shown_version(&self, object: &Stored) -> Option<String> {
+        if self.personality.fake_versions {
+            return Some(format!("fake-{}", object.modified_ms));
+        }
+        object.version.clone()
+    }
+
+    pub(super) fn part_etag(&self, md5: &[u8; 16]) -> String {
+        let mut tag = *md5;
+        if self.personality.random_etags {
+            // Of no use as a digest, and the same whenever it is asked for.
+            tag.iter_mut().for_each(|byte| *byte ^= 0x5a);
+        }
+        hex::encode(tag)
+    }
+
     fn source(&self, source: &CopySource) -> S3Result<(PathBuf, Stored)> {
-        let CopySource::Bucket { bucket, key, .. } = source else {
+        let CopySource::Bucket {
+            bucket,
+            key,
+            version_id,
+        } = source
+        else {
             return Err(s3_error!(NotImplemented));
         };
-        let object = self.object(bucket, key)?;
+        let object = self.object_or_version(bucket, key, version_id.as_deref())?;
         Ok((self.disk.path_of(bucket, &object), object))
     }
 
@@ -124,7 +160,13 @@ impl S3 for Service {
         req: S3Request<GetBucketVersioningInput>,
     ) -> S3Result<S3Response<GetBucketVersioningOutput>> {
         self.bucket(&req.input.bucket)?;
-        Ok(S3Response::new(self.settings.versioning()))
+        let status = self.disk.versioning(&req.input.bucket).map(|on| {
+            BucketVersioningStatus::from_static(if on { "Enabled" } else { "Suspended" })
+        });
+        Ok(S3Response::new(GetBucketVersioningOutput {
+            status,
+            ..Default::default()
+        }))
     }
 
     async fn put_bucket_versioning(
@@ -132,9 +174,29 @@ impl S3 for Service {
         req: S3Request<PutBucketVersioningInput>,
     ) -> S3Result<S3Response<PutBucketVersioningOutput>> {
         self.bucket(&req.input.bucket)?;
-        self.settings
-            .set_versioning(req.input.versioning_configuration);
+        if !self.personality.versions {
+            return Err(s3_error!(NotImplemented));
+        }
+        let on = req
+            .input
+            .versioning_configuration
+            .status
+            .as_ref()
+            .map(|s| s.as_str());
+        self.disk
+            .set_versioning(&req.input.bucket, on == Some("Enabled"));
         Ok(S3Response::new(PutBucketVersioningOutput::default()))
+    }
+
+    async fn list_object_versions(
+        &self,
+        req: S3Request<ListObjectVersionsInput>,
+    ) -> S3Result<S3Response<ListObjectVersionsOutput>> {
+        self.bucket(&req.input.bucket)?;
+        if !self.personality.versions {
+            return Err(s3_error!(NotImplemented));
+        }
+        Ok(S3Response::new(list_versions(&self.disk, req.input)))
     }
 
     async fn get_bucket_lifecycle_configuration(
@@ -174,6 +236,9 @@ impl S3 for Service {
         let input = req.input;
         self.bucket(&input.bucket)?;
         checked_key(&input.key)?;
+        if input.if_none_match.is_some() && self.personality.refuses_conditions {
+            return Err(s3_error!(NotImplemented));
+        }
         let only_new = input.if_none_match.is_some() && !self.personality.ignores_conditions;
         if only_new && self.disk.get(&input.bucket, &input.key).is_some() {
             return Err(s3_error!(PreconditionFailed));
@@ -193,10 +258,12 @@ impl S3 for Service {
         let md5 = receive(input.body, claims, &temp).await?;
         let etag = hex::encode(md5);
         let metadata = input.metadata.unwrap_or_default();
-        self.disk
+        let stored = self
+            .disk
             .put(&input.bucket, &input.key, &temp, etag.clone(), metadata)
             .map_err(internal)?;
         Ok(S3Response::new(PutObjectOutput {
+            version_id: self.shown_version(&stored),
             e_tag: Some(ETag::Strong(etag)),
             checksum_crc64nvme: input.checksum_crc64nvme,
             ..Default::default()
@@ -208,7 +275,8 @@ impl S3 for Service {
         req: S3Request<GetObjectInput>,
     ) -> S3Result<S3Response<GetObjectOutput>> {
         let input = req.input;
-        let object = self.object(&input.bucket, &input.key)?;
+        let object =
+            self.object_or_version(&input.bucket, &input.key, input.version_id.as_deref())?;
         let path = self.disk.path_of(&input.bucket, &object);
         // What is on disk counts: a test may have cut it short.
         let size = std::fs::metadata(&path).map_err(internal)?.len();
@@ -230,6 +298,7 @@ impl S3 for Service {
             content_range,
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(Timestamp::from(object.modified())),
+            version_id: self.shown_version(&object),
             metadata: Some(object.metadata),
             ..Default::default()
         }))
@@ -239,11 +308,14 @@ impl S3 for Service {
         &self,
         req: S3Request<HeadObjectInput>,
     ) -> S3Result<S3Response<HeadObjectOutput>> {
-        let object = self.object(&req.input.bucket, &req.input.key)?;
+        let input = req.input;
+        let object =
+            self.object_or_version(&input.bucket, &input.key, input.version_id.as_deref())?;
         Ok(S3Response::new(HeadObjectOutput {
             content_length: i64::try_from(object.size).ok(),
             e_tag: Some(ETag::Strong(object.etag.clone())),
             last_modified: Some(Timestamp::from(object.modified())),
+            version_id: self.shown_version(&object),
             metadata: Some(object.metadata),
             ..Default::default()
         }))
@@ -253,9 +325,18 @@ impl S3 for Service {
         &self,
         req: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.bucket(&req.input.bucket)?;
-        self.disk.remove(&req.input.bucket, &req.input.key);
-        Ok(S3Response::new(DeleteObjectOutput::default()))
+        let input = req.input;
+        self.bucket(&input.bucket)?;
+        let version = input.version_id.filter(|_| self.personality.versions);
+        let marked = version.is_none();
+        let version_id = self
+            .disk
+            .delete(&input.bucket, &input.key, version.as_deref());
+        Ok(S3Response::new(DeleteObjectOutput {
+            delete_marker: (marked && version_id.is_some()).then_some(true),
+            version_id,
+            ..Default::default()
+        }))
     }
 
     async fn copy_object(
@@ -420,12 +501,13 @@ impl S3 for Service {
                 file: temp,
                 size,
                 md5,
+                crc64nvme: input.checksum_crc64nvme.clone(),
             },
         ) {
             return Err(s3_error!(NoSuchUpload));
         }
         Ok(S3Response::new(UploadPartOutput {
-            e_tag: Some(ETag::Strong(hex::encode(md5))),
+            e_tag: Some(ETag::Strong(self.part_etag(&md5))),
             checksum_crc64nvme: input.checksum_crc64nvme,
             ..Default::default()
         }))
@@ -435,59 +517,7 @@ impl S3 for Service {
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
     ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
-        let input = req.input;
-        let upload = self
-            .disk
-            .upload(&input.bucket, &input.key, &input.upload_id)
-            .ok_or_else(|| s3_error!(NoSuchUpload))?;
-        let named = input
-            .multipart_upload
-            .and_then(|u| u.parts)
-            .unwrap_or_default();
-        if named.is_empty() {
-            return Err(s3_error!(InvalidPart));
-        }
-        let temp = self.disk.temp(&input.bucket);
-        let mut whole = File::create(&temp).map_err(internal)?;
-        let mut of_parts = Md5::new();
-        let mut before = 0;
-        for (index, part) in named.iter().enumerate() {
-            let number = part.part_number.unwrap_or(0);
-            if number <= before {
-                return Err(s3_error!(InvalidPartOrder));
-            }
-            before = number;
-            let stored = upload
-                .parts
-                .get(&number)
-                .ok_or_else(|| s3_error!(InvalidPart))?;
-            if part.e_tag.as_ref().map(ETag::value) != Some(hex::encode(stored.md5).as_str()) {
-                return Err(s3_error!(InvalidPart));
-            }
-            if index + 1 < named.len() && stored.size < MIN_PART {
-                return Err(s3_error!(EntityTooSmall));
-            }
-            of_parts.update(&stored.md5);
-            io::copy(&mut File::open(&stored.file).map_err(internal)?, &mut whole)
-                .map_err(internal)?;
-        }
-        let etag = format!("{}-{}", hex::encode(of_parts.finalize()), named.len());
-        self.disk
-            .put(
-                &input.bucket,
-                &input.key,
-                &temp,
-                etag.clone(),
-                upload.metadata,
-            )
-            .map_err(internal)?;
-        self.disk.end_upload(&input.bucket, &input.upload_id);
-        Ok(S3Response::new(CompleteMultipartUploadOutput {
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            e_tag: Some(ETag::Strong(etag)),
-            ..Default::default()
-        }))
+        assemble(self, req.input)
     }
 
     async fn abort_multipart_upload(
@@ -547,7 +577,8 @@ impl S3 for Service {
             .map(|(number, part)| Part {
                 part_number: Some(*number),
                 size: i64::try_from(part.size).ok(),
-                e_tag: Some(ETag::Strong(hex::encode(part.md5))),
+                e_tag: Some(ETag::Strong(self.part_etag(&part.md5))),
+                checksum_crc64nvme: part.crc64nvme.clone(),
                 ..Default::default()
             })
             .collect();

@@ -110,6 +110,53 @@ impl FakeStore {
         });
     }
 
+    /// For another process: what is in it, beside it.
+    pub fn write_down(&self) {
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|f| {
+                (
+                    f.id,
+                    &f.uid,
+                    &f.relative_path,
+                    f.size,
+                    &f.sha256,
+                    &f.path,
+                    f.mtime_ns,
+                )
+            })
+            .collect();
+        let text = serde_json::to_vec(&(self.catalog, files)).unwrap();
+        std::fs::write(self.dir.path().join("written-down"), text).unwrap();
+    }
+
+    /// What another process wrote down; its folder stays when this is dropped.
+    pub fn at(folder: &Path) -> Self {
+        let text = std::fs::read(folder.join("written-down")).unwrap();
+        type Row = (i64, String, String, u64, String, PathBuf, i64);
+        let (catalog, rows): (u64, Vec<Row>) = serde_json::from_slice(&text).unwrap();
+        let files = rows
+            .into_iter()
+            .map(
+                |(id, uid, relative_path, size, sha256, path, mtime_ns)| SourceFile {
+                    id,
+                    uid,
+                    relative_path,
+                    size,
+                    sha256,
+                    path,
+                    mtime_ns,
+                },
+            )
+            .collect();
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            files,
+            catalog,
+        }
+    }
+
     pub fn path(&self, relative_path: &str) -> PathBuf {
         self.files
             .iter()
@@ -305,4 +352,55 @@ pub fn object_key(sha256: &str) -> String {
 
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+/// What every server must do for a backup to work on it. The bucket is empty.
+pub async fn conformance(name: &str, config: BucketConfig) {
+    let connect = || Bucket::connect_with(config.clone(), tuning()).unwrap();
+    let probe = connect().probe().await;
+    assert!(probe.ok, "{name}: {probe:?}");
+    let mut store = FakeStore::new();
+    store.put("empty.bin", b"");
+    store.put("one part.bin", &noise(20, 16 * MIB));
+    store.put("one byte more.bin", &noise(21, 16 * MIB + 1));
+    store.put("e\u{301}.csv", b"decomposed");
+    store.put("\u{e9}.csv", b"composed");
+    store.put("A/a", b"upper");
+    store.put("a/A", b"lower");
+    store.put("q3 + 50% & #1.csv", b"odd");
+    let long = [
+        "x".repeat(250),
+        "y".repeat(250),
+        "z".repeat(250),
+        "w".repeat(242),
+    ];
+    store.put(&long.join("/"), b"a key of 1,024 bytes");
+    let outcome = store
+        .back_up(&connect())
+        .await
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(outcome.uploaded_files, 9, "{name}");
+    assert!(
+        outcome.without_plain_copy.is_empty(),
+        "{name}: {:?}",
+        outcome.without_plain_copy
+    );
+    store.put("one byte more.bin", &noise(22, 16 * MIB + 1));
+    let outcome = store
+        .back_up(&connect())
+        .await
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(
+        (outcome.uploaded_files, outcome.unchanged_files),
+        (1, 8),
+        "{name}"
+    );
+    let report = redline_backup::verify(&connect(), &key(), None, true, Arc::new(()))
+        .await
+        .unwrap();
+    assert!(report.ok, "{name}: {report:?}");
+    let sink = FolderSink::new();
+    let restored = restore_all(&connect(), &sink).await.unwrap();
+    assert!(restored.failed.is_empty(), "{name}: {:?}", restored.failed);
+    assert_eq!(sink.contents(), store.contents(), "{name}");
 }

@@ -18,6 +18,8 @@ pub struct Sample {
     pub wall: Duration,
     /// Bytes; 0 where the platform does not tell.
     pub peak_memory: u64,
+    /// User and system time; 0 where the platform does not tell.
+    pub cpu: Duration,
 }
 
 /// Runs one program to its end, its output thrown away except for errors.
@@ -39,29 +41,36 @@ fn timed(command: &mut Command, output: Stdio) -> Result<Sample> {
         .stdout(output)
         .spawn()
         .with_context(|| format!("could not start `{}`", command::line(command)))?;
-    let (succeeded, peak_memory) = reap(child)?;
+    let (succeeded, peak_memory, cpu) = reap(child)?;
     let wall = started.elapsed();
     if !succeeded {
         bail!("`{}` failed", command::line(command));
     }
-    Ok(Sample { wall, peak_memory })
+    Ok(Sample {
+        wall,
+        peak_memory,
+        cpu,
+    })
 }
 
 /// Several programs one after the other, as one run: `cp`, then `sync`.
 pub fn in_turn(commands: &mut [Command]) -> Result<Sample> {
     let started = Instant::now();
-    let mut peak_memory = 0;
+    let (mut peak_memory, mut cpu) = (0, Duration::ZERO);
     for command in commands {
-        peak_memory = peak_memory.max(program(command)?.peak_memory);
+        let sample = program(command)?;
+        peak_memory = peak_memory.max(sample.peak_memory);
+        cpu += sample.cpu;
     }
     Ok(Sample {
         wall: started.elapsed(),
         peak_memory,
+        cpu,
     })
 }
 
 #[cfg(unix)]
-fn reap(child: std::process::Child) -> Result<(bool, u64)> {
+fn reap(child: std::process::Child) -> Result<(bool, u64, Duration)> {
     let pid = libc::pid_t::try_from(child.id())?;
     let mut status = 0;
     // SAFETY: an all-zero rusage is a valid value of this plain C struct.
@@ -82,15 +91,22 @@ fn reap(child: std::process::Child) -> Result<(bool, u64)> {
     // Kilobytes on Linux and the BSDs, bytes on macOS.
     let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
     let peak = u64::try_from(usage.ru_maxrss).unwrap_or(0) * unit;
+    let time = |value: libc::timeval| {
+        Duration::new(
+            u64::try_from(value.tv_sec).unwrap_or(0),
+            u32::try_from(value.tv_usec).unwrap_or(0) * 1000,
+        )
+    };
     Ok((
         libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
         peak,
+        time(usage.ru_utime) + time(usage.ru_stime),
     ))
 }
 
 #[cfg(not(unix))]
-fn reap(mut child: std::process::Child) -> Result<(bool, u64)> {
-    Ok((child.wait()?.success(), 0))
+fn reap(mut child: std::process::Child) -> Result<(bool, u64, Duration)> {
+    Ok((child.wait()?.success(), 0, Duration::ZERO))
 }
 
 /// One side of a comparison.

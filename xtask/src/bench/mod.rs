@@ -11,6 +11,7 @@ mod import;
 mod machine;
 mod measure;
 mod peers;
+mod s3_peers;
 mod start;
 mod table;
 
@@ -44,6 +45,8 @@ pub struct Options {
     /// Of the tables that are only looked at: rows of the one, the size of the other.
     pub grid_rows: u64,
     pub grid_mib: u64,
+    /// The share of the backup's loads, at most 1.
+    pub scale: f64,
     /// Which of [`convert::PARTS`]; none are all of them.
     pub parts: Vec<&'static str>,
     /// Where stores and test data go. The file system is part of what is measured.
@@ -160,6 +163,7 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
         csv_mib: 600,
         grid_rows: 50_000_000,
         grid_mib: 10_240,
+        scale: 1.0,
         parts: Vec::new(),
         dir: place.output("bench"),
     };
@@ -195,6 +199,13 @@ fn parse(place: &Place, arguments: &[String]) -> Result<(Vec<&'static str>, Opti
             "--csv-mib" => options.csv_mib = number()?,
             "--grid-rows" => options.grid_rows = number()?,
             "--grid-mib" => options.grid_mib = number()?,
+            "--scale" => {
+                options.scale = value
+                    .parse()
+                    .ok()
+                    .filter(|scale| *scale > 0.0 && *scale <= 1.0)
+                    .with_context(|| format!("--scale takes a share up to 1, not {value:?}"))?;
+            }
             "--dir" => options.dir = Path::new(value).to_path_buf(),
             _ => bail!("bench does not know {argument}; see `cargo xtask help`"),
         }

@@ -93,6 +93,7 @@ fn until_ready(command: &mut Command) -> Result<Sample> {
         Ok(at) => Ok(Sample {
             wall: at - started,
             peak_memory: 0,
+            cpu: Duration::ZERO,
         }),
         Err(_) => bail!("`{shown}` never said \"{READY}\"; it said:\n{other}"),
     }

@@ -14,7 +14,7 @@ use crate::upload::{self, Payload, Stop};
 use crate::{BackupError, BackupPlan, Result, SkipReason};
 
 /// Files on their way at once. What really limits is the byte budget and the pace.
-const FILES_AT_ONCE: usize = 64;
+const FILES_AT_ONCE: usize = 256;
 
 /// What became of all files.
 #[derive(Default)]
@@ -125,10 +125,19 @@ impl Run {
         if planned.again || planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
             return Ok(false);
         }
+        let file = &planned.file;
         let stored = self.bucket.head(key).await?;
-        Ok(stored.is_some_and(|s| {
-            s.size == planned.file.size && s.sha256.as_deref() == Some(planned.file.sha256.as_str())
-        }))
+        let there = stored.is_some_and(|s| {
+            s.size == file.size && s.sha256.as_deref() == Some(file.sha256.as_str())
+        });
+        if there
+            && let Some(journal) = self.open.journal()
+            && let Some(left) = journal.find(key, file.size, &file.sha256)
+        {
+            // Completed, and killed before that was written down.
+            journal.end(&left.begun.upload_id);
+        }
+        Ok(there)
     }
 
     async fn send_object(

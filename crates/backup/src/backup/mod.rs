@@ -16,8 +16,9 @@ use crate::manifest::{
     EncodedShard, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, VERSION, encode_head,
     encode_shards,
 };
+use crate::open_uploads::OpenUploads;
 use crate::progress::{self, Phase, Progress};
-use crate::upload::{self, OpenUploads, Payload, Stop};
+use crate::upload::{self, Payload, Stop};
 use crate::{BackupError, BackupPlan, Bucket, CatalogSnapshot, ManifestKey, Result, SkipReason};
 use files::Sent;
 
@@ -60,8 +61,8 @@ pub struct BackupOutcome {
 const STALE_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Carries out a plan. After an error or a cancel there is no new restore
-/// point, and uploads that were begun are ended; what was sent stays and is
-/// not sent again.
+/// point. What was sent stays and is not sent again: whole objects always, parts
+/// of large ones if the bucket keeps a journal (else those uploads are ended).
 pub async fn run_backup(
     bucket: &Bucket,
     plan: &BackupPlan,
@@ -72,7 +73,7 @@ pub async fn run_backup(
 ) -> Result<BackupOutcome> {
     let started = Instant::now();
     let requests_before = bucket.requests();
-    let open = OpenUploads::default();
+    let open = OpenUploads::new(bucket.journal().await);
     let run = Run {
         bucket: bucket.clone(),
         key: key.clone(),
@@ -84,7 +85,7 @@ pub async fn run_backup(
     let prepared = match prepared.and_then(|p| progress::check(&progress).map(|()| p)) {
         Ok(prepared) => prepared,
         Err(error) => {
-            open.abort_all(bucket).await;
+            open.settle(bucket).await;
             return Err(error);
         }
     };

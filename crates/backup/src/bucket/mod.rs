@@ -4,33 +4,44 @@
 //! request goes through [`Bucket::call`]; what is deleted are our own probe objects,
 //! our own unfinished uploads, and what keep rules dropped.
 
+mod keys;
 mod link;
 mod objects;
+mod pulse;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod uploads;
 mod watch;
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{
-    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    BehaviorVersion, IdentityCache, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+    StalledStreamProtectionConfig,
 };
 use aws_sdk_s3::types::ServerSideEncryption;
+use tokio::sync::watch as signal;
 
+pub use keys::AccessKeys;
+use keys::HeldKeys;
 pub use link::{Link, StoredFile, fetch_file, link};
 pub use rules::{BucketRule, BucketRules, OwnRule};
-pub(crate) use uploads::PartDone;
+pub(crate) use uploads::{Composed, PartBody, PartDone, crc_text};
 
 use crate::budget::{ByteBudget, Pace};
 use crate::fault::{Fault, FaultKind, Place};
+use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::retry::Retry;
 use crate::{BackupError, BucketConfig, Result, ServerEncryption, Tuning};
+use pulse::{Line, PULSE, Pulse};
 use watch::Watch;
 
 /// A bucket and one store's place in it. Cheap to clone; all clones share the
@@ -49,8 +60,15 @@ struct Inner {
     checksums_refused: AtomicBool,
     copy_refused: AtomicBool,
     watch: Watch,
+    keys: HeldKeys,
     budget: ByteBudget,
     pace: Pace,
+    line: Line,
+    /// It has answered a request of ours: the address and the keys were right.
+    answered: AtomicBool,
+    paused: signal::Sender<bool>,
+    /// Where to write down what is on its way in parts.
+    journal: OnceLock<PathBuf>,
 }
 
 /// How a request proves its body.
@@ -60,9 +78,8 @@ pub(crate) enum Checksum {
     ContentMd5,
 }
 
-/// A slow line is not a stall: a request may take this long, plus its bytes at this speed.
-const PATIENCE: Duration = Duration::from_secs(60);
-const SLOWEST_BYTES_PER_SECOND: u64 = 8 << 10;
+/// Seconds; as in the SDK.
+const SIGNED_BY_SERVER: u64 = 4 * 60;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Bucket {
@@ -74,17 +91,17 @@ impl Bucket {
     pub fn connect_with(config: BucketConfig, tuning: Tuning) -> Result<Self> {
         config.check()?;
         let watch = Watch::default();
-        let credentials = Credentials::new(
-            config.access_key.expose(),
-            config.secret_key.expose(),
-            None,
-            None,
-            "redline",
-        );
+        let keys = HeldKeys::new(AccessKeys {
+            access_key: config.access_key.clone(),
+            secret_key: config.secret_key.clone(),
+            session_token: None,
+        });
         let mut builder = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(config.region.clone()))
-            .credentials_provider(credentials)
+            .credentials_provider(keys.clone())
+            // They may be replaced in the middle of a run.
+            .identity_cache(IdentityCache::no_cache())
             .force_path_style(config.path_style)
             .retry_config(RetryConfig::disabled())
             .timeout_config(
@@ -92,6 +109,8 @@ impl Bucket {
                     .connect_timeout(CONNECT_TIMEOUT)
                     .build(),
             )
+            // Ours knows what is still in a socket, and the bandwidth limit.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             // Every byte that matters is checked against its SHA-256 here.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .interceptor(watch.clone());
@@ -108,8 +127,13 @@ impl Bucket {
             checksums_refused: AtomicBool::new(false),
             copy_refused: AtomicBool::new(false),
             watch,
+            keys,
             budget: ByteBudget::new(tuning.byte_budget),
             pace: Pace::new(tuning.max_requests),
+            line: Line::default(),
+            answered: AtomicBool::new(false),
+            paused: signal::Sender::new(false),
+            journal: OnceLock::new(),
             config,
             tuning,
         })))
@@ -118,6 +142,45 @@ impl Bucket {
     /// HTTP requests sent so far, retries included.
     pub fn requests(&self) -> u64 {
         self.0.watch.requests()
+    }
+
+    /// From now on no more than so many bytes a second, both directions together;
+    /// `None` for as fast as it goes.
+    pub fn limit_bandwidth(&self, bytes_per_second: Option<u64>) {
+        self.0.line.set_limit(bytes_per_second);
+    }
+
+    /// While paused no request begins; those under way are finished.
+    pub fn pause(&self, paused: bool) {
+        self.0.paused.send_replace(paused);
+    }
+
+    /// Where `read` gets the keys anew when the ones held are refused or have expired
+    /// in the middle of a run. Called from a thread that may block.
+    pub fn renew_keys_with(&self, read: impl Fn() -> Option<AccessKeys> + Send + Sync + 'static) {
+        self.0.keys.renew_with(Arc::new(read));
+    }
+
+    /// A folder of ours on this machine for a journal of what is on its way in parts, so
+    /// that a run after a kill sends only the gaps. The first call counts.
+    pub fn keep_journal_in(&self, folder: impl Into<PathBuf>) {
+        let _ = self.0.journal.set(folder.into());
+    }
+
+    /// `None` without a folder, or while another process holds it.
+    pub(crate) async fn journal(&self) -> Option<Journal> {
+        let folder = self.0.journal.get()?.clone();
+        let config = &self.0.config;
+        let place = format!("{}|{}", config.endpoint_name(), config.bucket);
+        tokio::task::spawn_blocking(move || Journal::open(&folder, place))
+            .await
+            .ok()
+            .flatten()
+    }
+
+    /// Nobody else holds this bucket any more.
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     pub fn layout(&self) -> &Layout {
@@ -161,6 +224,12 @@ impl Bucket {
         self.0.watch.skew_seconds()
     }
 
+    /// So far that the SDK signs by the server's.
+    fn clock_is_off(&self) -> bool {
+        self.clock_skew()
+            .is_some_and(|skew| skew.unsigned_abs() > SIGNED_BY_SERVER)
+    }
+
     fn checksum(&self) -> Checksum {
         if self.0.checksums_refused.load(Ordering::Relaxed) {
             Checksum::ContentMd5
@@ -177,8 +246,13 @@ impl Bucket {
         self.0.copy_refused.store(true, Ordering::Relaxed);
     }
 
+    /// Nothing but Content-MD5 is accepted.
+    pub(crate) fn checks_with_md5(&self) -> bool {
+        self.checksum() == Checksum::ContentMd5
+    }
+
     /// The payload is signed only where nothing else protects it: over plain HTTP.
-    fn signs_payload(&self) -> bool {
+    pub(crate) fn signs_payload(&self) -> bool {
         self.0
             .config
             .endpoint_url
@@ -188,7 +262,7 @@ impl Bucket {
 
     /// Sends a request until it works, is refused, or patience ends.
     /// `permission` is the one it needs (for the message), `what` the thing it is about,
-    /// `bytes` its body in either direction, for the time limit.
+    /// `bytes` what the server has to move for it, for how long a silence may be.
     async fn call<T, F, Fut>(
         &self,
         permission: &'static str,
@@ -227,25 +301,56 @@ impl Bucket {
         F: Fn(Client, Checksum) -> Fut,
         Fut: Future<Output = Result<T, Fault>>,
     {
-        let limit = PATIENCE + Duration::from_secs(bytes / SLOWEST_BYTES_PER_SECOND);
-        let mut retry = Retry::new(&self.0.tuning.retry);
+        self.call_with_body(permission, bytes, None, attempt).await
+    }
+
+    /// `body_sha256` spares the signer hashing the body again.
+    async fn call_with_body<T, F, Fut>(
+        &self,
+        permission: &'static str,
+        bytes: u64,
+        body_sha256: Option<&str>,
+        attempt: F,
+    ) -> Result<T, Fault>
+    where
+        F: Fn(Client, Checksum) -> Fut,
+        Fut: Future<Output = Result<T, Fault>>,
+    {
+        let inner = &*self.0;
+        let mut retry = Retry::new(&inner.tuning.retry);
+        let mut resigned = false;
         loop {
+            self.while_paused().await;
+            let slot = inner.pace.slot().await;
             let checksum = self.checksum();
             let client = match checksum {
-                Checksum::Crc64Nvme => self.0.modern.clone(),
-                Checksum::ContentMd5 => self.0.classic.clone(),
+                Checksum::Crc64Nvme => inner.modern.clone(),
+                Checksum::ContentMd5 => inner.classic.clone(),
             };
-            let slot = self.0.pace.slot().await;
-            let outcome = tokio::time::timeout(limit, attempt(client, checksum)).await;
+            let keys = inner.keys.generation();
+            let pulse = Arc::new(Pulse::new(
+                inner.line.clone(),
+                body_sha256.map(str::to_owned),
+            ));
+            let outcome = tokio::select! {
+                biased;
+                outcome = PULSE.scope(pulse.clone(), attempt(client, checksum)) => outcome,
+                () = pulse.stall(inner.tuning.stall_after, bytes) => Err(Fault::stalled()),
+            };
+            let epoch = slot.epoch();
             drop(slot);
             let fault = match outcome {
-                Ok(Ok(value)) => {
-                    self.0.pace.went_well();
+                Ok(value) => {
+                    pulse.went_well();
+                    inner.answered.store(true, Ordering::Relaxed);
+                    inner.pace.went_well(bytes);
                     return Ok(value);
                 }
-                Ok(Err(fault)) => fault,
-                Err(_) => Fault::transport("no answer in time"),
+                Err(fault) => fault,
             };
+            if fault.is_answer() && fault.kind != FaultKind::Refused {
+                inner.answered.store(true, Ordering::Relaxed);
+            }
             // By what this attempt sent: requests side by side are all refused, not only the first.
             if checksum == Checksum::Crc64Nvme && fault.is_checksum_refusal() {
                 tracing::info!(
@@ -253,18 +358,33 @@ impl Bucket {
                     code = fault.code,
                     "the server refuses checksum headers: Content-MD5 from here on"
                 );
-                self.0.checksums_refused.store(true, Ordering::Relaxed);
+                inner.checksums_refused.store(true, Ordering::Relaxed);
+                continue;
+            }
+            // The SDK has seen the server's clock in that answer, and signs by it from now on.
+            if fault.may_be_skew() && self.clock_is_off() && !std::mem::replace(&mut resigned, true)
+            {
+                continue;
+            }
+            if fault.may_be_keys() && inner.keys.renew(keys).await {
                 continue;
             }
             if fault.kind == FaultKind::Throttled {
-                self.0.pace.slow_down();
+                inner.pace.slow_down(epoch);
             }
-            let Some(wait) = retry.after(&fault.kind) else {
+            let known = inner.answered.load(Ordering::Relaxed);
+            let Some(wait) = retry.after(&fault.kind, known) else {
                 return Err(fault);
             };
             tracing::debug!(permission, kind = ?fault.kind, code = fault.code, ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }
+    }
+
+    async fn while_paused(&self) {
+        let mut paused = self.0.paused.subscribe();
+        // The sender lives as long as this bucket.
+        let _ = paused.wait_for(|paused| !paused).await;
     }
 }
 
@@ -284,6 +404,7 @@ pub(crate) mod permission {
     pub(crate) const DELETE: &str = "s3:DeleteObject";
     pub(crate) const ABORT: &str = "s3:AbortMultipartUpload";
     pub(crate) const LIST_UPLOADS: &str = "s3:ListBucketMultipartUploads";
+    pub(crate) const LIST_PARTS: &str = "s3:ListMultipartUploadParts";
     pub(crate) const VERSIONING: &str = "s3:GetBucketVersioning";
     pub(crate) const PUT_VERSIONING: &str = "s3:PutBucketVersioning";
     pub(crate) const GET_LIFECYCLE: &str = "s3:GetLifecycleConfiguration";

@@ -3,6 +3,8 @@
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 
 use super::objects::{META_OPERATION, META_SHA256, content_md5};
@@ -14,8 +16,53 @@ use crate::{BackupError, Result};
 #[derive(Clone, Debug)]
 pub(crate) struct PartDone {
     pub(crate) number: i32,
-    etag: Option<String>,
-    crc64nvme: Option<String>,
+    pub(crate) etag: Option<String>,
+    /// As the server said it, where it checks with that.
+    pub(crate) crc64nvme: Option<String>,
+}
+
+/// What a part carries, and what is known of it.
+pub(crate) struct PartBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) crc64nvme: u64,
+    /// Hex; where it is not known and the payload is signed, the signer hashes it.
+    pub(crate) sha256: Option<String>,
+}
+
+impl From<Bytes> for PartBody {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            crc64nvme: crc_fast::crc64_nvme(&bytes),
+            sha256: None,
+            bytes,
+        }
+    }
+}
+
+/// A part as the server lists it.
+pub(crate) struct ListedPart {
+    pub(crate) number: i32,
+    pub(crate) size: u64,
+    pub(crate) etag: Option<String>,
+    pub(crate) crc64nvme: Option<String>,
+}
+
+/// What an upload's parts are to become.
+pub(crate) struct Composed<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) upload_id: &'a str,
+    pub(crate) parts: Vec<PartDone>,
+    pub(crate) size: u64,
+    pub(crate) sha256: &'a str,
+    /// The token that the upload was begun with.
+    pub(crate) operation: &'a str,
+    /// Of the whole, for a server that checks with it.
+    pub(crate) crc64nvme: Option<u64>,
+}
+
+/// As it stands in a header.
+pub(crate) fn crc_text(crc64nvme: u64) -> String {
+    BASE64.encode(crc64nvme.to_be_bytes())
 }
 
 /// An upload that was begun and not finished.
@@ -75,13 +122,19 @@ impl Bucket {
         key: &str,
         upload_id: &str,
         number: i32,
-        body: Bytes,
+        body: impl Into<PartBody>,
     ) -> Result<PartDone> {
+        let PartBody {
+            bytes: body,
+            crc64nvme,
+            sha256,
+        } = body.into();
         let signs = self.signs_payload();
-        self.call(
+        let size = body.len() as u64;
+        self.call_with_body(
             permission::PUT,
-            "The upload",
-            body.len() as u64,
+            size,
+            sha256.as_deref(),
             |client, checksum| {
                 let (bucket, key, upload_id, body) = (
                     self.name().to_owned(),
@@ -97,9 +150,7 @@ impl Bucket {
                         .upload_id(upload_id)
                         .part_number(number);
                     part = match checksum {
-                        Checksum::Crc64Nvme => {
-                            part.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme)
-                        }
+                        Checksum::Crc64Nvme => part.checksum_crc64_nvme(crc_text(crc64nvme)),
                         Checksum::ContentMd5 => part.content_md5(content_md5(&body)),
                     };
                     let part = part.body(ByteStream::from(body));
@@ -118,62 +169,128 @@ impl Bucket {
             },
         )
         .await
+        .map_err(|fault| self.name_fault(fault, permission::PUT, "The upload"))
     }
 
-    /// If the answer was lost and the upload is gone on the second try, the object
-    /// itself says whether it was made: by its operation token and its size.
-    pub(crate) async fn complete_upload(
+    /// What the server has of an upload; `None` if the upload is gone.
+    pub(crate) async fn list_parts(
         &self,
         key: &str,
         upload_id: &str,
-        mut parts: Vec<PartDone>,
-        size: u64,
-        operation: &str,
-    ) -> Result<()> {
-        parts.sort_by_key(|part| part.number);
-        let completed: Vec<CompletedPart> = parts
-            .into_iter()
-            .map(|part| {
-                CompletedPart::builder()
-                    .part_number(part.number)
-                    .set_e_tag(part.etag)
-                    .set_checksum_crc64_nvme(part.crc64nvme)
-                    .build()
-            })
-            .collect();
-        let upload = CompletedMultipartUpload::builder()
-            .set_parts(Some(completed))
-            .build();
-        let outcome = self
-            .call_for_fault(permission::PUT, 0, |client, _| {
-                let (bucket, key, upload_id, upload) = (
-                    self.name().to_owned(),
-                    key.to_owned(),
-                    upload_id.to_owned(),
-                    upload.clone(),
-                );
-                async move {
-                    let complete = client
-                        .complete_multipart_upload()
-                        .bucket(bucket)
+    ) -> Result<Option<Vec<ListedPart>>> {
+        let mut all = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let page = self
+                .call_for_fault(permission::LIST_PARTS, 0, |client, _| {
+                    let list = client
+                        .list_parts()
+                        .bucket(self.name())
                         .key(key)
-                        .upload_id(upload_id);
-                    complete.multipart_upload(upload).send().await?;
-                    Ok(())
+                        .upload_id(upload_id)
+                        .set_part_number_marker(marker.clone());
+                    async move { Ok(list.send().await?) }
+                })
+                .await;
+            let page = match page {
+                Ok(page) => page,
+                Err(fault) if fault.kind == FaultKind::NotFound => return Ok(None),
+                Err(fault) => {
+                    return Err(self.name_fault(fault, permission::LIST_PARTS, "The upload"));
                 }
-            })
-            .await;
-        let Err(fault) = outcome else { return Ok(()) };
-        if fault.kind == FaultKind::NotFound || fault.is("InvalidPart") {
-            let made = self.head(key).await?;
-            if made.is_some_and(|m| m.size == size && m.operation.as_deref() == Some(operation)) {
-                tracing::debug!(
-                    "an upload's completion was answered into the void; the object is there"
-                );
+            };
+            for part in page.parts.unwrap_or_default() {
+                let size = part.size.and_then(|n| u64::try_from(n).ok());
+                if let (Some(number), Some(size)) = (part.part_number, size) {
+                    all.push(ListedPart {
+                        number,
+                        size,
+                        etag: part.e_tag,
+                        crc64nvme: part.checksum_crc64_nvme,
+                    });
+                }
+            }
+            let next = page.next_part_number_marker;
+            if page.is_truncated != Some(true) || next.is_none() || next == marker {
+                return Ok(Some(all));
+            }
+            marker = next;
+        }
+    }
+
+    /// Gives the object its name. However the answer turns out, the object itself says
+    /// whether it was made: by the upload's operation token, or its size and SHA-256.
+    pub(crate) async fn complete_upload(&self, mut composed: Composed<'_>) -> Result<()> {
+        composed.parts.sort_by_key(|part| part.number);
+        let Err(fault) = self.complete(&composed).await else {
+            return Ok(());
+        };
+        if fault.is_answer() && self.made(&composed).await? {
+            tracing::debug!(
+                "an upload's completion was answered into the void; the object is there"
+            );
+            return Ok(());
+        }
+        // The server knows its parts by other tags than it answered with.
+        if fault.is("InvalidPart")
+            && let Some(listed) = self.list_parts(composed.key, composed.upload_id).await?
+        {
+            for part in &mut composed.parts {
+                if let Some(known) = listed.iter().find(|known| known.number == part.number) {
+                    part.etag.clone_from(&known.etag);
+                }
+            }
+            let Err(again) = self.complete(&composed).await else {
+                return Ok(());
+            };
+            if self.made(&composed).await? {
                 return Ok(());
             }
+            return Err(self.name_fault(again, permission::PUT, "The upload"));
         }
         Err(self.name_fault(fault, permission::PUT, "The upload"))
+    }
+
+    async fn made(&self, composed: &Composed<'_>) -> Result<bool> {
+        let stored = self.head(composed.key).await?;
+        Ok(stored.is_some_and(|stored| {
+            stored.size == composed.size
+                && (stored.operation.as_deref() == Some(composed.operation)
+                    || stored.sha256.as_deref() == Some(composed.sha256))
+        }))
+    }
+
+    async fn complete(&self, composed: &Composed<'_>) -> Result<(), Fault> {
+        let parts = composed.parts.iter().map(|part| {
+            CompletedPart::builder()
+                .part_number(part.number)
+                .set_e_tag(part.etag.clone())
+                .set_checksum_crc64_nvme(part.crc64nvme.clone())
+                .build()
+        });
+        let upload = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts.collect()))
+            .build();
+        self.call_for_fault(permission::PUT, composed.size, |client, checksum| {
+            let mut complete = client
+                .complete_multipart_upload()
+                .bucket(self.name())
+                .key(composed.key)
+                .upload_id(composed.upload_id)
+                .multipart_upload(upload.clone());
+            if checksum == Checksum::Crc64Nvme
+                && let Some(crc64nvme) = composed.crc64nvme
+            {
+                complete = complete
+                    .checksum_type(ChecksumType::FullObject)
+                    .checksum_crc64_nvme(crc_text(crc64nvme));
+            }
+            async move {
+                complete.send().await.map_err(Fault::of_checksummed)?;
+                Ok(())
+            }
+        })
+        .await
     }
 
     /// An upload that is already gone counts as aborted.
@@ -251,7 +368,7 @@ impl Bucket {
         let sha256 = from.rsplit('/').next().unwrap_or_default();
         let upload_id = self.create_upload(to, sha256, &operation).await?;
         let outcome = self
-            .copy_parts(&source, to, &upload_id, size, &operation)
+            .copy_parts(&source, to, &upload_id, size, sha256, &operation)
             .await;
         if outcome.is_err() {
             self.abort_upload(to, &upload_id).await?;
@@ -265,6 +382,7 @@ impl Bucket {
         to: &str,
         upload_id: &str,
         size: u64,
+        sha256: &str,
         operation: &str,
     ) -> Result<()> {
         let mut parts = Vec::new();
@@ -305,7 +423,15 @@ impl Bucket {
                 crc64nvme: result.and_then(|r| r.checksum_crc64_nvme),
             });
         }
-        self.complete_upload(to, upload_id, parts, size, operation)
-            .await
+        self.complete_upload(Composed {
+            key: to,
+            upload_id,
+            parts,
+            size,
+            sha256,
+            operation,
+            crc64nvme: None,
+        })
+        .await
     }
 }

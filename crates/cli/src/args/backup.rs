@@ -8,6 +8,41 @@ use clap::{Args, Subcommand};
 pub struct Backup {
     #[command(subcommand)]
     pub action: BackupAction,
+    #[command(flatten)]
+    pub line: Line,
+}
+
+/// How fast a transfer may be.
+#[derive(Debug, Args)]
+pub struct Line {
+    /// Take no more than this many bytes a second: 500k, 2M, 2MB, 1GiB [default: the settings']
+    #[arg(long, value_name = "RATE", global = true, value_parser = rate)]
+    pub limit: Option<u64>,
+}
+
+/// `500k`, `2M`, `2.5MB`, `1GiB`, each perhaps with `/s` behind it. Decimal but for the `i`.
+fn rate(text: &str) -> Result<u64, String> {
+    let wrong = || "a rate is a number with k, M or G behind it, such as 2M".to_owned();
+    let lower = text.trim().to_ascii_lowercase();
+    let lower = lower.strip_suffix("/s").unwrap_or(&lower);
+    let lower = lower.strip_suffix('b').unwrap_or(lower);
+    let (lower, step) = match lower.strip_suffix('i') {
+        Some(rest) => (rest, 1024f64),
+        None => (lower, 1000f64),
+    };
+    let (number, power) = match lower.chars().last() {
+        Some('k') => (&lower[..lower.len() - 1], 1),
+        Some('m') => (&lower[..lower.len() - 1], 2),
+        Some('g') => (&lower[..lower.len() - 1], 3),
+        _ => (lower, 0),
+    };
+    let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+    let bytes = number * step.powi(power);
+    if bytes.is_finite() && (1000.0..1e15).contains(&bytes) {
+        Ok(bytes as u64)
+    } else {
+        Err("a rate is at least 1 kB a second".to_owned())
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -157,6 +192,8 @@ pub enum OnOff {
 pub struct Restore {
     #[command(subcommand)]
     pub action: RestoreAction,
+    #[command(flatten)]
+    pub line: Line,
 }
 
 #[derive(Debug, Subcommand)]
@@ -194,4 +231,25 @@ pub struct Link {
     /// 30m, 12h, 7d; a week at most
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub expires: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn rates_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("500k", 500_000),
+            ("2M", 2_000_000),
+            ("2.5MB/s", 2_500_000),
+            ("1GiB", 1 << 30),
+            ("65536", 65_536),
+        ] {
+            assert_eq!(rate(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "fast", "-1M", "0", "10", "1T", "M"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
 }

@@ -13,14 +13,15 @@ use serde_json::json;
 
 use super::{json as to_json, keep, proof, rules};
 use crate::app::{App, asked, hidden};
-use crate::args::{BackupAction, OnOff, RestoreAction, What};
+use crate::args::{BackupAction, Line, OnOff, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
 use crate::interrupt::Interrupt;
 use crate::progress::Bar;
 use crate::table::{Align, Table, pairs};
 use crate::words;
 
-pub fn backup(app: &App, action: BackupAction) -> Outcome {
+pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
+    hold_back(app, line)?;
     match action {
         BackupAction::Setup { env, sse } => setup(app, env.as_deref(), sse.as_deref()),
         BackupAction::Probe => {
@@ -65,6 +66,14 @@ pub fn backup(app: &App, action: BackupAction) -> Outcome {
         BackupAction::Policy { bucket } => rules::policy(app, bucket.as_deref()),
         BackupAction::Status => show_status(app),
     }
+}
+
+/// A session is one in this process, so what is set now holds for the command.
+fn hold_back(app: &App, line: &Line) -> Result<(), Failure> {
+    if line.limit.is_some() {
+        app.session()?.limit_transfers(line.limit);
+    }
+    Ok(())
 }
 
 fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>) -> Outcome {
@@ -330,7 +339,8 @@ fn show_status(app: &App) -> Outcome {
     Ok(status::DONE)
 }
 
-pub fn restore(app: &App, action: RestoreAction) -> Outcome {
+pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
+    hold_back(app, line)?;
     let session = app.session()?;
     match action {
         RestoreAction::Plan(a) => {

@@ -84,8 +84,8 @@ fn dispatch(app: &App, command: Command) -> Outcome {
         Command::Query(a) => query::query(app, &a),
         Command::History(a) => history::history(app, &a),
         Command::Presets(a) => presets::presets(app, a),
-        Command::Backup(a) => backup::backup(app, a.action),
-        Command::Restore(a) => backup::restore(app, a.action),
+        Command::Backup(a) => backup::backup(app, a.action, &a.line),
+        Command::Restore(a) => backup::restore(app, a.action, &a.line),
         Command::Serve(a) => serve::serve(app, &a),
         Command::Doctor => machine::doctor(app),
         // Both were answered before core was opened.

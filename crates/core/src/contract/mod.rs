@@ -16,6 +16,7 @@ mod machine;
 mod proof;
 mod session;
 mod tables;
+mod transfer;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -29,6 +30,7 @@ pub use machine::*;
 pub use proof::*;
 pub use session::*;
 pub use tables::*;
+pub use transfer::*;
 
 /// An error as a person meets it: the same words in window, CLI and API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]

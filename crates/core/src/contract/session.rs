@@ -137,6 +137,11 @@ pub struct Settings {
     /// Open the last profile at start when its key can be had without asking.
     pub sign_in_at_start: bool,
     pub api_port: u16,
+    /// Back up by itself after a change, once a bucket is set up.
+    pub auto_backup: bool,
+    /// Bytes a second that transfers with a bucket may take; null for as fast as it goes.
+    #[ts(type = "number | null")]
+    pub bandwidth_limit: Option<u64>,
 }
 
 impl Default for Settings {
@@ -146,6 +151,8 @@ impl Default for Settings {
             on_duplicate: OnDuplicate::Skip,
             sign_in_at_start: true,
             api_port: 8080,
+            auto_backup: true,
+            bandwidth_limit: None,
         }
     }
 }

@@ -13,4 +13,12 @@ on_duplicate: OnDuplicate,
 /**
  * Open the last profile at start when its key can be had without asking.
  */
-sign_in_at_start: boolean, api_port: number, };
+sign_in_at_start: boolean, api_port: number, 
+/**
+ * Back up by itself after a change, once a bucket is set up.
+ */
+auto_backup: boolean, 
+/**
+ * Bytes a second that transfers with a bucket may take; null for as fast as it goes.
+ */
+bandwidth_limit: number | null, };

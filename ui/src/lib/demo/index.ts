@@ -102,6 +102,8 @@ export function demoTransport(options: URLSearchParams): Transport {
       on_duplicate: 'skip',
       sign_in_at_start: true,
       api_port: 8080,
+      auto_backup: true,
+      bandwidth_limit: null,
     },
   };
   const open = (profile: ProfileView, fresh = false): SessionView => {

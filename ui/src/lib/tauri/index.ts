@@ -51,6 +51,7 @@ import type { SessionView } from '../contract/SessionView';
 import type { Settings } from '../contract/Settings';
 import type { SignInRequest } from '../contract/SignInRequest';
 import type { StoreStats } from '../contract/StoreStats';
+import type { TransferView } from '../contract/TransferView';
 import type { TypeCount } from '../contract/TypeCount';
 import { call, door, type Unlisten } from './transport';
 
@@ -134,6 +135,8 @@ export const bucketPolicy = (bucket: string | null) => call<string>('bucket_poli
 export const planBackup = () => call<BackupPlanView>('plan_backup');
 /** Without `confirmRemovals` a mass delete is answered with `confirmation_needed`. */
 export const runBackup = (confirmRemovals = false) => call<string>('run_backup', { confirmRemovals });
+export const transfer = () => call<TransferView>('transfer');
+export const pauseTransfers = (paused: boolean) => call<TransferView>('pause_transfers', { paused });
 export const restorePoints = () => call<RestorePointView[]>('restore_points');
 export const pointChanges = (id: string) => call<PointChangesView>('point_changes', { id });
 export const planRestore = ({ at, only, paths }: RestoreRequest) => call<RestorePlanView>('plan_restore', { at, only, paths });
