@@ -101,6 +101,13 @@ impl Mark {
         let later = local.max(server);
         later.checked_add(WAIT_HOURS.hours()).unwrap_or(later)
     }
+
+    /// By this machine's clock (`now`) and by the server's, which is `skew` seconds behind:
+    /// one that was set wrong is not a day that passed.
+    fn is_ripe(&self, now: Timestamp, skew: Option<i64>) -> bool {
+        let at = self.collectable_at().as_second();
+        now.as_second() >= at && now.as_second() - skew.unwrap_or(0) >= at
+    }
 }
 
 /// Ids of the points that stay.
@@ -213,9 +220,7 @@ pub async fn plan_retention(
         return Ok(plan);
     };
     plan.collectable_at = Some(mark.collectable_at());
-    let server_now = server_seconds(bucket);
-    let ripe = now >= mark.collectable_at() && server_now >= mark.collectable_at().as_second();
-    if ripe && plan.refused.is_none() {
+    if mark.is_ripe(now, bucket.clock_skew()) && plan.refused.is_none() {
         let dropped: HashSet<&str> = plan.dropped.iter().map(|p| p.id.as_str()).collect();
         plan.collectable_points = mark
             .body
@@ -263,9 +268,7 @@ pub async fn run_retention(
     }
     if let Some(mark) = &plan.mark {
         if plan.collectable.is_empty() && plan.collectable_points.is_empty() {
-            let server_now = server_seconds(bucket);
-            let ripe = now.as_second().min(server_now) >= mark.collectable_at().as_second();
-            if !ripe {
+            if !mark.is_ripe(now, bucket.clock_skew()) {
                 outcome.collectable_at = Some(mark.collectable_at());
                 return Ok(outcome);
             }
@@ -316,11 +319,6 @@ pub(crate) async fn marked_contents(bucket: &Bucket, key: &ManifestKey) -> Resul
         .flat_map(|mark| mark.body.keys)
         .filter_map(|key| key.rsplit('/').next().map(str::to_owned))
         .collect())
-}
-
-/// The server's clock, from its last answer.
-fn server_seconds(bucket: &Bucket) -> i64 {
-    Timestamp::now().as_second() - bucket.clock_skew().unwrap_or(0)
 }
 
 struct Thing {
@@ -447,6 +445,34 @@ mod tests {
         (0..times.len())
             .filter(|n| ids.contains(&points[*n].0.id()))
             .collect()
+    }
+
+    #[test]
+    fn a_mark_is_ripe_when_both_clocks_say_that_a_day_has_passed() {
+        let marked_at: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let mark = Mark {
+            key: String::new(),
+            body: MarkBody {
+                version: 1,
+                store: String::new(),
+                marked_at,
+                points: BTreeSet::new(),
+                keys: BTreeSet::new(),
+            },
+            stored_at: marked_at.as_second(),
+        };
+        let day = 24 * 3600;
+        let at = |seconds: i64| Timestamp::from_second(marked_at.as_second() + seconds).unwrap();
+        assert!(!mark.is_ripe(at(day - 1), Some(0)));
+        assert!(mark.is_ripe(at(day), Some(0)) && mark.is_ripe(at(day), None));
+        assert!(
+            !mark.is_ripe(at(0), Some(-2 * day)),
+            "the server's clock ran ahead"
+        );
+        assert!(
+            !mark.is_ripe(at(2 * day), Some(2 * day)),
+            "this machine's did"
+        );
     }
 
     #[test]
