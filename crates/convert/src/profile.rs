@@ -148,7 +148,7 @@ pub struct Choice {
 
 impl Choice {
     /// Has it told with what was chosen and why.
-    pub(crate) fn to_be_told(mut self, sentence: String) -> Self {
+    pub(crate) fn telling(mut self, sentence: String) -> Self {
         self.told = Some(sentence);
         self
     }

@@ -26,7 +26,7 @@ pub(super) fn choice(what: &str, chosen: &str, why: &str, otherwise: Option<&str
 /// One of which whoever converts the text is told: `Spaces belong to no value: …`
 fn told(what: &str, chosen: &str, why: &str, otherwise: Option<&str>) -> Choice {
     let sentence = format!("{} {chosen}: {why}.", capital(what));
-    choice(what, chosen, why, otherwise).to_be_told(sentence)
+    choice(what, chosen, why, otherwise).telling(sentence)
 }
 
 fn capital(text: &str) -> String {
@@ -63,7 +63,7 @@ pub(super) fn say_encoding(dialect: &mut Dialect, encoded: &encoding::Found) {
 
 fn encoding_told(found: Choice) -> Choice {
     let sentence = format!("Encoding taken as {}: {}.", found.chosen, found.why);
-    found.to_be_told(sentence)
+    found.telling(sentence)
 }
 
 /// A delimiter as a person would write it in an option.
