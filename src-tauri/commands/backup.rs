@@ -3,7 +3,7 @@
 use redline_core::{
     BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
     FreeReport, FreeRule, KeepRules, LinkView, OwnRule, OwnRulePlanView, PointChangesView,
-    RestorePlanView, RestorePointView, RestoreRequest, TransferView,
+    RestorePlanView, RestorePointView, RestoreRequest, RetentionPlanView, TransferView,
 };
 use tauri::{AppHandle, State};
 
@@ -34,7 +34,7 @@ pub async fn set_bucket_from_env(
     shell
         .with_session(move |session| {
             session
-                .set_bucket_from_env_file(Some(file.as_path()))
+                .set_bucket_from_env_file(Some(file.as_path()), None)
                 .map(Some)
         })
         .await

@@ -170,25 +170,6 @@ pub async fn latest_manifest_with(
     heads::newest(bucket, key, Some(held)).await
 }
 
-/// As [`latest_manifest`], for a caller who kept the one it made or read last: if that
-/// is still the newest in the bucket, one request says so and none reads it again.
-pub async fn latest_manifest_known(
-    bucket: &Bucket,
-    key: &ManifestKey,
-    known: Option<Manifest>,
-) -> Result<(Option<Manifest>, Vec<SkippedPoint>)> {
-    if let Some(known) = known {
-        let names = point_names(bucket).await?;
-        if names
-            .first()
-            .is_some_and(|newest| newest.id() == known.head.id)
-        {
-            return Ok((Some(known), Vec::new()));
-        }
-    }
-    latest_manifest(bucket, key).await
-}
-
 /// One restore point by its id, authenticated, with its files.
 pub(crate) async fn load_manifest(
     bucket: &Bucket,

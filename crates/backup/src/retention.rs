@@ -267,11 +267,10 @@ pub async fn run_retention(
         return Ok(outcome);
     }
     if let Some(mark) = &plan.mark {
-        if plan.collectable.is_empty() && plan.collectable_points.is_empty() {
-            if !mark.is_ripe(now, bucket.clock_skew()) {
-                outcome.collectable_at = Some(mark.collectable_at());
-                return Ok(outcome);
-            }
+        let nothing = plan.collectable.is_empty() && plan.collectable_points.is_empty();
+        if nothing && !mark.is_ripe(now, bucket.clock_skew()) {
+            outcome.collectable_at = Some(mark.collectable_at());
+            return Ok(outcome);
         }
         for id in &plan.collectable_points {
             bucket

@@ -95,10 +95,10 @@ impl Session {
             .files
             .iter()
             .filter(|entry| {
-                !uids.contains(entry.uid.as_str())
-                    && !deleted.contains(&entry.uid)
-                    && !(paths.contains(entry.path.as_str())
-                        || contents.contains(entry.sha256.as_str()))
+                let known = uids.contains(entry.uid.as_str())
+                    || paths.contains(entry.path.as_str())
+                    || contents.contains(entry.sha256.as_str());
+                !known && !deleted.contains(&entry.uid)
             })
             .map(|entry| CloudFile {
                 uid: entry.uid.clone(),

@@ -1,4 +1,4 @@
-//! What a bucket's owner can set: versioning and lifecycle rules, kept in memory.
+//! What a bucket's owner can set beside versioning: lifecycle rules, kept in memory.
 
 use std::sync::Mutex;
 
@@ -7,22 +7,10 @@ use s3s::{S3Result, s3_error};
 
 #[derive(Default)]
 pub(super) struct Settings {
-    versioning: Mutex<Option<BucketVersioningStatus>>,
     lifecycle: Mutex<Option<Vec<LifecycleRule>>>,
 }
 
 impl Settings {
-    pub(super) fn versioning(&self) -> GetBucketVersioningOutput {
-        GetBucketVersioningOutput {
-            status: self.versioning.lock().unwrap().clone(),
-            ..Default::default()
-        }
-    }
-
-    pub(super) fn set_versioning(&self, setting: VersioningConfiguration) {
-        *self.versioning.lock().unwrap() = setting.status;
-    }
-
     pub(super) fn lifecycle(&self) -> S3Result<GetBucketLifecycleConfigurationOutput> {
         let rules = self.lifecycle.lock().unwrap().clone();
         match rules {
