@@ -48,7 +48,6 @@ impl BucketSettings {
             has_secrets,
             checks: self.checks.clone(),
             checked_at: self.checked_at.clone(),
-            aws_profile: None,
             server_encryption: self.server_encryption.clone(),
         }
     }
@@ -65,13 +64,6 @@ impl Session {
     /// are not given are the ones already held. A check that failed is in the answer,
     /// not an error.
     pub fn set_bucket(&self, mut setup: BucketSetup) -> Result<BucketView, CoreError> {
-        if setup.aws_profile.is_some() {
-            return Err(CoreError::new(
-                Code::Unsupported,
-                "This version cannot use a profile of the AWS configuration.",
-                "Enter an access key and a secret key.",
-            ));
-        }
         // What was handed in is wiped here; the one copy that stays wipes itself.
         let given = |secret: &mut Option<String>| {
             let text = Zeroizing::new(secret.take()?);
@@ -138,7 +130,6 @@ impl Session {
             endpoint_url: found.endpoint_url.take(),
             access_key: found.access_key.take(),
             secret_key: found.secret_key.take(),
-            aws_profile: None,
             server_encryption,
         });
         found.zeroize();

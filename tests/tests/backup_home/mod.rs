@@ -124,7 +124,6 @@ pub fn setup(server: &TestS3) -> BucketSetup {
         endpoint_url: Some(server.endpoint()),
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
-        aws_profile: None,
         server_encryption: None,
     }
 }

@@ -145,7 +145,6 @@ fn ask_for_bucket() -> Result<BucketSetup, Failure> {
         endpoint_url: (!endpoint.is_empty()).then_some(endpoint),
         access_key: Some(access_key),
         secret_key: Some(secret_key),
-        aws_profile: None,
         server_encryption: None,
     })
 }

@@ -16,10 +16,6 @@ pub struct BucketSetup {
     pub endpoint_url: Option<String>,
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
-    /// A profile of the AWS configuration of this machine (`~/.aws`), instead of keys.
-    #[serde(default)]
-    #[ts(optional = nullable)]
-    pub aws_profile: Option<String>,
     /// How the server encrypts what it stores; null keeps what is set (at first: the bucket's own default).
     #[serde(default)]
     #[ts(optional = nullable)]
@@ -34,7 +30,6 @@ impl fmt::Debug for BucketSetup {
             .field("endpoint_url", &self.endpoint_url)
             .field("access_key", &masked(&self.access_key))
             .field("secret_key", &masked(&self.secret_key))
-            .field("aws_profile", &self.aws_profile)
             .field("server_encryption", &self.server_encryption)
             .finish()
     }
@@ -63,7 +58,6 @@ pub struct BucketView {
     pub has_secrets: bool,
     pub checks: Vec<ProbeCheckView>,
     pub checked_at: Option<String>,
-    pub aws_profile: Option<String>,
     pub server_encryption: ServerEncryption,
 }
 

@@ -180,7 +180,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       return {
         url: `https://acme-redline.s3.eu-central-1.amazonaws.com/users/9f2c41d0b07e6a15/files/${path}?X-Amz-Expires=${Math.min(seconds, most)}&X-Amz-Signature=2c9f`,
         expires_at: new Date(Date.now() + Math.min(seconds, most) * 1000).toISOString(),
-        shortened: seconds > most ? 'The keys of this AWS profile expire in 12 hours, and the link with them.' : null,
+        shortened: seconds > most ? 'A link lasts seven days at most.' : null,
       };
     },
     free_files: ({ ids }: { ids: number[] }) => {
