@@ -203,20 +203,3 @@ describe('the bucket’s own rules', () => {
     await vi.waitFor(() => expect(get('bucket-versioning')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
   });
 });
-
-describe('encryption on this machine', () => {
-  it('says what it costs, and takes a passphrase twice before anything changes', async () => {
-    const { of } = open('backup=first', 'bucket');
-    await vi.waitFor(() => expect(get('encryption')?.textContent).toContain('loses the backup'), { interval: 5, timeout: 4_000 });
-    await click('encryption-on');
-    await type('encryption-passphrase', 'four plain words here');
-    await type('encryption-passphrase-again', 'four plain words');
-    expect((get('encryption-confirm') as HTMLButtonElement).disabled).toBe(true);
-    await type('encryption-passphrase-again', 'four plain words here');
-    await able('encryption-confirm');
-    document.querySelector('#encryption-form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
-    await vi.waitFor(() => expect(get('encryption')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
-    expect(of('turn_on_encryption').length).toBe(1);
-    expect(document.body.innerHTML).not.toContain('four plain words here');
-  });
-});

@@ -18,7 +18,6 @@ export class BackupState {
   asking = $state(false);
 
   offline = $derived(this.bucketError?.code === 'network');
-  locked = $derived(this.status?.encryption === 'locked' || this.bucketError?.code === 'backup_locked');
   /** Points that can be restored; null while that is asked. */
   restorable = $derived(this.points ? this.points.filter(restorable).length : null);
   #turn = 0;
