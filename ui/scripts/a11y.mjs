@@ -214,6 +214,14 @@ const SCREENS = [
     await p.click('[data-testid=own-rule-open]');
     await p.waitForSelector('[data-testid=own-rule-effects] li');
   }],
+  ['backup, paused on the bucket’s page', '?files=30&backup=failed#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.click('[data-testid=backup-pause]');
+    await p.click('[data-testid=backup-view-bucket]');
+    await p.waitForSelector('[data-testid=backup-held]');
+    await p.locator('[data-testid=limit-some]').check({ force: true });
+    await p.fill('[data-testid=limit-rate]', 'fast');
+  }],
   ['backup, switching versions on', '?files=30#/backup/bucket', async (p) => p.click('[data-testid=versioning-on]')],
   ['backup, choosing a service', '?files=30&backup=none#/backup', async (p) => {
     await p.locator('[data-testid=backup-provider-r2]').check({ force: true });

@@ -25,7 +25,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
   };
   const transfer = (): TransferView => {
     const { auto_backup: automatic, bandwidth_limit } = shell.settings();
-    const tried = demo.state === 'offline';
+    const tried = demo.state === 'offline' || demo.state === 'failed';
     return { automatic, paused: shell.held(), bandwidth_limit, problem: tried ? offlineError() : null, next_at: tried ? new Date(Date.now() + 8 * 60_000).toISOString() : null };
   };
   const seconds = shell.quick ? 0.2 : 12;

@@ -280,7 +280,11 @@ export function demoTransport(options: URLSearchParams): Transport {
       return null;
     },
     save_recovery_kit: () => true,
-    save_settings: ({ settings }: { settings: AppState['settings'] }) => (state.settings = settings),
+    save_settings: ({ settings }: { settings: AppState['settings'] }) => {
+      state.settings = settings;
+      tell({ type: 'settings', value: copy(settings) });
+      return settings;
+    },
     list_files: ({ query }: { query: FileQuery }) => catalog.page(query),
     file_counts: () => catalog.counts(),
     file_details: ({ id }: { id: number }) => file(id),
