@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
 use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, FailedFile,
-    JobKind, JobResult, MassDeleteView,
+    BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, FailedFile, JobKind,
+    JobResult, MassDeleteView,
 };
 use crate::error::{Code, CoreError};
 use crate::jobs::{Finish, Job};
