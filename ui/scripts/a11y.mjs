@@ -182,12 +182,6 @@ const SCREENS = [
   ['backup, stale', '?files=30&backup=stale#/backup'],
   ['backup, broken', '?files=30&backup=broken#/backup'],
   ['backup, offline', '?files=30&backup=offline#/backup', async (p) => p.waitForSelector('[data-testid=backup-offline]')],
-  ['backup, locked', '?files=30&backup=locked#/backup', async (p) => {
-    await p.click('[data-testid=backup-unlock]');
-    await p.fill('[data-testid=unlock-passphrase]', 'not this one');
-    await p.click('[data-testid=unlock-submit]');
-    await p.waitForSelector('[data-testid=unlock-error]');
-  }],
   ['backup, mass delete', '?files=30&backup=mass#/backup', async (p) => {
     await p.waitForSelector('[data-testid=backup-mass-delete]');
     await p.click('[data-testid=backup-run]');
@@ -220,11 +214,15 @@ const SCREENS = [
     await p.click('[data-testid=own-rule-open]');
     await p.waitForSelector('[data-testid=own-rule-effects] li');
   }],
-  ['backup, switching versions on', '?files=30#/backup/bucket', async (p) => p.click('[data-testid=versioning-on]')],
-  ['backup, encrypting', '?files=30&backup=first#/backup/bucket', async (p) => {
-    await p.click('[data-testid=encryption-on]');
-    await p.fill('[data-testid=encryption-passphrase]', 'short');
+  ['backup, paused on the bucket’s page', '?files=30&backup=failed#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.click('[data-testid=backup-pause]');
+    await p.click('[data-testid=backup-view-bucket]');
+    await p.waitForSelector('[data-testid=backup-held]');
+    await p.locator('[data-testid=limit-some]').check({ force: true });
+    await p.fill('[data-testid=limit-rate]', 'fast');
   }],
+  ['backup, switching versions on', '?files=30#/backup/bucket', async (p) => p.click('[data-testid=versioning-on]')],
   ['backup, choosing a service', '?files=30&backup=none#/backup', async (p) => {
     await p.locator('[data-testid=backup-provider-r2]').check({ force: true });
     await p.fill('[data-testid=backup-account]', 'acme');

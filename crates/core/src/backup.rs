@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
 use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, ConflictView, EncryptionState, Event, FailedFile,
-    JobKind, JobResult, MassDeleteView,
+    BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, FailedFile, JobKind,
+    JobResult, MassDeleteView,
 };
 use crate::error::{Code, CoreError};
 use crate::jobs::{Finish, Job};
@@ -67,7 +67,6 @@ impl Session {
             schedule: notes.schedule,
             undo: self.undoable_restore(),
             retention: notes.retention,
-            encryption: EncryptionState::Off,
         })
     }
 

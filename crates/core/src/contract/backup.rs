@@ -25,7 +25,6 @@ pub struct BackupStatus {
     pub undo: Option<UndoView>,
     /// The keep rules that are on; null keeps every restore point.
     pub retention: Option<KeepRules>,
-    pub encryption: EncryptionState,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]

@@ -158,29 +158,6 @@ impl fmt::Debug for LinkView {
     }
 }
 
-/// Encryption on this machine, before anything leaves it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum EncryptionState {
-    #[default]
-    Off,
-    On,
-    /// The backup is encrypted and its data key is not on this machine: the recovery passphrase opens it.
-    Locked,
-}
-
-/// What encrypting on this machine means, before it is turned on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct EncryptionView {
-    pub state: EncryptionState,
-    /// What it costs, in sentences.
-    pub costs: Vec<String>,
-    /// Why it cannot be turned on now; null when it can.
-    pub refused: Option<String>,
-}
-
 /// Files whose local bytes may go once the bucket has them for sure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]

@@ -2,7 +2,6 @@
 import type { BucketView } from "./BucketView";
 import type { CheckNote } from "./CheckNote";
 import type { CheckSchedule } from "./CheckSchedule";
-import type { EncryptionState } from "./EncryptionState";
 import type { KeepRules } from "./KeepRules";
 import type { UndoView } from "./UndoView";
 
@@ -26,4 +25,4 @@ undo: UndoView | null,
 /**
  * The keep rules that are on; null keeps every restore point.
  */
-retention: KeepRules | null, encryption: EncryptionState, };
+retention: KeepRules | null, };

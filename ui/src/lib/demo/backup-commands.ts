@@ -11,8 +11,9 @@ import type { JobResult } from '../contract/JobResult';
 import type { KeepRules } from '../contract/KeepRules';
 import type { OwnRule } from '../contract/OwnRule';
 import type { RestoreRequest } from '../contract/RestoreRequest';
+import type { TransferView } from '../contract/TransferView';
 import type { DemoShell } from '.';
-import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
+import { backupDemo, bucket, changesOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
 
 type Command = { run(args: unknown): unknown }['run'];
 
@@ -21,7 +22,11 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
   const changed = () => shell.tell({ type: 'backup' });
   const online = () => {
     if (demo.state === 'offline') throw offlineError();
-    if (demo.encryption === 'locked') throw { code: 'backup_locked', message: 'This backup is encrypted, and its key is not on this machine.', hint: 'Enter the recovery passphrase.', retryable: false } satisfies ErrorReport;
+  };
+  const transfer = (): TransferView => {
+    const { auto_backup: automatic, bandwidth_limit } = shell.settings();
+    const tried = demo.state === 'offline' || demo.state === 'failed';
+    return { automatic, paused: shell.held(), bandwidth_limit, problem: tried ? offlineError() : null, next_at: tried ? new Date(Date.now() + 8 * 60_000).toISOString() : null };
   };
   const seconds = shell.quick ? 0.2 : 12;
 
@@ -96,6 +101,12 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
         ['comparing', 'uploading', 'uploading', 'uploading', 'uploading', 'verifying', 'verifying', 'committing'],
       );
     },
+    transfer,
+    pause_transfers: ({ paused }: { paused: boolean }) => {
+      shell.hold(paused);
+      changed();
+      return transfer();
+    },
     restore_points: () => (online(), demo.points),
     point_changes: ({ id }: { id: string }) => (online(), changesOf(demo.points, id)),
     plan_restore: (request: RestoreRequest) => (online(), restorePlan(demo, request)),
@@ -162,17 +173,6 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       return rulesOf(demo);
     },
     bucket_policy: ({ bucket: name }: { bucket: string | null }) => policyOf(name ?? demo.bucket?.bucket ?? 'YOUR-BUCKET'),
-    encryption: () => encryptionOf(demo),
-    turn_on_encryption: () => {
-      demo.encryption = 'on';
-      return encryptionOf(demo);
-    },
-    unlock_encryption: ({ passphrase }: { passphrase: string }) => {
-      if (passphrase !== 'open sesame') throw { code: 'wrong_passphrase', message: 'That passphrase does not open this backup.', hint: 'Type it again; capitals and spaces count.', retryable: false } satisfies ErrorReport;
-      demo.encryption = 'on';
-      changed();
-      return encryptionOf(demo);
-    },
     link_file: ({ id, expiresS: seconds }: { id: number; expiresS: number }) => {
       online();
       const most = 12 * 3600;

@@ -1,7 +1,7 @@
 /**
  * A bucket and its restore points. `backup=` says in which state:
  * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
- * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
+ * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `mass` (a mass delete) · `absent` · `undo` · `met`
  * (two devices, not merged yet) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
  */
@@ -12,7 +12,6 @@ import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
-import type { EncryptionView } from '../contract/EncryptionView';
 import type { ErrorReport } from '../contract/ErrorReport';
 import type { FreeRule } from '../contract/FreeRule';
 import type { KeepRules } from '../contract/KeepRules';
@@ -122,7 +121,6 @@ export interface BackupDemo {
   points: RestorePointView[];
   retention: KeepRules | null;
   schedule: BackupStatus['schedule'];
-  encryption: BackupStatus['encryption'];
   undo: BackupStatus['undo'];
   checks: CheckNote[];
   versioning: BucketRulesView['versioning'];
@@ -145,7 +143,6 @@ export function backupDemo(options: URLSearchParams): BackupDemo {
     points,
     retention: state === 'rules' ? { last: 10, daily: 14, weekly: 8, monthly: 12 } : null,
     schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },
-    encryption: state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off',
     undo: state === 'undo' ? { point: points[2]!.id, restored_at: ago(2), until: ago(-166), new_files: 12, replaced_files: 3 } : null,
     checks: proven ? [state === 'broken' ? note('deep', 1, false) : note('deep', stale ? 1_700 : 200), note('drill', stale ? 1_400 : 50), note('quick', 5)] : [],
     versioning: state === 'rules' ? 'on' : 'off',
@@ -167,7 +164,6 @@ export function statusOf(demo: BackupDemo): BackupStatus {
     schedule: demo.schedule,
     undo: demo.undo,
     retention: demo.retention,
-    encryption: demo.encryption,
   };
 }
 
@@ -256,18 +252,6 @@ export function ownRulePlan(demo: BackupDemo, rule: OwnRule | null): OwnRulePlan
       rule?.expire_versions_days ? `What other programs overwrite below users/ can be had back for ${rule?.expire_versions_days} days` : '',
     ].filter(Boolean),
     after: rulesOf({ ...demo, own: rule }).lifecycle,
-  };
-}
-
-export function encryptionOf(demo: BackupDemo): EncryptionView {
-  return {
-    state: demo.encryption,
-    costs: [
-      'No other program can read the files in the bucket, and links to them are of no use',
-      'Who loses the recovery passphrase and this machine loses the backup',
-      'A backup that began without it has to be begun again in an empty place',
-    ],
-    refused: demo.points.length > 0 && demo.encryption === 'off' ? 'This bucket has restore points that are not encrypted. Set up another bucket, or another folder of it, to begin an encrypted backup' : null,
   };
 }
 

@@ -34,6 +34,9 @@ const GB = 1_000_000_000;
 /** Written as a method, so that each command can name the arguments it takes. */
 type Command = { run(args: unknown): unknown }['run'];
 
+/** What waits while transfers are paused. */
+const TRANSFERS: JobView['kind'][] = ['backup', 'restore', 'check_backup', 'drill', 'retention', 'free', 'fetch'];
+
 /** What every group of commands stands on. */
 export interface DemoShell {
   catalog: DemoCatalog;
@@ -41,6 +44,10 @@ export interface DemoShell {
   file(id: number): FileView;
   tell(event: CoreEvent): void;
   job(kind: JobView['kind'], title: string, phase: string, bytes: number, items: number, finish: () => JobResult, seconds?: number, phases?: string[]): string;
+  /** Holds transfers back, or lets them go on. */
+  hold(paused: boolean): void;
+  held(): boolean;
+  settings(): AppState['settings'];
   /** No waiting, for tests and pictures. */
   quick: boolean;
 }
@@ -57,6 +64,7 @@ export function demoTransport(options: URLSearchParams): Transport {
   const jobs = new Map<string, JobView>();
   const timers = new Map<string, ReturnType<typeof setInterval>>();
   const offers = new Map<string, OfferedPath>();
+  let held = false;
   const history = conversions(options.has('empty') ? 0 : 37);
   let nextJob = 1;
   let server = { running: false, address: null as string | null };
@@ -143,9 +151,17 @@ export function demoTransport(options: URLSearchParams): Transport {
       result: null,
     };
     jobs.set(id, view);
-    const started = Date.now();
+    let worked = 0;
+    let last = Date.now();
     const tick = () => {
-      const way = Math.min(1, (Date.now() - started) / (seconds * 1000));
+      const now = Date.now();
+      if (held && TRANSFERS.includes(kind)) {
+        last = now;
+        return;
+      }
+      worked += now - last;
+      last = now;
+      const way = Math.min(1, worked / (seconds * 1000));
       // Each run of one phase counts from nothing.
       const at = Math.min(phases.length - 1, Math.floor(way * phases.length));
       view.phase = phases[at]!;
@@ -218,7 +234,7 @@ export function demoTransport(options: URLSearchParams): Transport {
     return found;
   }
 
-  const shell: DemoShell = { catalog, file, tell, job, quick: options.has('quick') };
+  const shell: DemoShell = { catalog, file, tell, job, hold: (paused) => (held = paused), held: () => held, settings: () => state.settings, quick: options.has('quick') };
 
   const commands: Record<string, Command> = {
     app_state: () => state,
@@ -264,7 +280,11 @@ export function demoTransport(options: URLSearchParams): Transport {
       return null;
     },
     save_recovery_kit: () => true,
-    save_settings: ({ settings }: { settings: AppState['settings'] }) => (state.settings = settings),
+    save_settings: ({ settings }: { settings: AppState['settings'] }) => {
+      state.settings = settings;
+      tell({ type: 'settings', value: copy(settings) });
+      return settings;
+    },
     list_files: ({ query }: { query: FileQuery }) => catalog.page(query),
     file_counts: () => catalog.counts(),
     file_details: ({ id }: { id: number }) => file(id),

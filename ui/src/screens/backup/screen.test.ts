@@ -4,6 +4,7 @@ import { demoTransport } from '../../lib/demo'; // eslint-disable-line no-restri
 import { announce } from '../../lib/state/bus';
 import { jobs } from '../../lib/state/jobs.svelte';
 import { route } from '../../lib/state/route.svelte';
+import { session } from '../../lib/state/session.svelte';
 import { subscribe, useTransport } from '../../lib/tauri';
 import Backup from './Backup.svelte';
 
@@ -11,8 +12,8 @@ let screen: Record<string, unknown> | null = null;
 let closed = () => {};
 
 /** The screen over the demo, and all that it asks of the shell. */
-function open(options: string, detail = '') {
-  const transport = demoTransport(new URLSearchParams(`files=3&slow=0&quick=1&${options}`));
+function open(options: string, detail = '', quick = 'quick=1&') {
+  const transport = demoTransport(new URLSearchParams(`files=3&slow=0&${quick}${options}`));
   const asked: { command: string; args: Record<string, unknown> }[] = [];
   useTransport({
     ...transport,
@@ -204,19 +205,72 @@ describe('the bucket’s own rules', () => {
   });
 });
 
-describe('encryption on this machine', () => {
-  it('says what it costs, and takes a passphrase twice before anything changes', async () => {
-    const { of } = open('backup=first', 'bucket');
-    await vi.waitFor(() => expect(get('encryption')?.textContent).toContain('loses the backup'), { interval: 5, timeout: 4_000 });
-    await click('encryption-on');
-    await type('encryption-passphrase', 'four plain words here');
-    await type('encryption-passphrase-again', 'four plain words');
-    expect((get('encryption-confirm') as HTMLButtonElement).disabled).toBe(true);
-    await type('encryption-passphrase-again', 'four plain words here');
-    await able('encryption-confirm');
-    document.querySelector('#encryption-form')!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
-    await vi.waitFor(() => expect(get('encryption')?.dataset.state).toBe('on'), { interval: 5, timeout: 4_000 });
-    expect(of('turn_on_encryption').length).toBe(1);
-    expect(document.body.innerHTML).not.toContain('four plain words here');
+describe('transfers', () => {
+  const eventually = (check: () => void) => vi.waitFor(check, { interval: 5, timeout: 4_000 });
+
+  it('pause and go on as one and the same backup, and nothing asks the bucket in between', async () => {
+    const { asked, of } = open('backup=some', '', '');
+    await able('backup-run');
+    await click('backup-run');
+    await find('backup-pause');
+    const from = asked.length;
+    await click('backup-pause');
+    expect((await find('backup-paused')).textContent).toContain('nothing new begins');
+    const job = jobs.running[0]!;
+    const before = job.bytes_done;
+    // Longer than the screen waits before it asks again.
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    const bucket = ['plan_backup', 'restore_points'];
+    expect(asked.slice(from).filter((a) => bucket.includes(a.command))).toEqual([]);
+    expect(asked.slice(from).some((a) => a.command === 'backup_status')).toBe(true);
+    expect(jobs.get(job.id)).toMatchObject({ state: 'running', bytes_done: before });
+    expect((get('restore-latest') as HTMLButtonElement).disabled).toBe(true);
+    await click('backup-resume');
+    await find('backup-pause');
+    await eventually(() => expect(asked.slice(from).filter((a) => bucket.includes(a.command)).length).toBe(2));
+    expect(of('pause_transfers')).toEqual([{ paused: true }, { paused: false }]);
+    expect([of('run_backup').length, of('cancel_job').length]).toEqual([1, 0]);
+    expect(jobs.running.map((j) => j.id)).toEqual([job.id]);
+  });
+
+  it('that are cancelled while paused do not stay held back', async () => {
+    const { asked } = open('backup=some', '', '');
+    await able('backup-run');
+    await click('backup-run');
+    await click('backup-pause');
+    await find('backup-paused');
+    await click('backup-cancel');
+    await eventually(() => expect(asked.filter((a) => a.command === 'cancel_job' || a.command === 'pause_transfers').map((a) => a.args.paused ?? a.command)).toEqual([true, 'cancel_job', false]));
+    await eventually(() => expect(get('backup-paused')).toBeNull());
+  });
+
+  it('by themselves and their limit are settings, saved one at a time', async () => {
+    const { of } = open('backup=some', 'bucket');
+    await session.load();
+    await find('transfers');
+    expect(get('automatic-switch')?.getAttribute('aria-checked')).toBe('true');
+    await click('automatic-switch');
+    await eventually(() => expect(get('automatic-switch')?.getAttribute('aria-checked')).toBe('false'));
+    expect(get('limit-save')).toBeNull();
+    await click('limit-some');
+    await type('limit-rate', '0');
+    expect((get('limit-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('limit-rate', '2.5');
+    await able('limit-save');
+    await click('limit-save');
+    await eventually(() => expect(get('limit-save')).toBeNull());
+    expect((get('limit-rate') as HTMLInputElement).value).toBe('2.5');
+    await click('limit-none');
+    await click('limit-save');
+    await eventually(() => expect(get('limit-save')).toBeNull());
+    const saved = of('save_settings').map((a) => a.settings as { auto_backup: boolean; bandwidth_limit: number | null });
+    expect(saved.map((s) => [s.auto_backup, s.bandwidth_limit])).toEqual([[false, null], [false, 2_500_000], [false, null]]);
+  });
+
+  it('say why the last automatic backup did not go through', async () => {
+    open('backup=failed');
+    const said = (await find('backup-automatic')).textContent;
+    expect(said).toContain('Could not reach');
+    expect(said).toMatch(/Tried again (today|tomorrow|\d)/);
   });
 });

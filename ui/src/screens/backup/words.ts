@@ -2,7 +2,8 @@
 import type { PointState } from '../../lib/contract/PointState';
 import type { ProbeCheckView } from '../../lib/contract/ProbeCheckView';
 import type { RestorePointView } from '../../lib/contract/RestorePointView';
-import { capital, formatBytes, formatCount } from '../../lib/format';
+import type { TransferView } from '../../lib/contract/TransferView';
+import { capital, formatBytes, formatCount, formatMoment } from '../../lib/format';
 import { sentence } from '../../lib/words';
 
 interface Words {
@@ -84,4 +85,12 @@ export const POINT_STATES: Record<Exclude<PointState, 'ready'>, { word: string; 
 
 export function restorable(p: RestorePointView): boolean {
   return p.authentic && p.state === 'ready';
+}
+
+/** When an automatic backup that did not go through is tried again. */
+export function nextTry(t: Pick<TransferView, 'automatic' | 'paused' | 'next_at'>, now: Date): string {
+  if (!t.automatic) return 'Automatic backups are switched off.';
+  if (t.paused) return 'Tried again once transfers go on.';
+  // It would fail again as it is: core then waits for another bucket, or a backup by hand.
+  return t.next_at ? `Tried again ${formatMoment(t.next_at, now)}.` : 'Not tried again as it is: back up by hand, or set the bucket up anew.';
 }
