@@ -285,7 +285,7 @@ fn next_generation(highest: u64, previous: Option<&Manifest>) -> u64 {
 }
 
 /// Immutable objects by hash, with their sizes.
-async fn objects_there(bucket: &Bucket) -> Result<HashMap<String, u64>> {
+pub(crate) async fn objects_there(bucket: &Bucket) -> Result<HashMap<String, u64>> {
     let prefix = bucket.layout().objects_prefix();
     let listed = bucket.list(&prefix).await?;
     Ok(listed

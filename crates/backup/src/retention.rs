@@ -159,11 +159,9 @@ pub async fn plan_retention(
         refused: None,
         mark: None,
     };
-    // What cannot be read may need anything. A stranger's manifest needs nothing of ours.
-    if let Some(unreadable) = points
-        .iter()
-        .find(|p| matches!(p.state, PointState::Damaged | PointState::TooNew))
-    {
+    // What cannot be read may need anything. One flipped bit makes a point of ours look
+    // like a stranger's; at worst a stranger's stops the collecting.
+    if let Some(unreadable) = points.iter().find(|p| p.state != PointState::Ready) {
         plan.refused = Some(format!(
             "Restore point {} cannot be read, so what it needs is not known.",
             unreadable.id

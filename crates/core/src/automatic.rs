@@ -167,6 +167,10 @@ impl Watcher {
         if !wanted || !self.schedule.is_due(now) || session.0.jobs.running(&WAITED_FOR).is_some() {
             return;
         }
+        // Signed out, and a job that is not over still holds it.
+        if !session.0.core.holds(session) {
+            return;
+        }
         let Ok(Some(settings)) = session.bucket_settings() else {
             return;
         };

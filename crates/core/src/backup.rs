@@ -413,7 +413,7 @@ impl Session {
     }
 
     /// The newest state in the bucket, by all devices, and points that were passed over.
-    fn newest_state(
+    pub(crate) fn newest_state(
         &self,
         bucket: &Bucket,
         settings: &BucketSettings,

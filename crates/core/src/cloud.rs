@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use redline_backup::{Bucket, StoredFile};
 use redline_store::{Differing, FileId, FileRecord, RestoreFile, Status};
 
-use crate::bucket::SharedProgress;
+use crate::bucket::{BucketSettings, SharedProgress};
 use crate::contract::{
     Event, FailedFile, FetchReport, FreeReport, FreeRule, JobKind, JobResult, LinkView,
 };
@@ -52,26 +52,31 @@ impl Session {
 
     /// Starts making files cloud-only; the job's result is [`JobResult::Free`].
     pub fn free_files(&self, ids: Vec<i64>) -> Result<JobId, CoreError> {
-        let (bucket, _) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_transfer()?;
         let records = self.records_of(&ids)?;
         let session = self.clone();
         self.0
             .jobs
             .spawn(JobKind::Free, free_title(&records), move |job| {
-                session.run_free(&bucket, &records, job)
+                session.run_free(&bucket, &settings, &records, job)
             })
     }
 
     /// The same on this thread.
     pub fn free_files_now(&self, ids: &[i64]) -> Result<FreeReport, CoreError> {
-        let (bucket, _) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_transfer()?;
         let records = self.records_of(ids)?;
-        self.free_now(&bucket, &records)
+        self.free_now(&bucket, &settings, &records)
     }
 
-    fn free_now(&self, bucket: &Bucket, records: &[FileRecord]) -> Result<FreeReport, CoreError> {
+    fn free_now(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+        records: &[FileRecord],
+    ) -> Result<FreeReport, CoreError> {
         let job = self.0.jobs.run(JobKind::Free, free_title(records), |job| {
-            self.run_free(bucket, records, job)
+            self.run_free(bucket, settings, records, job)
         });
         match job.result {
             Some(JobResult::Free(report)) if job.error.is_none() => Ok(report),
@@ -79,15 +84,27 @@ impl Session {
         }
     }
 
-    fn run_free(&self, bucket: &Bucket, records: &[FileRecord], job: &Arc<Job>) -> Finish {
+    fn run_free(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+        records: &[FileRecord],
+        job: &Arc<Job>,
+    ) -> Finish {
         job.phase("proving that the bucket has them");
         job.set_total(
             Some(records.iter().map(|r| r.size_bytes).sum()),
             Some(records.len() as u64),
         );
         let mut report = FreeReport::default();
-        let in_point = match self.newest_point_contents() {
-            Ok(in_point) => in_point,
+        // Asked of the bucket: another device may have built a point on ours that no longer
+        // has the file, and keep rules delete what no point needs.
+        let in_point: HashMap<String, String> = match self.newest_state(bucket, settings) {
+            Ok((newest, _)) => newest
+                .into_iter()
+                .flat_map(|newest| newest.files)
+                .map(|file| (file.path, file.sha256))
+                .collect(),
             Err(error) => return Finish::stopped(error, None),
         };
         for record in records {
@@ -342,8 +359,8 @@ impl Session {
         if records.is_empty() {
             return Ok(FreeReport::default());
         }
-        let (bucket, _) = self.begin_transfer()?;
-        self.free_now(&bucket, &records)
+        let (bucket, settings) = self.begin_transfer()?;
+        self.free_now(&bucket, &settings, &records)
     }
 
     fn freed_by(&self, rule: FreeRule, now: Timestamp) -> Result<Vec<FileRecord>, CoreError> {

@@ -259,6 +259,14 @@ impl Inner {
         self.events.send(Event::Session(session.map(Session::view)));
     }
 
+    /// Whether this session is the one that is open for its key. After a sign-out a job
+    /// may hold it a while longer; nothing begins by itself in it then.
+    pub(crate) fn holds(&self, session: &Session) -> bool {
+        let slot = self.sessions.lock().get(session.store_name()).cloned();
+        slot.and_then(|slot| slot.try_lock()?.clone())
+            .is_some_and(|open| Arc::ptr_eq(&open.0, &session.0))
+    }
+
     pub(crate) fn drop_session(&self, store_name: &str) {
         let slot = self.sessions.lock().remove(store_name);
         // One that is still being opened holds nothing yet.

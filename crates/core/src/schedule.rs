@@ -134,7 +134,7 @@ pub(crate) fn keep_checking(session: &Session) {
                     return;
                 };
                 let session = Session(inner);
-                if session.refuse_while_transferring().is_err() {
+                if !session.0.core.holds(&session) || session.refuse_while_transferring().is_err() {
                     continue;
                 }
                 let now = Timestamp::now();

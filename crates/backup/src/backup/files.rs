@@ -112,6 +112,11 @@ impl Run {
                         Err(Stop::Fatal(error)) => return Err(error),
                     }
                 }
+                // In the bucket only (another device's, kept beside ours), and the server has no
+                // copy: its bytes are there under their hash, so it stays in the point.
+                Err(Stop::Skip(SkipReason::Missing)) if planned.in_bucket => done
+                    .without_plain_copy
+                    .push(planned.file.relative_path.clone()),
                 Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
                 Err(Stop::Fatal(error)) => return Err(error),
             }

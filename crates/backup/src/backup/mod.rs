@@ -60,6 +60,11 @@ pub struct BackupOutcome {
 /// No honest upload takes this long; one that old was left by a run that was killed.
 const STALE_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Keep rules of another device delete a day after they marked. A run that took longer
+/// than this looks once more for what it is about to claim. By the clock on the wall: a
+/// machine may have slept in the middle.
+const LOOK_AGAIN_AFTER: i64 = 12 * 3600;
+
 /// Carries out a plan. After an error or a cancel there is no new restore
 /// point. What was sent stays and is not sent again: whole objects always, parts
 /// of large ones if the bucket keeps a journal (else those uploads are ended).
@@ -72,6 +77,7 @@ pub async fn run_backup(
     progress: Arc<dyn Progress>,
 ) -> Result<BackupOutcome> {
     let started = Instant::now();
+    let begun_at = jiff::Timestamp::now().as_second();
     let requests_before = bucket.requests();
     let open = OpenUploads::new(bucket.journal().await);
     let run = Run {
@@ -89,6 +95,10 @@ pub async fn run_backup(
             return Err(error);
         }
     };
+    let took = jiff::Timestamp::now().as_second().saturating_sub(begun_at);
+    if prepared.created && took >= LOOK_AGAIN_AFTER {
+        still_there(bucket, &prepared.manifest).await?;
+    }
     // From here on a cancel comes too late: the request may have arrived, and a
     // restore point that exists must not be reported as cancelled.
     if prepared.created {
@@ -123,6 +133,29 @@ pub async fn run_backup(
         skipped: prepared.sent.skipped,
         without_plain_copy: prepared.sent.without_plain_copy,
         current: prepared.manifest,
+    })
+}
+
+/// An error where anything that the point names is gone; the next run sends it again.
+async fn still_there(bucket: &Bucket, manifest: &Manifest) -> Result<()> {
+    let head = &manifest.head;
+    let objects = crate::plan::objects_there(bucket).await?;
+    let whole = manifest
+        .files
+        .iter()
+        .all(|file| objects.get(&file.sha256) == Some(&file.size))
+        && crate::points::has_lists(bucket, head).await?
+        && bucket
+            .head(&bucket.layout().catalog(&head.catalog.sha256))
+            .await?
+            .is_some();
+    if whole {
+        return Ok(());
+    }
+    Err(BackupError::Service {
+        operation: "a backup of many hours".to_owned(),
+        status: 404,
+        message: "something it relies on was tidied away meanwhile, by another device".to_owned(),
     })
 }
 

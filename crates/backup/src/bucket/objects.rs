@@ -242,12 +242,18 @@ impl Bucket {
                     });
                 }
             }
-            // A server that says "more" without saying from where would loop for ever.
+            if page.is_truncated != Some(true) {
+                return Ok(all);
+            }
+            // A server that says "more" without saying from where: half a list must not
+            // pass for the whole, since what no listed point needs is deleted one day.
             match page.next_continuation_token {
-                Some(next) if page.is_truncated == Some(true) && token.as_ref() != Some(&next) => {
-                    token = Some(next)
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => {
+                    return Err(crate::BackupError::Unsupported {
+                        operation: "lists of more than a thousand objects".to_owned(),
+                    });
                 }
-                _ => return Ok(all),
             }
         }
     }
