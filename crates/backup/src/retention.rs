@@ -37,6 +37,8 @@ pub struct KeepRules {
 const WAIT_HOURS: i64 = 24;
 /// Uploads of ours that were begun this long ago are nobody's any more.
 const STALE_UPLOAD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// What no point names, nor did, is somebody's who is still at it, until it is this old.
+const LEFT_BEHIND: Duration = Duration::from_secs(7 * 24 * 3600);
 const DELETES_AT_ONCE: usize = 16;
 const MAX_MARK: u64 = 256 << 20;
 
@@ -181,6 +183,7 @@ pub async fn plan_retention(
         .collect();
     let kept_ids = kept_by(rules, &named);
     let mut needed = Needed::default();
+    let mut once_needed = Needed::default();
     let mut once = Vec::new();
     for point in &ready {
         let manifest = points::load_manifest(bucket, key, &point.id).await?;
@@ -189,6 +192,7 @@ pub async fn plan_retention(
             plan.kept += 1;
             needed.add(bucket, &manifest);
         } else {
+            once_needed.add(bucket, &manifest);
             once.push(manifest);
             plan.dropped.push((*point).clone());
         }
@@ -205,9 +209,15 @@ pub async fn plan_retention(
         true => HashMap::new(),
         false => listed(bucket, &bucket.layout().plain_prefix()).await?,
     };
+    // What no point names may belong to one that is being made: a first backup can take days.
+    let server_now = now.as_second() - bucket.clock_skew().unwrap_or(0);
+    let left_behind = |key: &String, thing: &Thing| {
+        once_needed.keys.contains(key)
+            || thing.modified.saturating_add(LEFT_BEHIND.as_secs() as i64) <= server_now
+    };
     let unneeded = there
         .iter()
-        .filter(|(key, _)| !needed.keys.contains(*key))
+        .filter(|(key, thing)| !needed.keys.contains(*key) && left_behind(key, thing))
         .chain(plain_there.iter().filter(|(key, _)| plain.contains(*key)));
     plan.unreferenced = unneeded
         .map(|(key, thing)| (key.clone(), thing.size))
@@ -276,12 +286,22 @@ pub async fn run_retention(
                 .await?;
             outcome.deleted_points += 1;
         }
+        let stored_at = mark.stored_at;
         let mut deletes = stream::iter(plan.collectable.clone())
-            .map(|(key, size)| async move { bucket.delete_collected(&key).await.map(|()| size) })
+            .map(|(key, size)| async move {
+                // The list is minutes old by now: whoever stored it again is about to need it.
+                let there = bucket.head(&key).await?;
+                if there.is_none_or(|stored| stored.modified > stored_at) {
+                    return Ok(None);
+                }
+                bucket.delete_collected(&key).await.map(|()| Some(size))
+            })
             .buffer_unordered(DELETES_AT_ONCE);
         while let Some(size) = deletes.next().await {
-            outcome.deleted_bytes += size?;
-            outcome.deleted_objects += 1;
+            if let Some(size) = size? {
+                outcome.deleted_bytes += size;
+                outcome.deleted_objects += 1;
+            }
         }
         // Last: as long as it is there, what it names is left to be deleted.
         bucket.delete_collected(&mark.key).await?;

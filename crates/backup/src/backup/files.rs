@@ -83,6 +83,8 @@ impl Run {
         if there && !done.group[0].in_bucket {
             self.progress.advance(done.group[0].file.size, 0);
         }
+        // Its bytes are in the bucket and not here: given up for space, or another device's.
+        let mut only_there = false;
         for index in 0..done.group.len() {
             let planned = done.group[index].clone();
             if !there {
@@ -90,6 +92,10 @@ impl Run {
                     Ok(()) => {
                         there = true;
                         done.bytes += planned.file.size;
+                    }
+                    Err(Stop::Skip(SkipReason::Missing)) if self.holds(&key, &planned).await? => {
+                        there = true;
+                        only_there = true;
                     }
                     Err(Stop::Skip(reason)) => {
                         done.skipped[index] = Some(reason);
@@ -112,9 +118,9 @@ impl Run {
                         Err(Stop::Fatal(error)) => return Err(error),
                     }
                 }
-                // In the bucket only (another device's, kept beside ours), and the server has no
-                // copy: its bytes are there under their hash, so it stays in the point.
-                Err(Stop::Skip(SkipReason::Missing)) if planned.in_bucket => done
+                // The server has no copy: the bytes are there under their hash, so the file
+                // stays in the point.
+                Err(Stop::Skip(SkipReason::Missing)) if planned.in_bucket || only_there => done
                     .without_plain_copy
                     .push(planned.file.relative_path.clone()),
                 Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
@@ -125,16 +131,22 @@ impl Run {
         Ok(done)
     }
 
+    /// Whether the bucket has this content whole, whatever a list said.
+    async fn holds(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
+        let file = &planned.file;
+        let stored = self.bucket.head(key).await?;
+        Ok(stored.is_some_and(|s| {
+            s.size == file.size && s.sha256.as_deref() == Some(file.sha256.as_str())
+        }))
+    }
+
     /// One request saves sending a large object again after a run that was cut off.
     async fn already_there(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
         if planned.again || planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
             return Ok(false);
         }
         let file = &planned.file;
-        let stored = self.bucket.head(key).await?;
-        let there = stored.is_some_and(|s| {
-            s.size == file.size && s.sha256.as_deref() == Some(file.sha256.as_str())
-        });
+        let there = self.holds(key, planned).await?;
         if there
             && let Some(journal) = self.open.journal()
             && let Some(left) = journal.find(key, file.size, &file.sha256)

@@ -28,6 +28,8 @@ pub(crate) struct Stored {
     pub(crate) size: u64,
     pub(crate) sha256: Option<String>,
     pub(crate) operation: Option<String>,
+    /// As in [`Listed`].
+    pub(crate) modified: i64,
 }
 
 pub(crate) struct Listed {
@@ -202,6 +204,7 @@ impl Bucket {
                             .unwrap_or(0),
                         sha256: meta(META_SHA256),
                         operation: meta(META_OPERATION),
+                        modified: head.last_modified().map_or(i64::MAX, |at| at.secs()),
                     })
                 }
             })
