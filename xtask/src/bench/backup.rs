@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     Bench, data,
-    measure::{self, Sample, Side, interleave},
+    measure::{self, Side, interleave},
     s3_peers::{Peers, Server},
     table::Row,
 };
