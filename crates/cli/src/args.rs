@@ -150,13 +150,22 @@ Examples:
     )]
     Info(OneFile),
     /// Make a link to a backed-up file that anyone can open until it expires
+    #[command(after_long_help = "\
+Examples:
+  redline link 57
+  redline link 57 --expires 7d")]
     Link(Link),
     /// Give up a file's local bytes: it stays listed, and comes back when it is used
     #[command(after_long_help = "\
 The file has to be in the newest restore point; its bytes are read back from the
-bucket and compared right before the local ones go.")]
+bucket and compared right before the local ones go.
+
+Examples:
+  redline free 57
+  redline free 57 58 59")]
     Free(FileIds),
     /// Bring the bytes of cloud-only files back
+    #[command(after_long_help = "Examples:\n  redline fetch 57")]
     Fetch(FileIds),
     /// Save a copy of a stored file
     #[command(after_long_help = "\
