@@ -104,7 +104,8 @@ impl Handover {
     }
 }
 
-fn make_private(path: &std::path::Path) -> io::Result<()> {
+/// Makes the file, if it is not there, for the eyes of its owner alone.
+pub(crate) fn make_private(path: &std::path::Path) -> io::Result<()> {
     let mut options = std::fs::File::options();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]

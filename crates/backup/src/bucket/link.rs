@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{Bucket, permission};
 use crate::download::{self, Wanted};
 use crate::progress::{Meter, Progress};
+use crate::sink::make_private;
 use crate::{BackupError, Result, SecretText};
 
 /// A signed link. Whoever has it has the file, so it prints masked.
@@ -87,6 +88,9 @@ pub async fn fetch_file(
     // To prove it only the object counts that no upload ever replaces.
     if into.is_some() {
         keys.extend(bucket.layout().plain(file.relative_path));
+    }
+    if let Some(into) = &into {
+        make_private(into).map_err(|e| BackupError::io("write a restored file", e))?;
     }
     let what = format!("\"{}\"", file.relative_path);
     let wanted = Wanted {
