@@ -170,3 +170,32 @@ fn a_point_that_cannot_be_read_stops_the_collecting() {
     home.session.run_retention_now(in_hours(0)).unwrap();
     assert_eq!(server.objects(), before);
 }
+
+#[test]
+fn what_a_backup_under_way_has_sent_is_not_collected() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let (home, points) = home(&server);
+    // Another machine is at its first backup: its bytes are there, its manifest is not.
+    let sample = server
+        .objects()
+        .into_iter()
+        .find(|(key, _)| key.contains("/objects/"))
+        .unwrap()
+        .0;
+    let (folder, _) = sample.rsplit_once('/').unwrap();
+    let (root, _) = folder.rsplit_once('/').unwrap();
+    let sent = format!("{root}/ab/ab{}", "c".repeat(62));
+    server.plant(&sent, b"on its way").unwrap();
+
+    home.session.set_retention(Some(last(1))).unwrap();
+    home.session.run_retention_now(in_hours(0)).unwrap();
+    let done = home.session.run_retention_now(in_hours(25)).unwrap();
+    assert_eq!(done.deleted_points, 2, "{done:?} of {points:?}");
+    assert!(server.object(&sent).is_some(), "it was collected");
+
+    // A week later nobody is at it any more.
+    home.session.run_retention_now(in_hours(8 * 24)).unwrap();
+    let done = home.session.run_retention_now(in_hours(10 * 24)).unwrap();
+    assert_eq!(done.deleted_objects, 1, "{done:?}");
+    assert!(server.object(&sent).is_none());
+}
