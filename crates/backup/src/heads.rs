@@ -125,16 +125,18 @@ async fn common(
         {
             continue;
         }
-        match points::load_manifest(bucket, key, &id).await {
-            Ok(manifest) => return Ok(Some(manifest)),
+        return match points::load_manifest(bucket, key, &id).await {
+            Ok(manifest) => Ok(Some(manifest)),
+            // An older one would take what was undone since for unchanged. Without any, both
+            // sides are kept, and nothing is taken for deleted.
             Err(
                 BackupError::Forged { .. }
                 | BackupError::Damaged { .. }
                 | BackupError::NotFound { .. }
                 | BackupError::TooNew { .. },
-            ) => {}
-            Err(error) => return Err(error),
-        }
+            ) => Ok(None),
+            Err(error) => Err(error),
+        };
     }
     Ok(None)
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::backup::abort_stale_uploads;
+use crate::heads::covers;
 use crate::layout::PointName;
 use crate::manifest::Manifest;
 use crate::points::{self, RestorePoint};
@@ -181,7 +182,20 @@ pub async fn plan_retention(
             Some((name, at))
         })
         .collect();
-    let kept_ids = kept_by(rules, &named);
+    let mut kept_ids = kept_by(rules, &named);
+    let mut heads = Vec::new();
+    for head in ready.iter().filter(|p| p.head) {
+        heads.push(points::read_head(bucket, key, &head.id).await?);
+    }
+    // What devices that have not met yet have in common tells an edit from a delete.
+    let mut shared = named.iter().map(|(name, _)| name).filter(|name| {
+        heads.iter().all(|head| covers(head, name)) && heads.iter().all(|h| h.id != name.id())
+    });
+    if heads.len() > 1
+        && let Some(newest) = shared.next()
+    {
+        kept_ids.insert(newest.id());
+    }
     let mut needed = Needed::default();
     let mut once_needed = Needed::default();
     let mut once = Vec::new();
