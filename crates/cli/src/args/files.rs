@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Confirm;
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
