@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::Confirm;
 use clap::{Args, Subcommand, ValueEnum};
+
+use super::Confirm;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Duplicate {
