@@ -18,7 +18,7 @@ const MOST_MEMORY_MIB: f64 = 512.0;
 
 pub fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     // The larger of the two; the engine sorts nothing and spills nothing.
-    let needed = (bench.options.grid_rows * 40 >> 20).max(bench.options.grid_mib) + 1024;
+    let needed = ((bench.options.grid_rows * 40) >> 20).max(bench.options.grid_mib) + 1024;
     data::ensure_space(bench, needed, "fewer --grid-rows, a smaller --grid-mib")?;
     let peers = Peers::set_up(bench)?;
     let rows = bench.options.grid_rows;
