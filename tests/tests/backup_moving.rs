@@ -4,6 +4,7 @@
 mod backup_support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use backup_support::*;
@@ -164,16 +165,21 @@ async fn a_disk_that_is_not_there_deletes_nothing() {
     whole(&server, &store).await;
 }
 
-/// A sink on a disk that is full after the first file.
-struct FullDisk(Arc<FolderSink>);
+/// A sink on a disk that has no room for more than so many files.
+struct FullDisk(Arc<FolderSink>, AtomicUsize);
+
+const ROOM: usize = 20;
 
 impl redline_backup::RestoreSink for FullDisk {
     fn begin(&self, item: &redline_backup::RestoreItem) -> std::io::Result<std::path::PathBuf> {
-        if self.0.placed.lock().unwrap().is_empty() {
-            self.0.begin(item)
-        } else {
-            Err(std::io::ErrorKind::StorageFull.into())
+        if self.1.fetch_add(1, Ordering::SeqCst) < ROOM {
+            return self.0.begin(item);
         }
+        // Not before one is in its place, however many are under way at once.
+        while self.0.placed.lock().unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(std::io::ErrorKind::StorageFull.into())
     }
     fn commit(
         &self,
@@ -198,7 +204,7 @@ async fn a_disk_that_fills_up_ends_the_restore_and_leaves_nothing_half() {
     store.back_up(&bucket).await.unwrap();
     let folder = FolderSink::new();
     let plan = plan_restore(&bucket, &key(), None, &[]).await.unwrap();
-    let sink = Arc::new(FullDisk(folder.clone()));
+    let sink = Arc::new(FullDisk(folder.clone(), AtomicUsize::new(0)));
     let error = run_restore(&bucket, &plan, sink, Arc::new(()))
         .await
         .unwrap_err();
