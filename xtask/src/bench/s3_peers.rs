@@ -144,6 +144,8 @@ impl Peers {
         command::scrub(&mut command);
         command
             .env("HOME", &self.scratch)
+            // rclone does not start where a bundle of certificates is named; there is no TLS here.
+            .env_remove("AWS_CA_BUNDLE")
             .env("AWS_ACCESS_KEY_ID", server.value("access_key"))
             .env("AWS_SECRET_ACCESS_KEY", server.value("secret_key"))
             .env("AWS_REGION", server.value("region"))
