@@ -391,13 +391,15 @@ impl S3 for Service {
             .clone()
             .or_else(|| input.start_after.clone())
             .unwrap_or_default();
+        // An empty one is none.
+        let delimiter = input.delimiter.as_deref().filter(|d| !d.is_empty());
         let mut contents = Vec::new();
         let mut folders = BTreeSet::new();
         let mut last = None;
         let mut truncated = false;
         for (key, object) in self.disk.list(&input.bucket, &prefix) {
-            let folder = input.delimiter.as_ref().and_then(|d| {
-                let end = key[prefix.len()..].find(d.as_str())? + prefix.len() + d.len();
+            let folder = delimiter.and_then(|d| {
+                let end = key[prefix.len()..].find(d)? + prefix.len() + d.len();
                 Some(key[..end].to_owned())
             });
             let shown = folder.clone().unwrap_or_else(|| key.clone());

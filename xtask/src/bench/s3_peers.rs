@@ -153,6 +153,8 @@ impl Peers {
             .env("RCLONE_CONFIG_T_TYPE", "s3")
             .env("RCLONE_CONFIG_T_PROVIDER", "Other")
             .env("RCLONE_CONFIG_T_ENV_AUTH", "true")
+            // The server has the second way of listing alone.
+            .env("RCLONE_CONFIG_T_LIST_VERSION", "2")
             .env("RCLONE_CONFIG_T_REGION", server.value("region"))
             .env("RCLONE_CONFIG_T_ENDPOINT", server.value("endpoint"))
             .env("RESTIC_PASSWORD", "a password for a bench")
