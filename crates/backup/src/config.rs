@@ -121,6 +121,28 @@ impl BucketConfig {
         Ok(())
     }
 
+    /// Whether requests cross a network without TLS. What stays on this machine does not.
+    pub(crate) fn in_the_clear(&self) -> bool {
+        let Some(rest) = self
+            .endpoint_url
+            .as_deref()
+            .and_then(|url| url.strip_prefix("http://"))
+        else {
+            return false;
+        };
+        let authority = rest.split('/').next().unwrap_or(rest);
+        let host = match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next().unwrap_or(v6),
+            None => authority.split(':').next().unwrap_or(authority),
+        };
+        let here = host == "localhost"
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback());
+        // What stands before an @ is a user's name, not a host.
+        !here || authority.contains('@')
+    }
+
     /// For messages: the endpoint, or AWS with its region.
     pub(crate) fn endpoint_name(&self) -> String {
         match &self.endpoint_url {
@@ -216,6 +238,34 @@ impl Tuning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_on_this_machine_is_not_in_the_clear() {
+        let clear = |url: &str| {
+            let url = (!url.is_empty()).then(|| url.to_owned());
+            BucketConfig::new("b", "r", url, "a", "s", "0123456789abcdef").in_the_clear()
+        };
+        for url in [
+            "",
+            "https://s3.example.com",
+            "http://127.0.0.1:9000",
+            "http://localhost/",
+            "http://[::1]:9000",
+            "http://127.8.9.1",
+        ] {
+            assert!(!clear(url), "{url}");
+        }
+        for url in [
+            "http://s3.example.com",
+            "http://192.168.0.4:9000",
+            "http://localhost.example.com",
+            "http://127.0.0.1@example.com",
+            "http://127.0.0.1:80@example.com",
+            "http://[fd00::1]:9000",
+        ] {
+            assert!(clear(url), "{url}");
+        }
+    }
 
     #[test]
     fn secrets_print_masked() {

@@ -65,6 +65,9 @@ async fn fetch_once(
     meter: &Meter,
 ) -> Result<()> {
     let step = bucket.tuning().part_size(wanted.size);
+    if (1..=step).contains(&wanted.size) {
+        return fetch_at_once(bucket, key, wanted, into, meter).await;
+    }
     let keep = if fresh { 0 } else { wanted.size / step * step };
     let mut sink = blocking(move || Sink::open(into, keep, step)).await??;
     let resumed = sink.kept;
@@ -114,12 +117,7 @@ async fn fetch_once(
         let bytes = task
             .await
             .map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
-        let bytes = match bytes {
-            Ok(bytes) => bytes,
-            // The object is shorter than the manifest says.
-            Err(BackupError::Service { status: 416, .. }) => return Err(damaged(wanted)),
-            Err(error) => return Err(error),
-        };
+        let bytes = bytes.map_err(|error| short(error, wanted))?;
         across += bytes.len() as u64;
         sink = blocking(move || sink.write(bytes)).await??;
         drop(held);
@@ -130,6 +128,39 @@ async fn fetch_once(
         Ok(())
     } else {
         Err(damaged(wanted))
+    }
+}
+
+/// What one request brings, written and hashed in one go.
+async fn fetch_at_once(
+    bucket: &Bucket,
+    key: &str,
+    wanted: &Wanted<'_>,
+    into: Option<PathBuf>,
+    meter: &Meter,
+) -> Result<()> {
+    let held = bucket.budget().take(wanted.size).await;
+    let bytes = bucket
+        .get_range(key, wanted.what, 0, wanted.size)
+        .await
+        .map_err(|error| short(error, wanted))?;
+    let size = bytes.len() as u64;
+    let sha256 =
+        blocking(move || Sink::open(into, 0, size.max(1))?.write(bytes)?.finish()).await??;
+    drop(held);
+    meter.reach(size);
+    if sha256 == wanted.sha256 {
+        Ok(())
+    } else {
+        Err(damaged(wanted))
+    }
+}
+
+/// An object that is shorter than the manifest says has no such range.
+fn short(error: BackupError, wanted: &Wanted<'_>) -> BackupError {
+    match error {
+        BackupError::Service { status: 416, .. } => damaged(wanted),
+        other => other,
     }
 }
 

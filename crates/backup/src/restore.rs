@@ -62,7 +62,7 @@ pub struct RestoreOutcome {
 }
 
 /// Files on their way at once.
-const FILES_AT_ONCE: usize = 128;
+const FILES_AT_ONCE: usize = 512;
 /// For files that were on their way when a run had to stop.
 const LAST_CALL: std::time::Duration = std::time::Duration::from_secs(2);
 /// What the catalog is called among files.
@@ -398,8 +398,7 @@ async fn fetch_item(
         }
         return Err(error);
     }
-    let (temp, item) = (begun.done(), item.clone());
-    sink.call(move |sink| sink.commit(&item, temp))
+    sink.commit(item.clone(), begun.done())
         .await?
         .map_err(io_error)
 }

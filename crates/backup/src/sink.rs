@@ -3,8 +3,9 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 use crate::{BackupError, Result};
@@ -36,6 +37,13 @@ pub trait RestoreSink: Send + Sync {
     fn begin(&self, item: &RestoreItem) -> io::Result<PathBuf>;
     /// The bytes at `temp` are the ones in the restore point.
     fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()>;
+    /// As `commit`, for what came through while the last was being committed; an answer
+    /// for each. For a sink to which many at once are cheaper.
+    fn commit_all(&self, done: Vec<(RestoreItem, PathBuf)>) -> Vec<io::Result<()>> {
+        done.into_iter()
+            .map(|(item, temp)| self.commit(&item, temp))
+            .collect()
+    }
     fn discard(&self, _item: &RestoreItem, temp: PathBuf) {
         let _ = std::fs::remove_file(temp);
     }
@@ -56,13 +64,32 @@ pub trait RestoreSink: Send + Sync {
 pub(crate) struct Handover {
     sink: Arc<dyn RestoreSink>,
     calls: TaskTracker,
+    waiting: Arc<Mutex<Waiting>>,
 }
+
+/// Files whose bytes are right and that are not committed yet.
+#[derive(Default)]
+struct Waiting {
+    files: Vec<Verified>,
+    /// Somebody commits, and takes whatever waits when that is done.
+    committing: bool,
+}
+
+struct Verified {
+    item: RestoreItem,
+    temp: PathBuf,
+    done: oneshot::Sender<io::Result<()>>,
+}
+
+/// So that the first of very many is not told as late as the last.
+const TOGETHER: usize = 512;
 
 impl Handover {
     pub(crate) fn new(sink: Arc<dyn RestoreSink>) -> Self {
         Self {
             sink,
             calls: TaskTracker::new(),
+            waiting: Arc::default(),
         }
     }
 
@@ -93,6 +120,25 @@ impl Handover {
         .await
     }
 
+    /// Hands a verified file over, together with those that came through meanwhile. Once
+    /// this was called the file is committed even if nobody waits for the answer.
+    pub(crate) async fn commit(&self, item: RestoreItem, temp: PathBuf) -> Result<io::Result<()>> {
+        let (done, answer) = oneshot::channel();
+        let busy = {
+            let mut waiting = lock(&self.waiting);
+            waiting.files.push(Verified { item, temp, done });
+            std::mem::replace(&mut waiting.committing, true)
+        };
+        if !busy {
+            let (sink, waiting) = (self.sink.clone(), self.waiting.clone());
+            self.calls
+                .spawn_blocking(move || commit_waiting(sink.as_ref(), &waiting));
+        }
+        answer
+            .await
+            .map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
+    }
+
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn RestoreSink) -> T + Send + 'static,
@@ -102,6 +148,44 @@ impl Handover {
         call.await
             .map_err(|e| BackupError::io("hand over a restored file", io::Error::other(e)))
     }
+}
+
+fn commit_waiting(sink: &dyn RestoreSink, waiting: &Mutex<Waiting>) {
+    let _torn = Torn(waiting);
+    loop {
+        let files: Vec<Verified> = {
+            let mut waiting = lock(waiting);
+            let most = waiting.files.len().min(TOGETHER);
+            if most == 0 {
+                waiting.committing = false;
+                return;
+            }
+            waiting.files.drain(..most).collect()
+        };
+        let (told, files): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .map(|file| (file.done, (file.item, file.temp)))
+            .unzip();
+        for (told, answer) in told.into_iter().zip(sink.commit_all(files)) {
+            // Nobody waits any more where the run was cancelled.
+            let _ = told.send(answer);
+        }
+    }
+}
+
+/// If the sink panics, those that wait are told rather than left waiting.
+struct Torn<'a>(&'a Mutex<Waiting>);
+
+impl Drop for Torn<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            *lock(self.0) = Waiting::default();
+        }
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Makes the file, if it is not there, for the eyes of its owner alone.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redline_backup::{
     Bucket, Manifest, RestoreItem, RestorePlan, RestorePoint, RestoreSink, Selection, SourceFile,
 };
-use redline_store::{Differing, MergeChoice, RestoreFile, ScratchDir, Store, StoreError};
+use redline_store::{Differing, MergeChoice, RestoreFile, Restored, ScratchDir, Store, StoreError};
 
 use crate::bucket::{BucketSettings, SharedProgress};
 use crate::contract::{
@@ -345,6 +345,16 @@ impl Sink {
             .path()
             .join(self.next.fetch_add(1, Ordering::Relaxed).to_string())
     }
+
+    fn count(&self, restored: Restored) -> io::Result<()> {
+        if restored.same {
+            self.same.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        let replaced = u64::from(restored.replaced.is_some());
+        self.replaced.fetch_add(replaced, Ordering::Relaxed);
+        self.log.done(restored)
+    }
 }
 
 impl RestoreSink for Sink {
@@ -362,31 +372,35 @@ impl RestoreSink for Sink {
     }
 
     fn commit(&self, item: &RestoreItem, temp: PathBuf) -> io::Result<()> {
-        let restored = self
-            .store
-            .restore_file(
-                &RestoreFile {
-                    temp: &temp,
-                    relative_path: &item.relative_path,
-                    uid: &item.uid,
-                    sha256: &item.sha256,
-                    size: item.size,
-                    differing: Differing::MoveToTrash,
-                    mark: self.log.id(),
-                },
-                &(),
-            )
-            .map_err(io_error)?;
-        if restored.same {
-            self.same.fetch_add(1, Ordering::Relaxed);
-        } else {
-            let replaced = u64::from(restored.replaced.is_some());
-            self.replaced.fetch_add(replaced, Ordering::Relaxed);
-            self.log.done(restored)?;
-        }
-        // Still there where the same bytes were in place already.
-        let _ = fs::remove_file(&temp);
-        Ok(())
+        self.commit_all(vec![(item.clone(), temp)])
+            .pop()
+            .unwrap_or(Ok(()))
+    }
+
+    fn commit_all(&self, done: Vec<(RestoreItem, PathBuf)>) -> Vec<io::Result<()>> {
+        let files: Vec<RestoreFile<'_>> = done
+            .iter()
+            .map(|(item, temp)| RestoreFile {
+                temp,
+                relative_path: &item.relative_path,
+                uid: &item.uid,
+                sha256: &item.sha256,
+                size: item.size,
+                differing: Differing::MoveToTrash,
+                mark: self.log.id(),
+            })
+            .collect();
+        self.store
+            .restore_files(&files)
+            .into_iter()
+            .zip(&files)
+            .map(|(restored, file)| {
+                self.count(restored.map_err(io_error)?)?;
+                // Still there where the same bytes were in place already.
+                let _ = fs::remove_file(file.temp);
+                Ok(())
+            })
+            .collect()
     }
 
     fn begin_catalog(&self) -> io::Result<PathBuf> {

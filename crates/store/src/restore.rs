@@ -1,6 +1,8 @@
 //! Files back from a backup, and such a restore taken back again. Nothing local is
 //! lost by either: what has to make room goes to the trash.
 
+mod together;
+
 use crate::catalog::{FILE_COLUMNS, append_files, catalog_error, file_from_row, json_text};
 use crate::import::{choose_names, hash_stored, make_durable};
 use crate::open::Store;

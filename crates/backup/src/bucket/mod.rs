@@ -251,13 +251,9 @@ impl Bucket {
         self.checksum() == Checksum::ContentMd5
     }
 
-    /// The payload is signed only where nothing else protects it: over plain HTTP.
+    /// The payload is signed only where nothing else protects it on the way.
     pub(crate) fn signs_payload(&self) -> bool {
-        self.0
-            .config
-            .endpoint_url
-            .as_deref()
-            .is_some_and(|url| url.starts_with("http://"))
+        self.0.config.in_the_clear()
     }
 
     /// Sends a request until it works, is refused, or patience ends.
