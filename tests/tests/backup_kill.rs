@@ -7,6 +7,7 @@ mod backup_support;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backup_support::*;
@@ -167,6 +168,37 @@ async fn killed_in_the_middle_of_parts_only_those_in_flight_are_sent_again() {
         3,
         "the three that were in flight"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_are_there_are_done_from_the_start() {
+    let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
+    kill_at(
+        &server,
+        &store,
+        journal.path(),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
+        |s| s.count("UploadPart") >= 6,
+    );
+    let bucket = bucket(&server);
+    bucket.keep_journal_in(journal.path());
+    let watcher = Arc::new(Watcher::default());
+    store
+        .back_up_with(&bucket, None, watcher.clone())
+        .await
+        .unwrap();
+    // Three parts, and one of them may be the short one.
+    let found = watcher.found.load(Ordering::SeqCst);
+    assert!(
+        [3 * PART as u64, 2 * PART as u64 + 7].contains(&found),
+        "{found}"
+    );
+    for (counted, total) in watcher.counted.lock().unwrap().iter() {
+        assert_eq!(counted, total, "each byte once");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,7 +73,7 @@ async fn fetch_once(
             bytes = resumed,
             "a file that was half fetched is gone on with"
         );
-        meter.reach(resumed);
+        meter.found(resumed);
     }
     if wanted.size == 0 {
         let stored = bucket.head(key).await?;

@@ -39,7 +39,7 @@ mod verify;
 
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
 pub use bucket::{
-    AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, StoredFile, fetch_file, link,
+    AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, Reach, StoredFile, fetch_file, link,
 };
 pub use changes::{ChangedPath, PointChanges, point_changes};
 pub use config::{BucketConfig, ManifestKey, SecretText, ServerEncryption, Tuning};

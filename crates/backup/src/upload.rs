@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm::Crc64Nvme;
@@ -14,7 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::bucket::{Composed, PartBody, PartDone};
 use crate::journal::{BegunUpload, Journal, SentPart, Unfinished};
 use crate::open_uploads::OpenUploads;
-use crate::progress::Progress;
+use crate::progress::{Meter, Progress};
 use crate::source::FileIdentity;
 use crate::{BackupError, Bucket, Result, SkipReason};
 
@@ -49,7 +50,7 @@ pub(crate) struct Payload<'a> {
 }
 
 /// Stores one object; its bytes are counted on `progress` as the server takes them,
-/// and those that it has from a run before as they are found.
+/// and those that it has from a run before as soon as it says so.
 pub(crate) async fn store(
     bucket: &Bucket,
     payload: Payload<'_>,
@@ -97,8 +98,10 @@ async fn store_in_parts(
     open: &OpenUploads,
 ) -> Result<(), Stop> {
     let mut gone = None;
+    // What is sent once more after that is not counted once more.
+    let meter = Arc::new(Meter::new(progress.clone()));
     for _ in 0..BEGINNINGS {
-        match store_in_parts_once(bucket, &payload, progress, open).await {
+        match store_in_parts_once(bucket, &payload, &meter, open).await {
             Err(Stop::Fatal(error @ BackupError::NotFound { .. })) => {
                 tracing::info!("an upload in parts is gone from the server; it begins anew");
                 gone = Some(Stop::Fatal(error));
@@ -112,7 +115,7 @@ async fn store_in_parts(
 async fn store_in_parts_once(
     bucket: &Bucket,
     payload: &Payload<'_>,
-    progress: &Arc<dyn Progress>,
+    meter: &Arc<Meter>,
     open: &OpenUploads,
 ) -> Result<(), Stop> {
     let (path, size, sha256) = (
@@ -133,7 +136,8 @@ async fn store_in_parts_once(
         bucket,
         payload,
         upload: &upload.begun,
-        progress,
+        meter,
+        across: Arc::default(),
         journal: open.journal(),
     };
     let outcome = match sending.parts(source, &upload).await {
@@ -271,7 +275,9 @@ struct Sending<'a> {
     bucket: &'a Bucket,
     payload: &'a Payload<'a>,
     upload: &'a BegunUpload,
-    progress: &'a Arc<dyn Progress>,
+    meter: &'a Arc<Meter>,
+    /// Bytes that the server has by this beginning.
+    across: Arc<AtomicU64>,
     journal: Option<&'a Journal>,
 }
 
@@ -288,6 +294,11 @@ impl Sending<'_> {
         let mut in_flight: JoinSet<Result<PartDone>> = JoinSet::new();
         let mut done = Vec::new();
         let mut whole = 0;
+        // All at once, before the first is read again: a bar that fills up as they are
+        // read would show a speed that no line has.
+        let found = self.found(before);
+        self.across.store(found, Ordering::Relaxed);
+        self.meter.found(found);
         let count = i32::try_from(size.div_ceil(part_size)).map_err(|_| too_large())?;
         for number in 1..=count {
             let start = (number as u64 - 1) * part_size;
@@ -316,7 +327,6 @@ impl Sending<'_> {
             };
             match before.parts.get(&number) {
                 Some(there) if there.crc64nvme == part.crc64nvme => {
-                    self.progress.advance(length, 0);
                     done.push(PartDone {
                         number,
                         etag: there.etag.clone(),
@@ -324,8 +334,8 @@ impl Sending<'_> {
                             .then(|| crate::bucket::crc_text(there.crc64nvme)),
                     });
                 }
-                _ => {
-                    let sent = self.send(number, part, held);
+                there => {
+                    let sent = self.send(number, part, held, there.is_none());
                     in_flight.spawn(sent);
                 }
             }
@@ -336,17 +346,31 @@ impl Sending<'_> {
         Ok((done, whole))
     }
 
+    /// Bytes in the parts that the server has.
+    fn found(&self, before: &Unfinished) -> u64 {
+        let (size, part_size) = (self.payload.size, self.upload.part_size);
+        before
+            .parts
+            .keys()
+            .filter_map(|number| u64::try_from(*number).ok()?.checked_sub(1))
+            .map(|earlier| part_size.min(size.saturating_sub(earlier * part_size)))
+            .sum()
+    }
+
+    /// `counts`: its bytes were not counted yet.
     fn send(
         &self,
         number: i32,
         part: PartBody,
         held: tokio::sync::OwnedSemaphorePermit,
+        counts: bool,
     ) -> impl Future<Output = Result<PartDone>> + Send + 'static {
-        let (bucket, key, upload_id, progress, journal) = (
+        let (bucket, key, upload_id, meter, across, journal) = (
             self.bucket.clone(),
             self.payload.key.to_owned(),
             self.upload.upload_id.clone(),
-            self.progress.clone(),
+            self.meter.clone(),
+            self.across.clone(),
             self.journal.cloned(),
         );
         async move {
@@ -363,7 +387,9 @@ impl Sending<'_> {
                 };
                 journal.part(&upload_id, sent);
             }
-            progress.advance(length, 0);
+            if counts {
+                meter.reach(across.fetch_add(length, Ordering::Relaxed) + length);
+            }
             Ok(done)
         }
     }

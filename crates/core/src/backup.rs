@@ -23,7 +23,7 @@ use crate::error::{Code, CoreError};
 use crate::jobs::{Finish, Job};
 use crate::last_manifest::LastManifest;
 use crate::others::label;
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::restore::skipped_points;
 use crate::schedule::with_due;
 use crate::session::{JobId, Session};
@@ -208,6 +208,7 @@ impl Session {
         confirm_removals: bool,
         job: &Arc<Job>,
     ) -> Finish {
+        tell_outages(job, bucket);
         let report = match self.send(bucket, settings, confirm_removals, job) {
             Ok(done) => done,
             Err(error) => return Finish::stopped(error, None),

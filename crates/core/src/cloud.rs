@@ -15,7 +15,7 @@ use crate::contract::{
 };
 use crate::error::{Code, CoreError, Doing, store_error};
 use crate::jobs::{Finish, Job};
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::session::{JobId, Session};
 use crate::text;
 
@@ -91,6 +91,7 @@ impl Session {
         records: &[FileRecord],
         job: &Arc<Job>,
     ) -> Finish {
+        tell_outages(job, bucket);
         job.phase("proving that the bucket has them");
         job.set_total(
             Some(records.iter().map(|r| r.size_bytes).sum()),
@@ -214,6 +215,7 @@ impl Session {
     }
 
     fn run_fetch(&self, bucket: &Bucket, records: &[FileRecord], job: &Arc<Job>) -> Finish {
+        tell_outages(job, bucket);
         job.phase("fetching");
         job.set_total(
             Some(records.iter().map(|r| r.size_bytes).sum()),

@@ -22,7 +22,7 @@ use crate::contract::{
 use crate::error::{Code, CoreError, Doing, FREE_SPACE, store_error};
 use crate::jobs::{Finish, Job};
 use crate::others::label;
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::session::{JobId, Session};
 use crate::text;
 use crate::transfer::Halves;
@@ -172,6 +172,7 @@ impl Session {
         request: &RestoreRequest,
         job: &Arc<Job>,
     ) -> Finish {
+        tell_outages(job, bucket);
         job.phase("comparing");
         match self.bring_back(bucket, settings, request, job) {
             Ok((report, unread)) => {

@@ -81,7 +81,7 @@ impl Run {
         let key = self.bucket.layout().object(&done.group[0].file.sha256);
         let mut there = done.group[0].in_bucket || self.already_there(&key, &done.group[0]).await?;
         if there && !done.group[0].in_bucket {
-            self.progress.advance(done.group[0].file.size, 0);
+            self.progress.found(done.group[0].file.size, 0);
         }
         // Its bytes are in the bucket and not here: given up for space, or another device's.
         let mut only_there = false;

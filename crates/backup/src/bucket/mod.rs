@@ -8,6 +8,7 @@ mod keys;
 mod link;
 mod objects;
 mod pulse;
+mod reach;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use tokio::sync::watch as signal;
 pub use keys::AccessKeys;
 use keys::HeldKeys;
 pub use link::{Link, StoredFile, fetch_file, link};
+pub use reach::Reach;
 pub use rules::{BucketRule, BucketRules, OwnRule};
 pub(crate) use uploads::{Composed, PartBody, PartDone, crc_text};
 
@@ -148,6 +150,11 @@ impl Bucket {
     /// `None` for as fast as it goes.
     pub fn limit_bandwidth(&self, bytes_per_second: Option<u64>) {
         self.0.line.set_limit(bytes_per_second);
+    }
+
+    /// Tells whether this bucket can be reached, while it is in use.
+    pub fn reach(&self) -> Reach {
+        self.0.line.reach().clone()
     }
 
     /// While paused no request begins; those under way are finished.
@@ -342,12 +349,16 @@ impl Bucket {
             let fault = match outcome {
                 Ok(value) => {
                     pulse.went_well();
+                    inner.line.reach().moved();
                     inner.answered.store(true, Ordering::Relaxed);
                     inner.pace.went_well(bytes);
                     return Ok(value);
                 }
                 Err(fault) => fault,
             };
+            if fault.is_answer() {
+                inner.line.reach().moved();
+            }
             if fault.is_answer() && fault.kind != FaultKind::Refused {
                 inner.answered.store(true, Ordering::Relaxed);
             }
@@ -376,6 +387,9 @@ impl Bucket {
             let Some(wait) = retry.after(&fault.kind, known) else {
                 return Err(fault);
             };
+            if fault.kind == FaultKind::Transport {
+                inner.line.reach().went_silent();
+            }
             tracing::debug!(permission, kind = ?fault.kind, code = fault.code, ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }

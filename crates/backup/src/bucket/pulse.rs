@@ -18,6 +18,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::reach::Reach;
+
 tokio::task_local! {
     pub(super) static PULSE: Arc<Pulse>;
 }
@@ -60,6 +62,7 @@ impl Pulse {
     fn beat(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
+        self.line.reach().moved();
     }
 
     /// Resolves once nothing has moved for longer than can be honest: `quiet`, what is
@@ -120,9 +123,14 @@ struct LineState {
     limit: AtomicU64,
     /// When the bytes that were let through so far are due.
     due: Mutex<Option<Instant>>,
+    reach: Reach,
 }
 
 impl Line {
+    pub(super) fn reach(&self) -> &Reach {
+        &self.0.reach
+    }
+
     /// `None` for as fast as it goes.
     pub(crate) fn set_limit(&self, bytes_per_second: Option<u64>) {
         self.0
