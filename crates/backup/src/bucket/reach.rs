@@ -38,7 +38,7 @@ impl Reach {
         since > 0 && self.now().saturating_sub(since) >= least
     }
 
-    /// An answer came, or a piece of a body went.
+    /// An answer came, or a body flows.
     pub(super) fn moved(&self) {
         // Called for each piece: a store only where there is something to change.
         if self.0.silent_since.load(Ordering::Relaxed) != 0 {
