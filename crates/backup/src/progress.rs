@@ -13,10 +13,11 @@ pub enum Phase {
     /// Listing the bucket and comparing.
     Comparing,
     Uploading,
+    /// Asking the bucket for what is said to be in it.
+    Verifying,
     /// The catalog, the shards and last the manifest.
     Committing,
     Downloading,
-    Verifying,
 }
 
 impl Phase {

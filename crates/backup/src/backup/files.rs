@@ -22,6 +22,8 @@ pub(super) struct Sent {
     pub(super) entries: Vec<FileEntry>,
     pub(super) files: u64,
     pub(super) bytes: u64,
+    /// Contents that crossed, by SHA-256, with their sizes.
+    pub(super) contents: Vec<(String, u64)>,
     pub(super) changes: Changes,
     pub(super) skipped: Vec<SkippedFile>,
     pub(super) without_plain_copy: Vec<String>,
@@ -36,6 +38,8 @@ struct GroupDone {
     /// Per file, why it is not in; `None` if it is.
     skipped: Vec<Option<SkipReason>>,
     bytes: u64,
+    /// Its content crossed in this run.
+    crossed: bool,
     without_plain_copy: Vec<String>,
 }
 
@@ -76,6 +80,7 @@ impl Run {
             skipped: vec![None; group.len()],
             group,
             bytes: 0,
+            crossed: false,
             without_plain_copy: Vec::new(),
         };
         let key = self.bucket.layout().object(&done.group[0].file.sha256);
@@ -91,6 +96,7 @@ impl Run {
                 match self.send_object(&key, &planned, &self.progress).await {
                     Ok(()) => {
                         there = true;
+                        done.crossed = true;
                         done.bytes += planned.file.size;
                     }
                     Err(Stop::Skip(SkipReason::Missing)) if self.holds(&key, &planned).await? => {
@@ -113,7 +119,10 @@ impl Run {
                 // The list of objects said it was there; it is not.
                 Err(Stop::Fatal(BackupError::NotFound { .. })) => {
                     match self.resend(&key, &planned).await {
-                        Ok(()) => done.bytes += planned.file.size,
+                        Ok(()) => {
+                            done.crossed = true;
+                            done.bytes += planned.file.size;
+                        }
                         Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
                         Err(Stop::Fatal(error)) => return Err(error),
                     }
@@ -247,6 +256,10 @@ fn by_content(upload: &[PlannedUpload]) -> Vec<Group> {
 impl Sent {
     fn take(&mut self, done: GroupDone) {
         self.bytes += done.bytes;
+        if done.crossed {
+            let file = &done.group[0].file;
+            self.contents.push((file.sha256.clone(), file.size));
+        }
         self.without_plain_copy.extend(done.without_plain_copy);
         for (planned, skipped) in done.group.into_iter().zip(done.skipped) {
             match skipped {

@@ -1,6 +1,7 @@
-//! A backup, in the order that makes it safe to stop anywhere: data, catalog,
-//! shards, and the manifest last.
+//! A backup, in the order that makes it safe to stop anywhere: data and a look at what
+//! came of it, catalog, shards, and the manifest last.
 
+mod check;
 mod files;
 
 use std::collections::HashSet;
@@ -222,13 +223,19 @@ impl Run {
         device: &str,
     ) -> Result<Prepared> {
         self.progress
-            .set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
+            .set_total(plan.bytes, plan.upload.len() as u64);
         self.progress.phase(Phase::Uploading);
         self.sweep(plan).await;
         let marked = self.marked(plan).await?;
         let mut sent = self.send_files(plan, &marked).await?;
 
+        let known = plan.carried.len() + plan.upload.len();
+        self.check_sent(&sent.contents, known as u64).await?;
+
         self.progress.phase(Phase::Committing);
+        self.progress
+            .set_total(snapshot.size, plan.upload.len() as u64);
+        self.progress.found(0, plan.upload.len() as u64);
         let mut files = plan.carried.clone();
         files.append(&mut sent.entries);
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -237,7 +244,7 @@ impl Run {
             .await
             .map_err(|e| BackupError::io("write the list of files", std::io::Error::other(e)))??;
         if let Some(manifest) = self.nothing_new(plan, snapshot, &shards, &files).await? {
-            self.progress.advance(snapshot.size, 0);
+            self.progress.found(snapshot.size, 0);
             return Ok(Prepared {
                 manifest,
                 created: false,
@@ -350,7 +357,7 @@ impl Run {
             .as_ref()
             .is_some_and(|p| p.catalog.sha256 == snapshot.sha256)
         {
-            self.progress.advance(snapshot.size, 0);
+            self.progress.found(snapshot.size, 0);
             return Ok(());
         }
         let key = self.bucket.layout().catalog(&snapshot.sha256);
