@@ -25,6 +25,7 @@ pub struct BackupStatus {
     pub undo: Option<UndoView>,
     /// The keep rules that are on; null keeps every restore point.
     pub retention: Option<KeepRules>,
+    pub encryption: EncryptionState,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -84,6 +85,9 @@ pub struct BackupReport {
     pub conflicts: Vec<ConflictView>,
     /// Newer restore points that could not be read and were passed over, each with why.
     pub skipped_points: Vec<SkippedPointView>,
+    /// What this backup found in the bucket that is not encrypted and stays there, in a
+    /// sentence; null where nothing does, or encryption is off.
+    pub in_the_clear: Option<String>,
 }
 
 /// The same file, changed on two devices.
@@ -115,6 +119,8 @@ pub enum PointState {
     Damaged,
     /// Written by a newer Redline.
     TooNew,
+    /// Encrypted, and its data key is not on this machine: the recovery passphrase opens it.
+    Locked,
 }
 
 /// A file that a restore point made larger.
@@ -158,6 +164,8 @@ pub struct RestorePointView {
     pub head: bool,
     /// Which files grew most against the point before, the most first; at most five.
     pub grew: Vec<GrownFile>,
+    /// Its files were encrypted before they were sent.
+    pub encrypted: bool,
 }
 
 /// One file of a restore point against the point before.
