@@ -182,6 +182,11 @@ const SCREENS = [
   ['backup, stale', '?files=30&backup=stale#/backup'],
   ['backup, broken', '?files=30&backup=broken#/backup'],
   ['backup, offline', '?files=30&backup=offline#/backup', async (p) => p.waitForSelector('[data-testid=backup-offline]')],
+  ['backup, locked', '?files=30&backup=locked#/backup', async (p) => {
+    await p.fill('[data-testid=unlock-passphrase]', 'not this one');
+    await p.click('[data-testid=unlock-submit]');
+    await p.waitForSelector('[data-testid=unlock-error]');
+  }],
   ['backup, mass delete', '?files=30&backup=mass#/backup', async (p) => {
     await p.waitForSelector('[data-testid=backup-mass-delete]');
     await p.click('[data-testid=backup-run]');
@@ -223,6 +228,18 @@ const SCREENS = [
     await p.fill('[data-testid=limit-rate]', 'fast');
   }],
   ['backup, switching versions on', '?files=30#/backup/bucket', async (p) => p.click('[data-testid=versioning-on]')],
+  ['backup, encrypting', '?files=30&backup=first#/backup/bucket', async (p) => {
+    await p.click('[data-testid=encryption-on]');
+    await p.fill('[data-testid=passphrase]', 'short');
+  }],
+  ['backup, encrypted', '?files=30&backup=encrypted#/backup/bucket', async (p) => p.waitForSelector('[data-testid=encryption-in-the-clear]')],
+  ['backup, encrypting from the start', '?files=30&backup=none#/backup', async (p) => {
+    await p.click('[data-testid=backup-encrypt-open]');
+    await p.locator('[data-testid=backup-encrypt-on]').check();
+    await p.waitForSelector('[data-testid=backup-encrypt-costs]');
+    await p.fill('[data-testid=passphrase]', 'four plain words here');
+    await p.fill('[data-testid=passphrase-again]', 'four plain words');
+  }],
   ['backup, choosing a service', '?files=30&backup=none#/backup', async (p) => {
     await p.locator('[data-testid=backup-provider-r2]').check({ force: true });
     await p.fill('[data-testid=backup-account]', 'acme');

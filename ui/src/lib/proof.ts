@@ -44,6 +44,9 @@ const DAY = 86_400_000;
 
 /** The one line that the screen is about, and how it is known. */
 export function headline(status: BackupStatus, points: number | null, now: Date): Headline {
+  if (status.encryption === 'locked') {
+    return { figure: 'Locked', look: 'warn', text: 'The backup is encrypted, and only its recovery passphrase opens it here. Nothing is sent or restored before that.' };
+  }
   const proven = status.last_proven_at;
   const failed = newest(status.checks.filter((c) => !c.ok));
   if (failed && (!proven || Date.parse(failed.at) > Date.parse(proven))) return broken(failed, now);

@@ -13,15 +13,18 @@ import type { OwnRule } from '../contract/OwnRule';
 import type { RestoreRequest } from '../contract/RestoreRequest';
 import type { TransferView } from '../contract/TransferView';
 import type { DemoShell } from '.';
-import { backupDemo, bucket, changesOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
+import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
 
 type Command = { run(args: unknown): unknown }['run'];
+
+const LOCKED: ErrorReport = { code: 'backup_locked', message: 'This backup is encrypted, and its key is not on this machine.', hint: 'Enter the recovery passphrase.', retryable: false };
 
 export function backupCommands(shell: DemoShell, options: URLSearchParams): Record<string, Command> {
   const demo = backupDemo(options);
   const changed = () => shell.tell({ type: 'backup' });
   const online = () => {
     if (demo.state === 'offline') throw offlineError();
+    if (demo.encryption === 'locked') throw LOCKED;
   };
   const transfer = (): TransferView => {
     const { auto_backup: automatic, bandwidth_limit } = shell.settings();
@@ -44,6 +47,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       const view = bucket(setup);
       if (view.checks.every((c) => c.ok || !c.required)) {
         demo.bucket = view;
+        if (setup.recovery_passphrase) demo.encryption = 'on';
         changed();
       }
       return view;
@@ -94,6 +98,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
               merged_devices: plan.other_devices,
               conflicts: demo.state === 'met' ? [{ path: 'desk/prices_2024.csv', kept_as: 'desk/prices_2024 (from Laptop).csv', device: 'Laptop' }] : [],
               skipped_points: [],
+              in_the_clear: encryptionOf(demo).in_the_clear,
             },
           };
         },
@@ -107,7 +112,10 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       changed();
       return transfer();
     },
-    restore_points: () => (online(), demo.points),
+    restore_points: () => {
+      if (demo.state === 'offline') throw offlineError();
+      return demo.points;
+    },
     point_changes: ({ id }: { id: string }) => (online(), changesOf(demo.points, id)),
     plan_restore: (request: RestoreRequest) => (online(), restorePlan(demo, request)),
     run_restore: (request: RestoreRequest) => {
@@ -173,6 +181,20 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       return rulesOf(demo);
     },
     bucket_policy: ({ bucket: name }: { bucket: string | null }) => policyOf(name ?? demo.bucket?.bucket ?? 'YOUR-BUCKET'),
+    encryption: () => encryptionOf(demo),
+    turn_on_encryption: () => {
+      demo.encryption = 'on';
+      changed();
+      return encryptionOf(demo);
+    },
+    unlock_encryption: ({ passphrase }: { passphrase: string }) => {
+      if (passphrase !== 'open sesame') throw { code: 'wrong_passphrase', message: 'That passphrase does not open this backup.', hint: 'Type it again; capitals and spaces count.', retryable: false } satisfies ErrorReport;
+      demo.encryption = 'on';
+      demo.points = demo.points.map((p) => ({ ...p, state: 'ready', problem: null }));
+      changed();
+      return encryptionOf(demo);
+    },
+    change_passphrase: () => encryptionOf(demo),
     link_file: ({ id, expiresS: seconds }: { id: number; expiresS: number }) => {
       online();
       const most = 12 * 3600;

@@ -1,7 +1,7 @@
 /**
  * A bucket and its restore points. `backup=` says in which state:
  * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
- * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `mass` (a mass delete) · `absent` · `undo` · `met`
+ * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
  * (two devices, not merged yet) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
  */
@@ -12,6 +12,7 @@ import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
+import type { EncryptionView } from '../contract/EncryptionView';
 import type { ErrorReport } from '../contract/ErrorReport';
 import type { FreeRule } from '../contract/FreeRule';
 import type { KeepRules } from '../contract/KeepRules';
@@ -57,10 +58,10 @@ export function bucket(setup: Pick<BucketSetup, 'bucket' | 'region' | 'endpoint_
 const NAMES = ['trades_q3.feather', 'prices_2024.csv', 'positions.duckdb', 'customers (cleaned).xlsx', 'orders_export_final_v2.json', 'ticks_eurusd.csv.zst'];
 
 /** Newest first; every so often one that cannot be restored. */
-export function restorePoints(count: number, met: boolean): RestorePointView[] {
+export function restorePoints(count: number, met: boolean, sealed: 'off' | 'on' | 'locked' = 'off'): RestorePointView[] {
   return Array.from({ length: count }, (_, i): RestorePointView => {
     const generation = count - i;
-    const state = i === 3 ? 'forged' : i === 8 ? 'damaged' : i === 11 ? 'too_new' : 'ready';
+    const state = sealed === 'locked' ? 'locked' : i === 3 ? 'forged' : i === 8 ? 'damaged' : i === 11 ? 'too_new' : 'ready';
     const laptop = i % 5 === 1;
     const new_files = i === count - 1 ? 1_204 : [41, 0, 12, 1, 104, 0, 7][i % 7]!;
     const by = [1.31e9, 88.4e6, 402e6, 6.1e6, 204e6][i % 5]!;
@@ -77,7 +78,9 @@ export function restorePoints(count: number, met: boolean): RestorePointView[] {
       uploaded_bytes: [1.34e9, 12.4e6, 402e6, 6.2e6, 230e6, 0, 41e6][i % 7]!,
       authentic: state !== 'forged',
       state,
-      problem: { ready: null, forged: 'It is not signed with this license key.', damaged: 'Its list of files was cut short: 41,022 of 96,310 bytes are there.', too_new: 'It was written by Redline 3, in a form that this version does not know.' }[state],
+      problem: { ready: null, forged: 'It is not signed with this license key.', damaged: 'Its list of files was cut short: 41,022 of 96,310 bytes are there.', too_new: 'It was written by Redline 3, in a form that this version does not know.', locked: 'It is encrypted, and its key is not on this machine.' }[state],
+      // Encryption was turned on a few points ago.
+      encrypted: sealed === 'locked' || (sealed === 'on' && i < 6),
       head: i === 0 || (met && i === 1),
       grew: new_files > 0 ? [{ path: `desk/${NAMES[i % NAMES.length]}`, by_bytes: by, size_bytes: i % 2 === 0 ? by : by * 4 }] : [],
     };
@@ -121,6 +124,7 @@ export interface BackupDemo {
   points: RestorePointView[];
   retention: KeepRules | null;
   schedule: BackupStatus['schedule'];
+  encryption: BackupStatus['encryption'];
   undo: BackupStatus['undo'];
   checks: CheckNote[];
   versioning: BucketRulesView['versioning'];
@@ -133,7 +137,7 @@ export interface BackupDemo {
 export function backupDemo(options: URLSearchParams): BackupDemo {
   const state = options.get('backup') ?? 'some';
   const few = state === 'first' || options.has('empty');
-  const points = state === 'none' || few ? [] : restorePoints(Number(options.get('points') ?? 24), state === 'met');
+  const points = state === 'none' || few ? [] : restorePoints(Number(options.get('points') ?? 24), state === 'met', state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off');
   const note = (kind: CheckKind, hours: number, ok = true): CheckNote => ({ kind, at: ago(hours), point: points[2]?.id ?? '', ok, findings: ok ? 0 : 3, due: ago(hours - (kind === 'quick' ? 24 : kind === 'drill' ? 168 : 720)) });
   const stale = state === 'stale';
   const proven = few || state === 'unproven' || state === 'none' ? null : ago(stale ? 1_400 : 50);
@@ -143,6 +147,7 @@ export function backupDemo(options: URLSearchParams): BackupDemo {
     points,
     retention: state === 'rules' ? { last: 10, daily: 14, weekly: 8, monthly: 12 } : null,
     schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },
+    encryption: state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off',
     undo: state === 'undo' ? { point: points[2]!.id, restored_at: ago(2), until: ago(-166), new_files: 12, replaced_files: 3 } : null,
     checks: proven ? [state === 'broken' ? note('deep', 1, false) : note('deep', stale ? 1_700 : 200), note('drill', stale ? 1_400 : 50), note('quick', 5)] : [],
     versioning: state === 'rules' ? 'on' : 'off',
@@ -164,6 +169,7 @@ export function statusOf(demo: BackupDemo): BackupStatus {
     schedule: demo.schedule,
     undo: demo.undo,
     retention: demo.retention,
+    encryption: demo.encryption,
   };
 }
 
@@ -252,6 +258,20 @@ export function ownRulePlan(demo: BackupDemo, rule: OwnRule | null): OwnRulePlan
       rule?.expire_versions_days ? `What other programs overwrite below users/ can be had back for ${rule?.expire_versions_days} days` : '',
     ].filter(Boolean),
     after: rulesOf({ ...demo, own: rule }).lifecycle,
+  };
+}
+
+export function encryptionOf(demo: BackupDemo): EncryptionView {
+  return {
+    state: demo.encryption,
+    costs: [
+      'No other program can read the files in the bucket, and there are no links to them.',
+      'Who loses the recovery passphrase and this machine loses the backup.',
+      'Everything is sent once more. What lies there unencrypted stays until keep rules drop it.',
+      'It cannot be switched off again for this backup.',
+    ],
+    refused: null,
+    in_the_clear: demo.encryption === 'on' && demo.points.some((p) => !p.encrypted) ? 'Restore points from before are not encrypted: 4.8 GB in 1,284 files can be read by whoever has the bucket’s keys. Keep rules delete them in time.' : null,
   };
 }
 

@@ -5,7 +5,9 @@ import { on, throttled } from './bus';
 
 class Bucket {
   status = $state.raw<BackupStatus | null>(null);
-  ready = $derived((this.status?.bucket ?? null) !== null);
+  ready = $derived((this.status?.bucket ?? null) !== null && this.status?.encryption !== 'locked');
+  /** Links to what is encrypted open nothing. */
+  readable = $derived(this.ready && this.status?.encryption === 'off');
   #turn = 0;
 
   constructor() {

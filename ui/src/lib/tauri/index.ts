@@ -15,6 +15,7 @@ import type { ConversionRequest } from '../contract/ConversionRequest';
 import type { ConversionView } from '../contract/ConversionView';
 import type { DataTableView } from '../contract/DataTableView';
 import type { DoctorCheck } from '../contract/DoctorCheck';
+import type { EncryptionView } from '../contract/EncryptionView';
 import type { Event as CoreEvent } from '../contract/Event';
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
@@ -152,6 +153,11 @@ export const setVersioning = (on: boolean) => call<BucketRulesView>('set_version
 /** Null takes the rule out of the bucket. */
 export const planOwnRule = (rule: OwnRule | null) => call<OwnRulePlanView>('plan_own_rule', { rule });
 export const setOwnRule = (rule: OwnRule | null) => call<BucketRulesView>('set_own_rule', { rule });
+export const encryption = () => call<EncryptionView>('encryption');
+export const turnOnEncryption = (passphrase: string) => call<EncryptionView>('turn_on_encryption', { passphrase });
+export const unlockEncryption = (passphrase: string) => call<EncryptionView>('unlock_encryption', { passphrase });
+/** The data key that is here makes the old one unnecessary. */
+export const changePassphrase = (passphrase: string) => call<EncryptionView>('change_passphrase', { passphrase });
 export const linkFile = (id: number, expiresS: number) => call<LinkView>('link_file', { id, expiresS });
 export const freeFiles = (ids: number[]) => call<string>('free_files', { ids });
 /** What a rule would make cloud-only now; changes nothing. */

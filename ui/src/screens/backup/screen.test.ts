@@ -274,3 +274,102 @@ describe('transfers', () => {
     expect(said).toMatch(/Tried again (today|tomorrow|\d)/);
   });
 });
+
+describe('encryption before sending', () => {
+  const SECRET = 'four plain words here';
+  const send = (form: string) => document.querySelector(form)!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+  const eventually = (check: () => void) => vi.waitFor(check, { interval: 5, timeout: 4_000 });
+
+  it('is chosen at set-up: what it costs first, then a passphrase twice, then with the bucket in one step', async () => {
+    const { of } = open('backup=none');
+    await type('backup-bucket-name', 'acme-redline');
+    await type('backup-region', 'eu-central-1');
+    await type('backup-access-key', 'AKIA');
+    await type('backup-secret-key', 'secret');
+    await able('backup-save');
+    await click('backup-encrypt-open');
+    await click('backup-encrypt-on');
+    expect((await find('backup-encrypt-costs')).textContent).toContain('loses the backup');
+    await eventually(() => expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true));
+    await type('passphrase', 'short');
+    await type('passphrase-again', 'short');
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase', SECRET);
+    await type('passphrase-again', `${SECRET}s`);
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase-again', SECRET);
+    await able('backup-save');
+    // Whoever thinks better of it sends no passphrase.
+    await click('backup-encrypt-off');
+    await able('backup-save');
+    await click('backup-encrypt-on');
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase', SECRET);
+    await type('passphrase-again', SECRET);
+    await able('backup-save');
+    send('[data-testid=backup-form]');
+    await eventually(() => expect(of('set_bucket').length).toBe(1));
+    expect(of('set_bucket')[0]).toMatchObject({ setup: { bucket: 'acme-redline', recovery_passphrase: SECRET } });
+    expect(of('turn_on_encryption')).toEqual([]);
+    await find('backup-status');
+    expect(document.body.innerHTML).not.toContain(SECRET);
+  });
+
+  it('is off at set-up unless it is asked for', async () => {
+    const { of } = open('backup=none');
+    await type('backup-bucket-name', 'acme-redline');
+    await type('backup-region', 'eu-central-1');
+    await type('backup-access-key', 'AKIA');
+    await type('backup-secret-key', 'secret');
+    await able('backup-save');
+    send('[data-testid=backup-form]');
+    await eventually(() => expect(of('set_bucket')).toMatchObject([{ setup: { recovery_passphrase: null } }]));
+  });
+
+  it('says later what it costs, and takes a passphrase twice before anything changes', async () => {
+    const { of } = open('backup=first', 'bucket');
+    await eventually(() => expect(get('encryption')?.textContent).toContain('loses the backup'));
+    await click('encryption-on');
+    await type('passphrase', SECRET);
+    await type('passphrase-again', 'four plain words');
+    expect((get('encryption-confirm') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase-again', SECRET);
+    await able('encryption-confirm');
+    send('#encryption-form');
+    await eventually(() => expect(get('encryption')?.dataset.state).toBe('on'));
+    expect(of('turn_on_encryption')).toEqual([{ passphrase: SECRET }]);
+    expect(document.body.innerHTML).not.toContain(SECRET);
+  });
+
+  it('names what stays in the clear, and changes the passphrase without the old one', async () => {
+    const { of } = open('backup=encrypted', 'bucket');
+    expect((await find('encryption-in-the-clear')).textContent).toContain('not encrypted');
+    await click('encryption-change');
+    await type('passphrase', SECRET);
+    await type('passphrase-again', SECRET);
+    await able('encryption-confirm');
+    send('#encryption-form');
+    await eventually(() => expect(get('encryption-dialog')).toBeNull());
+    expect(of('change_passphrase')).toEqual([{ passphrase: SECRET }]);
+  });
+
+  it('asks for the passphrase where the key is not here, and lists what is locked until then', async () => {
+    const { of } = open('backup=locked');
+    await find('backup-locked');
+    await eventually(() => expect(get('restore-point')?.dataset.state).toBe('locked'));
+    expect(get('backup-headline')?.textContent).toBe('Locked');
+    // What the bucket answers says the same, and is not said twice.
+    expect(get('backup-bucket-error')).toBeNull();
+    expect((get('backup-run') as HTMLButtonElement).disabled).toBe(true);
+    expect((get('restore-latest') as HTMLButtonElement).disabled).toBe(true);
+    await type('unlock-passphrase', 'not this one');
+    send('[data-testid=unlock]');
+    expect((await find('unlock-error')).textContent).toContain('does not open this backup');
+    await type('unlock-passphrase', 'open sesame');
+    send('[data-testid=unlock]');
+    await eventually(() => expect(get('backup-locked')).toBeNull());
+    await able('restore-latest');
+    expect(of('unlock_encryption').length).toBe(2);
+    expect(document.body.innerHTML).not.toContain('open sesame');
+  });
+});

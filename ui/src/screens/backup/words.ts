@@ -80,6 +80,7 @@ export function grewWords(p: Pick<RestorePointView, 'grew'>): string {
 export const POINT_STATES: Record<Exclude<PointState, 'ready'>, { word: string; why: string; then: string }> = {
   forged: { word: 'Not made with this key', why: 'Its signature is another’s, or it was changed since.', then: 'It is shown, and never restored.' },
   damaged: { word: 'Cannot be read', why: 'Its list of files is damaged or gone.', then: 'The points before and after it are not affected.' },
+  locked: { word: 'Locked', why: 'It is encrypted, and its key is not on this machine.', then: 'The recovery passphrase unlocks it.' },
   too_new: { word: 'Made by a newer Redline', why: 'It is in a form that this version does not know.', then: 'Update Redline on this machine to read it.' },
 };
 
