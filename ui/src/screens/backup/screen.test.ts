@@ -5,6 +5,7 @@ import { announce } from '../../lib/state/bus';
 import { jobs } from '../../lib/state/jobs.svelte';
 import { route } from '../../lib/state/route.svelte';
 import { session } from '../../lib/state/session.svelte';
+import * as shell from '../../lib/tauri';
 import { subscribe, useTransport } from '../../lib/tauri';
 import Backup from './Backup.svelte';
 
@@ -231,6 +232,27 @@ describe('transfers', () => {
     expect(of('pause_transfers')).toEqual([{ paused: true }, { paused: false }]);
     expect([of('run_backup').length, of('cancel_job').length]).toEqual([1, 0]);
     expect(jobs.running.map((j) => j.id)).toEqual([job.id]);
+  });
+
+  it('that are paused are the reason that pages give for standing still, and the way on is there', async () => {
+    const { asked, of } = open('backup=rules');
+    await able('backup-run');
+    await shell.pauseTransfers(true);
+    for (const [view, said] of [['proof', 'none begins'], ['keep', 'worked out once you resume'], ['bucket', 'asked of it once you resume']] as const) {
+      route.go('backup', view);
+      flushSync();
+      await eventually(() => expect(get('backup-held')?.textContent).toContain('Transfers are paused'));
+      expect(get('backup-held')?.textContent).toContain(said);
+      expect((get(view === 'proof' ? 'proof-run' : view === 'keep' ? 'backup-run' : 'backup-probe') as HTMLButtonElement).disabled).toBe(true);
+    }
+    // Longer than any page waits before it asks.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const bucket = ['plan_retention', 'bucket_rules', 'encryption'];
+    expect(asked.filter((a) => bucket.includes(a.command))).toEqual([]);
+    await click('backup-held-resume');
+    await find('bucket-versioning');
+    expect(get('backup-held')).toBeNull();
+    expect(of('pause_transfers').at(-1)).toEqual({ paused: false });
   });
 
   it('that are cancelled while paused do not stay held back', async () => {
