@@ -2,8 +2,9 @@
 
 use redline_core::{
     BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
-    FreeReport, FreeRule, KeepRules, LinkView, OwnRule, OwnRulePlanView, PointChangesView,
-    RestorePlanView, RestorePointView, RestoreRequest, RetentionPlanView, TransferView,
+    FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules, LinkView, OwnRule,
+    OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView, RestoreRequest,
+    RetentionPlanView, TransferView,
 };
 use tauri::{AppHandle, State};
 
@@ -13,6 +14,17 @@ use crate::shell::{Answer, Shell};
 #[tauri::command]
 pub async fn backup_status(shell: State<'_, Shell>) -> Answer<BackupStatus> {
     shell.with_session(|session| session.backup_status()).await
+}
+
+/// What the last restore point has of the files of a page. Null without a bucket.
+#[tauri::command]
+pub async fn file_backups(
+    shell: State<'_, Shell>,
+    files: Vec<FileContent>,
+) -> Answer<Option<FileBackupsView>> {
+    shell
+        .with_session(move |session| session.file_backups(&files))
+        .await
 }
 
 #[tauri::command]

@@ -65,6 +65,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         tables::add_table,
         tables::drop_table,
         backup::backup_status,
+        backup::file_backups,
         backup::set_bucket,
         backup::set_bucket_from_env,
         backup::probe_bucket,

@@ -20,6 +20,7 @@ use crate::contract::{
     JobResult, MassDeleteView,
 };
 use crate::error::{Code, CoreError};
+use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
 use crate::last_manifest::LastManifest;
 use crate::others::label;
@@ -49,6 +50,7 @@ pub(crate) struct BackupState {
     /// Set up for a key from the environment, which has no profile to keep it.
     pub(crate) bucket: Mutex<Option<BucketSettings>>,
     remembered: Mutex<Remembered>,
+    pub(crate) index: Mutex<Option<Arc<PointIndex>>>,
 }
 
 impl Session {

@@ -50,7 +50,7 @@ impl LastManifest {
 }
 
 impl Session {
-    fn manifest_path(&self) -> PathBuf {
+    pub(crate) fn manifest_path(&self) -> PathBuf {
         self.0.store.private_dir().join("last-manifest.json")
     }
 

@@ -20,6 +20,7 @@ mod env_file;
 pub mod error;
 mod events;
 mod export;
+mod file_backup;
 mod files;
 mod fsx;
 mod grids;

@@ -28,6 +28,38 @@ pub struct BackupStatus {
     pub encryption: EncryptionState,
 }
 
+/// What the last restore point has of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum FileBackup {
+    BackedUp,
+    /// Other bytes, which were here before.
+    Changed,
+    /// Other bytes, which another device backed up since.
+    NewerElsewhere,
+    NotYet,
+}
+
+/// Which file is asked about: its place, and the bytes it has there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileContent {
+    pub relative_path: String,
+    pub sha256: String,
+}
+
+/// What the last restore point has of some files, as far as this machine knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileBackupsView {
+    /// Its id; null where this machine knows of none.
+    pub point: Option<String>,
+    pub created_at: Option<String>,
+    /// In the order of the question.
+    pub files: Vec<FileBackup>,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct BackupPlanView {
