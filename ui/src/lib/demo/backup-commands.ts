@@ -4,6 +4,9 @@ import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
 import type { CheckSchedule } from '../contract/CheckSchedule';
 import type { ErrorReport } from '../contract/ErrorReport';
+import type { FileBackup } from '../contract/FileBackup';
+import type { FileBackupsView } from '../contract/FileBackupsView';
+import type { FileContent } from '../contract/FileContent';
 import type { FileView } from '../contract/FileView';
 import type { FreeReport } from '../contract/FreeReport';
 import type { FreeRule } from '../contract/FreeRule';
@@ -43,6 +46,17 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
 
   const commands: Record<string, Command> = {
     backup_status: () => statusOf(demo),
+    file_backups: ({ files }: { files: FileContent[] }): FileBackupsView | null => {
+      if (!demo.bucket) return null;
+      const point = demo.points[0];
+      // Most are backed up; a few changed, came after it, or are newer elsewhere.
+      const state = (f: FileContent, i: number): FileBackup => {
+        if (!point) return 'not_yet';
+        const n = [...f.relative_path].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9_973, 7);
+        return i < 2 || n % 17 === 3 ? 'not_yet' : n % 11 === 4 ? 'changed' : demo.state === 'met' && n % 13 === 5 ? 'newer_elsewhere' : 'backed_up';
+      };
+      return { point: point?.id ?? null, created_at: point?.created_at ?? null, files: files.map(files.length > 1 ? state : (f) => state(f, 9)) };
+    },
     set_bucket: ({ setup }: { setup: BucketSetup }) => {
       const view = bucket(setup);
       if (view.checks.every((c) => c.ok || !c.required)) {

@@ -17,6 +17,8 @@ import type { DataTableView } from '../contract/DataTableView';
 import type { DoctorCheck } from '../contract/DoctorCheck';
 import type { EncryptionView } from '../contract/EncryptionView';
 import type { Event as CoreEvent } from '../contract/Event';
+import type { FileBackupsView } from '../contract/FileBackupsView';
+import type { FileContent } from '../contract/FileContent';
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
 import type { FileView } from '../contract/FileView';
@@ -124,6 +126,8 @@ export const addTable = (fileId: number, name: string | null) => call<DataTableV
 export const dropTable = (name: string) => call<unknown>('drop_table', { name });
 
 // backup
+/** What the last restore point has of these files, at most 1,000; null without a bucket. */
+export const fileBackups = (files: FileContent[]) => call<FileBackupsView | null>('file_backups', { files });
 export const backupStatus = () => call<BackupStatus>('backup_status');
 export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
 /** Asks for a `.env` file, which core reads once; null when none was chosen. */
