@@ -232,6 +232,26 @@ const SCREENS = [
     await p.click('[data-testid=encryption-on]');
     await p.fill('[data-testid=passphrase]', 'short');
   }],
+  ['backup, waiting for the network', '?files=30&backup=away#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.waitForSelector('[data-testid=backup-waiting]');
+  }],
+  ['backup, paused beside', '?files=30&backup=rules#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.click('[data-testid=backup-pause]');
+    await p.click('[data-testid=backup-view-bucket]');
+    await p.waitForSelector('[data-testid=backup-held]');
+  }],
+  ['backup, long names', '?files=30&backup=long&points=10000#/backup', async (p) => p.click('[data-testid=restore-point] >> nth=1')],
+  ['backup, a large plan', '?files=30&backup=long#/backup', async (p) => {
+    await p.click('[data-testid=restore-latest]');
+    await p.waitForSelector('[data-testid=restore-plan]');
+  }],
+  ['files, backed up or not', '?files=1284&backup=met', async (p) => {
+    await p.waitForSelector('[data-backup=newer_elsewhere]');
+    await p.click('[data-backup=changed] >> nth=0');
+    await p.waitForSelector('[data-testid=details-backup]');
+  }],
   ['backup, encrypted', '?files=30&backup=encrypted#/backup/bucket', async (p) => p.waitForSelector('[data-testid=encryption-in-the-clear]')],
   ['backup, encrypting from the start', '?files=30&backup=none#/backup', async (p) => {
     await p.click('[data-testid=backup-encrypt-open]');

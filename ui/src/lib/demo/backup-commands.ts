@@ -49,13 +49,13 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
     file_backups: ({ files }: { files: FileContent[] }): FileBackupsView | null => {
       if (!demo.bucket) return null;
       const point = demo.points[0];
-      // Most are backed up; a few changed, came after it, or are newer elsewhere.
-      const state = (f: FileContent, i: number): FileBackup => {
+      // Most are backed up; the newest came after it, a few changed or are newer elsewhere.
+      const state = (f: FileContent): FileBackup => {
         if (!point) return 'not_yet';
         const n = [...f.relative_path].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9_973, 7);
-        return i < 2 || n % 17 === 3 ? 'not_yet' : n % 11 === 4 ? 'changed' : demo.state === 'met' && n % 13 === 5 ? 'newer_elsewhere' : 'backed_up';
+        return f.relative_path.startsWith('prices_2024') || n % 17 === 3 ? 'not_yet' : n % 11 === 4 ? 'changed' : demo.state === 'met' && n % 13 === 5 ? 'newer_elsewhere' : 'backed_up';
       };
-      return { point: point?.id ?? null, created_at: point?.created_at ?? null, files: files.map(files.length > 1 ? state : (f) => state(f, 9)) };
+      return { point: point?.id ?? null, created_at: point?.created_at ?? null, files: files.map(state) };
     },
     set_bucket: ({ setup }: { setup: BucketSetup }) => {
       const view = bucket(setup);
@@ -117,7 +117,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
           };
         },
         seconds,
-        ['comparing', 'uploading', 'uploading', 'uploading', 'uploading', 'verifying', 'verifying', 'committing'],
+        demo.state === 'away' ? ['uploading', ...Array.from({ length: 40 }, () => 'waiting for the network')] : ['comparing', 'uploading', 'uploading', 'uploading', 'uploading', 'verifying', 'verifying', 'committing'],
       );
     },
     transfer,

@@ -2,7 +2,7 @@
  * A bucket and its restore points. `backup=` says in which state:
  * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
  * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
- * (two devices, not merged yet) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
+ * (two devices, not merged yet) · `away` (the network goes in the middle of a transfer) · `long` (long names, ten thousand files in a plan) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
  */
 import type { BackupPlanView } from '../contract/BackupPlanView';
@@ -55,6 +55,11 @@ export function bucket(setup: Pick<BucketSetup, 'bucket' | 'region' | 'endpoint_
   };
 }
 
+/** As long as S3 has them, and as people have them. */
+const LONG_BUCKET = 'acme-corporation-research-department-redline-backups-eu-central';
+const LONG = 'reports/2026/Quarterly positions of every desk, with corrections and remarks from the second review (final, really) 2026-11-21 v17';
+const LONG_DEVICE = 'Research workstation on the third floor, west wing';
+
 const NAMES = ['trades_q3.feather', 'prices_2024.csv', 'positions.duckdb', 'customers (cleaned).xlsx', 'orders_export_final_v2.json', 'ticks_eurusd.csv.zst'];
 
 /** Newest first; every so often one that cannot be restored. */
@@ -85,6 +90,11 @@ export function restorePoints(count: number, met: boolean, sealed: 'off' | 'on' 
       grew: new_files > 0 ? [{ path: `desk/${NAMES[i % NAMES.length]}`, by_bytes: by, size_bytes: i % 2 === 0 ? by : by * 4 }] : [],
     };
   });
+}
+
+function lengthen(long: boolean, points: RestorePointView[]): RestorePointView[] {
+  if (!long) return points;
+  return points.map((p) => ({ ...p, device: p.device === 'Laptop' ? LONG_DEVICE : p.device, grew: p.grew.map((g) => ({ ...g, path: `${LONG}.parquet` })) }));
 }
 
 export function changesOf(points: RestorePointView[], id: string): PointChangesView {
@@ -137,13 +147,13 @@ export interface BackupDemo {
 export function backupDemo(options: URLSearchParams): BackupDemo {
   const state = options.get('backup') ?? 'some';
   const few = state === 'first' || options.has('empty');
-  const points = state === 'none' || few ? [] : restorePoints(Number(options.get('points') ?? 24), state === 'met', state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off');
+  const points = state === 'none' || few ? [] : lengthen(state === 'long', restorePoints(Number(options.get('points') ?? 24), state === 'met', state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off'));
   const note = (kind: CheckKind, hours: number, ok = true): CheckNote => ({ kind, at: ago(hours), point: points[2]?.id ?? '', ok, findings: ok ? 0 : 3, due: ago(hours - (kind === 'quick' ? 24 : kind === 'drill' ? 168 : 720)) });
   const stale = state === 'stale';
   const proven = few || state === 'unproven' || state === 'none' ? null : ago(stale ? 1_400 : 50);
   return {
     state,
-    bucket: state === 'none' ? null : bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }),
+    bucket: state === 'none' ? null : state === 'long' ? bucket({ bucket: LONG_BUCKET, region: 'eu-central-1', endpoint_url: `https://${LONG_BUCKET}.objects.storage.example.com:9000` }) : bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }),
     points,
     retention: state === 'rules' ? { last: 10, daily: 14, weekly: 8, monthly: 12 } : null,
     schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },
@@ -189,6 +199,11 @@ export function planOf(demo: BackupDemo): BackupPlanView {
 export function restorePlan(demo: BackupDemo, request: RestoreRequest): RestorePlanView {
   const point = demo.points.find((p) => p.id === request.at) ?? demo.points[0]!;
   const all = request.only.length + request.paths.length === 0;
+  if (demo.state === 'long' && all) {
+    // Core names the first 500 of what it would write; the counts are of all.
+    const listed = Array.from({ length: 500 }, (_, i): RestorePlanItem => ({ path: `${LONG} ${i + 1}.parquet`, size_bytes: 11_200_000 + i * 40_000, replaces: i % 9 === 4 }));
+    return { point, new_files: 9_112, same_files: 41_288, differing_files: 888, kept_files: 12, bytes: 214_400_000_000, free_bytes: 912_000_000_000, chosen_files: 51_288, items: listed, refused: [`../${LONG}.csv`], skipped_points: [], with_devices: [LONG_DEVICE] };
+  }
   const named = request.paths.filter((path) => !ITEMS.some((item) => item.path === path)).map((path) => ({ path, size_bytes: 4_100_000, replaces: true }));
   const items = all ? ITEMS : named.length > 0 ? named : ITEMS.filter((item) => request.paths.includes(item.path) || request.only.some((glob) => fits(glob, item.path)));
   const differing = items.filter((item) => item.replaces).length;

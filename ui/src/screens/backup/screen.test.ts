@@ -238,7 +238,7 @@ describe('transfers', () => {
     const { asked, of } = open('backup=rules');
     await able('backup-run');
     await shell.pauseTransfers(true);
-    for (const [view, said] of [['proof', 'none begins'], ['keep', 'worked out once you resume'], ['bucket', 'asked of it once you resume']] as const) {
+    for (const [view, said] of [['proof', 'none begins'], ['keep', 'worked out once you resume'], ['bucket', 'are read once you resume']] as const) {
       route.go('backup', view);
       flushSync();
       await eventually(() => expect(get('backup-held')?.textContent).toContain('Transfers are paused'));

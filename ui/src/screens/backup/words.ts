@@ -93,7 +93,7 @@ export function restorable(p: RestorePointView): boolean {
 export const HELD = {
   proof: 'A check reads from the bucket, so none begins before you resume, by hand or by itself.',
   keep: 'Which restore points the rules would drop is read from the bucket; it is worked out once you resume.',
-  bucket: 'What the bucket does and which rules it has is asked of it once you resume.',
+  bucket: 'The bucket is tried and its rules are read once you resume.',
 } as const;
 
 /** As the end of a sentence; undoing a restore asks the bucket nothing. */
