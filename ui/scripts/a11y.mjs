@@ -271,12 +271,12 @@ const SCREENS = [
   }],
   ['files, in the cloud only', '?files=1284#/files', async (p) => p.click('[data-name="genome_matrix.parquet"]')],
   ['files, freeing space', '?files=1284#/files', async (p) => {
-    await p.click('[data-name="prices_2024.csv"]');
+    await p.click('[data-name="trades_q3.feather"]');
     await p.click('[data-testid=details-free]');
     await p.waitForSelector('[data-testid=free-dialog]');
   }],
   ['files, a link', '?files=1284#/files', async (p) => {
-    await p.click('[data-name="prices_2024.csv"]');
+    await p.click('[data-name="trades_q3.feather"]');
     await p.click('[data-testid=details-link]');
     await p.click('[data-testid=link-make]');
     await p.waitForSelector('[data-testid=link-url]');
