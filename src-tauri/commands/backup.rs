@@ -2,8 +2,8 @@
 
 use redline_core::{
     BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
-    FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules, LinkView, OwnRule,
-    OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView, RestoreRequest,
+    EncryptionView, FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules, LinkView,
+    OwnRule, OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView, RestoreRequest,
     RetentionPlanView, TransferView,
 };
 use tauri::{AppHandle, State};
@@ -39,6 +39,7 @@ pub async fn set_bucket(shell: State<'_, Shell>, setup: BucketSetup) -> Answer<B
 pub async fn set_bucket_from_env(
     app: AppHandle,
     shell: State<'_, Shell>,
+    recovery_passphrase: Option<String>,
 ) -> Answer<Option<BucketView>> {
     let Some(file) = dialogs::one_file(&app, "Read the S3 settings of a .env file").await else {
         return Ok(None);
@@ -46,7 +47,7 @@ pub async fn set_bucket_from_env(
     shell
         .with_session(move |session| {
             session
-                .set_bucket_from_env_file(Some(file.as_path()), None)
+                .set_bucket_from_env_file(Some(file.as_path()), None, recovery_passphrase)
                 .map(Some)
         })
         .await
@@ -60,6 +61,41 @@ pub async fn probe_bucket(shell: State<'_, Shell>) -> Answer<BucketView> {
 #[tauri::command]
 pub async fn clear_bucket(shell: State<'_, Shell>) -> Answer<()> {
     shell.with_session(|session| session.clear_bucket()).await
+}
+
+#[tauri::command]
+pub async fn encryption(shell: State<'_, Shell>) -> Answer<EncryptionView> {
+    shell.with_session(|session| session.encryption()).await
+}
+
+#[tauri::command]
+pub async fn turn_on_encryption(
+    shell: State<'_, Shell>,
+    passphrase: String,
+) -> Answer<EncryptionView> {
+    shell
+        .with_session(move |session| session.turn_on_encryption(passphrase))
+        .await
+}
+
+#[tauri::command]
+pub async fn unlock_encryption(
+    shell: State<'_, Shell>,
+    passphrase: String,
+) -> Answer<EncryptionView> {
+    shell
+        .with_session(move |session| session.unlock_encryption(passphrase))
+        .await
+}
+
+#[tauri::command]
+pub async fn change_passphrase(
+    shell: State<'_, Shell>,
+    passphrase: String,
+) -> Answer<EncryptionView> {
+    shell
+        .with_session(move |session| session.change_passphrase(passphrase))
+        .await
 }
 
 #[tauri::command]

@@ -38,6 +38,7 @@ fn setup(server: &TestS3) -> BucketSetup {
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
         server_encryption: None,
+        recovery_passphrase: None,
     }
 }
 
@@ -228,7 +229,7 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
     .unwrap();
     assert!(
         session
-            .set_bucket_from_env_file(Some(&env), None)
+            .set_bucket_from_env_file(Some(&env), None, None)
             .unwrap()
             .has_secrets
     );

@@ -13,11 +13,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::progress::Meter;
+use crate::seal::chunks::{NotSealed, Opening};
+use crate::seal::{ObjectSeal, Place};
 use crate::{BackupError, Bucket, Result};
 
-/// What is wanted, and from where: the first key that has it whole.
+/// What is wanted, and from where: the first place that has it whole.
 pub(crate) struct Wanted<'a> {
-    pub(crate) keys: Vec<String>,
+    pub(crate) places: Vec<Place>,
     /// For messages: `"q3.csv"`, or "The catalog".
     pub(crate) what: &'a str,
     pub(crate) size: u64,
@@ -30,7 +32,7 @@ const RANGES_AHEAD: usize = 4;
 /// Fetches into `into` (`None` only checks). What is in that file already is taken for
 /// the beginning of the same bytes, left by a run that stopped, and the rest is fetched;
 /// the SHA-256 of the whole decides. A mismatch is fetched once more from the start,
-/// since a bit can flip on the way, and then from the next key.
+/// since a bit can flip on the way, and then from the next place.
 pub(crate) async fn fetch(
     bucket: &Bucket,
     wanted: &Wanted<'_>,
@@ -38,9 +40,9 @@ pub(crate) async fn fetch(
     meter: &Meter,
 ) -> Result<()> {
     let mut last = None;
-    for key in &wanted.keys {
+    for place in &wanted.places {
         for fresh in [false, true, true] {
-            match fetch_once(bucket, key, wanted, into.clone(), fresh, meter).await {
+            match fetch_once(bucket, place, wanted, into.clone(), fresh, meter).await {
                 Ok(()) => return Ok(()),
                 Err(error @ BackupError::Damaged { .. }) => last = Some(error),
                 Err(error @ BackupError::NotFound { .. }) => {
@@ -58,15 +60,17 @@ pub(crate) async fn fetch(
 
 async fn fetch_once(
     bucket: &Bucket,
-    key: &str,
+    place: &Place,
     wanted: &Wanted<'_>,
     into: Option<PathBuf>,
     fresh: bool,
     meter: &Meter,
 ) -> Result<()> {
-    let step = bucket.tuning().part_size(wanted.size);
+    let key = place.key.as_str();
+    let step = place.step(bucket.tuning().part_size(wanted.size));
     let keep = if fresh { 0 } else { wanted.size / step * step };
-    let mut sink = blocking(move || Sink::open(into, keep, step)).await??;
+    let seal = place.seal.clone();
+    let mut sink = blocking(move || Sink::open(into, keep, step, seal)).await??;
     let resumed = sink.kept;
     if resumed > 0 {
         tracing::info!(
@@ -75,7 +79,7 @@ async fn fetch_once(
         );
         meter.found(resumed);
     }
-    if wanted.size == 0 {
+    if place.size == 0 {
         let stored = bucket.head(key).await?;
         match stored {
             None => {
@@ -87,8 +91,11 @@ async fn fetch_once(
             Some(_) => {}
         }
     }
+    // Sealed, even nothing is something.
+    let nothing = (wanted.size == 0 && place.size > 0).then_some(0);
     let mut starts = (resumed..wanted.size)
         .step_by(usize::try_from(step).unwrap_or(usize::MAX))
+        .chain(nothing)
         .peekable();
     let mut ahead: VecDeque<Range> = VecDeque::new();
     let mut across = resumed;
@@ -97,7 +104,7 @@ async fn fetch_once(
             if ahead.len() >= RANGES_AHEAD {
                 break;
             }
-            let length = step.min(wanted.size - start);
+            let (from, length) = place.range(start, step.min(wanted.size - start));
             // Waits for its share only with empty hands: files that each held some
             // and waited for more could wait in a circle.
             let held = match bucket.budget().try_take(length) {
@@ -106,7 +113,7 @@ async fn fetch_once(
                 None => break,
             };
             starts.next();
-            ahead.push_back(Range::fetch(bucket, key, wanted.what, start, length, held));
+            ahead.push_back(Range::fetch(bucket, key, wanted.what, from, length, held));
         }
         let Some(Range { task, held }) = ahead.pop_front() else {
             break;
@@ -120,8 +127,12 @@ async fn fetch_once(
             Err(BackupError::Service { status: 416, .. }) => return Err(damaged(wanted)),
             Err(error) => return Err(error),
         };
-        across += bytes.len() as u64;
-        sink = blocking(move || sink.write(bytes)).await??;
+        let (back, written) = blocking(move || sink.write(&bytes)).await??;
+        let Some(written) = written else {
+            return Err(damaged(wanted));
+        };
+        sink = back;
+        across += written;
         drop(held);
         meter.reach(across);
     }
@@ -174,15 +185,17 @@ struct Sink {
     hasher: Sha256,
     /// Bytes that were there before.
     kept: u64,
+    opening: Option<Opening>,
 }
 
 impl Sink {
     /// Keeps at most `keep` bytes of what is there, in whole steps.
-    fn open(path: Option<PathBuf>, keep: u64, step: u64) -> Result<Self> {
+    fn open(path: Option<PathBuf>, keep: u64, step: u64, seal: Option<ObjectSeal>) -> Result<Self> {
         let mut sink = Self {
             file: None,
             hasher: Sha256::new(),
             kept: 0,
+            opening: None,
         };
         if let Some(path) = path {
             let written = |e| BackupError::io("write a restored file", e);
@@ -202,16 +215,26 @@ impl Sink {
             }
             sink.file = Some(file);
         }
+        sink.opening = seal.map(|seal| seal.opening(sink.kept));
         Ok(sink)
     }
 
-    fn write(mut self, bytes: Bytes) -> Result<Self> {
-        self.hasher.update(&bytes);
+    /// Also answers how many bytes of the content that was; `None` for what does not open.
+    fn write(mut self, bytes: &[u8]) -> Result<(Self, Option<u64>)> {
+        let opened = match &mut self.opening {
+            None => None,
+            Some(opening) => match opening.open(bytes) {
+                Ok(opened) => Some(opened),
+                Err(NotSealed) => return Ok((self, None)),
+            },
+        };
+        let bytes = opened.as_deref().unwrap_or(bytes);
+        self.hasher.update(bytes);
         if let Some(file) = &mut self.file {
-            file.write_all(&bytes)
+            file.write_all(bytes)
                 .map_err(|e| BackupError::io("write a restored file", e))?;
         }
-        Ok(self)
+        Ok((self, Some(bytes.len() as u64)))
     }
 
     fn finish(self) -> Result<String> {

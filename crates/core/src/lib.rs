@@ -16,6 +16,7 @@ mod cloud;
 pub mod contract;
 mod convert;
 mod doctor;
+mod encryption;
 mod env_file;
 pub mod error;
 mod events;

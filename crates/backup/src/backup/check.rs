@@ -7,6 +7,7 @@ use std::io;
 use tokio::task::JoinSet;
 
 use super::Run;
+use super::files::Crossed;
 use crate::progress::Phase;
 use crate::{BackupError, Result};
 
@@ -15,15 +16,14 @@ use crate::{BackupError, Result};
 const ONE_BY_ONE: usize = 64;
 
 impl Run {
-    /// `sent`: contents by SHA-256 with their sizes; `objects`: how many the bucket has,
-    /// as far as is known.
-    pub(super) async fn check_sent(&self, sent: &[(String, u64)], objects: u64) -> Result<()> {
+    /// `objects`: how many the bucket has, as far as is known.
+    pub(super) async fn check_sent(&self, sent: &[Crossed], objects: u64) -> Result<()> {
         if sent.is_empty() {
             return Ok(());
         }
         self.progress.phase(Phase::Verifying);
         self.progress
-            .set_total(sent.iter().map(|(_, size)| size).sum(), sent.len() as u64);
+            .set_total(sent.iter().map(|c| c.size).sum(), sent.len() as u64);
         let pages = usize::try_from(objects / 1000).unwrap_or(usize::MAX);
         if sent.len() <= ONE_BY_ONE.max(pages) {
             self.ask_for_each(sent).await
@@ -33,17 +33,14 @@ impl Run {
         }
     }
 
-    async fn ask_for_each(&self, sent: &[(String, u64)]) -> Result<()> {
+    async fn ask_for_each(&self, sent: &[Crossed]) -> Result<()> {
         let mut asked: JoinSet<Result<u64>> = JoinSet::new();
-        for (sha256, size) in sent {
-            let (bucket, key, size) = (
-                self.bucket.clone(),
-                self.bucket.layout().object(sha256),
-                *size,
-            );
+        for content in sent {
+            let (bucket, key) = (self.bucket.clone(), content.key.clone());
+            let (stored, size) = (content.stored, content.size);
             asked.spawn(async move {
                 match bucket.head(&key).await? {
-                    Some(stored) if stored.size == size => Ok(size),
+                    Some(there) if there.size == stored => Ok(size),
                     _ => Err(not_kept()),
                 }
             });
@@ -55,12 +52,12 @@ impl Run {
         Ok(())
     }
 
-    fn find_all(&self, sent: &[(String, u64)], there: &HashMap<String, u64>) -> Result<()> {
-        for (sha256, size) in sent {
-            if there.get(sha256) != Some(size) {
+    fn find_all(&self, sent: &[Crossed], there: &HashMap<String, u64>) -> Result<()> {
+        for content in sent {
+            if there.get(&content.key) != Some(&content.stored) {
                 return Err(not_kept());
             }
-            self.progress.advance(*size, 1);
+            self.progress.advance(content.size, 1);
         }
         Ok(())
     }

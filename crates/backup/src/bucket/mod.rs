@@ -42,7 +42,7 @@ use crate::fault::{Fault, FaultKind, Place};
 use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::retry::Retry;
-use crate::{BackupError, BucketConfig, Result, ServerEncryption, Tuning};
+use crate::{BackupError, BucketConfig, DataKeys, Result, ServerEncryption, Tuning};
 use pulse::{Line, PULSE, Pulse};
 use watch::Watch;
 
@@ -71,6 +71,8 @@ struct Inner {
     paused: signal::Sender<bool>,
     /// Where to write down what is on its way in parts.
     journal: OnceLock<PathBuf>,
+    /// What is sealed with, if anything is.
+    data_keys: OnceLock<DataKeys>,
 }
 
 /// How a request proves its body.
@@ -136,6 +138,7 @@ impl Bucket {
             answered: AtomicBool::new(false),
             paused: signal::Sender::new(false),
             journal: OnceLock::new(),
+            data_keys: OnceLock::new(),
             config,
             tuning,
         })))
@@ -172,6 +175,20 @@ impl Bucket {
     /// that a run after a kill sends only the gaps. The first call counts.
     pub fn keep_journal_in(&self, folder: impl Into<PathBuf>) {
         let _ = self.0.journal.set(folder.into());
+    }
+
+    /// From now on everything is sealed before it is sent, and what was sealed can be
+    /// read. The first call counts: a bucket in use never begins to send in the clear.
+    pub fn seal_with(&self, keys: DataKeys) {
+        let _ = self.0.data_keys.set(keys);
+    }
+
+    pub(crate) fn data_keys(&self) -> &DataKeys {
+        static NONE: DataKeys = DataKeys {
+            keys: Vec::new(),
+            wrapped: None,
+        };
+        self.0.data_keys.get().unwrap_or(&NONE)
     }
 
     /// `None` without a folder, or while another process holds it.
