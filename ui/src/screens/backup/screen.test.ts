@@ -63,6 +63,16 @@ describe('the backup screen', () => {
     expect((get('restore-latest') as HTMLButtonElement).disabled).toBe(true);
   });
 
+  it('has the drill beside the words that ask for it', async () => {
+    const { of } = open('backup=unproven');
+    expect((await find('backup-headline')).textContent).toBe('Backed up, not proven yet');
+    await able('backup-drill');
+    await click('backup-drill');
+    await vi.waitFor(() => expect(get('backup-proven')?.textContent).toBe('Proven restorable'), { interval: 5, timeout: 4_000 });
+    expect(of('drill_backup').length).toBe(1);
+    expect(get('backup-drill')).toBeNull();
+  });
+
   it('asks before a backup leaves out what was deleted in masses', async () => {
     const { of } = open('backup=mass');
     await find('backup-mass-delete');
