@@ -272,6 +272,15 @@ fn questions(files: &[Value]) -> Vec<(&'static str, Value)> {
         ("plan_backup", json!({})),
         ("restore_points", json!({})),
         ("plan_restore", json!({ "at": null })),
+        ("encryption", json!({})),
+        (
+            "file_backups",
+            json!({ "files": [{ "relative_path": "a.csv", "sha256": "" }] }),
+        ),
+        ("transfer", json!({})),
+        ("free_rule", json!({})),
+        ("bucket_rules", json!({})),
+        ("bucket_policy", json!({ "bucket": null })),
         ("doctor", json!({})),
         ("formats", json!({})),
         (
