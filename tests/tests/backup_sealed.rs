@@ -547,6 +547,45 @@ async fn what_is_only_in_the_bucket_in_the_clear_stays_in_the_point_and_is_count
     assert_eq!((outcome.in_the_clear, outcome.uploaded_files), (0, 1));
 }
 
+/// Both switched it on before either saw the other's key.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_machines_with_a_key_each_end_with_one() {
+    let server = server();
+    let (one, elsewhere) = (keys(&server).await, backup_support::server());
+    let two = keys(&elsewhere).await;
+    let mut store = store();
+    let first = store.back_up(&sealed(&server, &one)).await.unwrap();
+    is_locked(store.back_up(&sealed(&server, &two)).await, &one);
+    let both = DataKeys {
+        keys: [&two.keys[..], &one.keys].concat(),
+        wrapped: two.wrapped.clone(),
+    };
+    let second = store.back_up(&sealed(&server, &both)).await.unwrap();
+    assert_eq!(
+        (second.uploaded_files, second.in_the_clear),
+        (6, 0),
+        "{second:?}"
+    );
+    // The first machine sees a key that it does not have, and opens it.
+    is_locked(store.back_up(&sealed(&server, &one)).await, &two);
+    let open = unlock_data_keys(&bucket(&server), &key(), &PASSPHRASE.into())
+        .await
+        .unwrap();
+    assert_eq!(open.keys, both.keys, "the one that was wrapped last seals");
+    let fresh = unlocked(&server, PASSPHRASE).await;
+    for at in [None, Some(first.restore_point.as_str())] {
+        let sink = FolderSink::new();
+        let plan = plan_restore(&fresh, &key(), at, &[]).await.unwrap();
+        run_restore(&fresh, &plan, sink.clone(), Arc::new(()))
+            .await
+            .unwrap();
+        assert_eq!(sink.contents(), store.contents(), "{at:?}");
+    }
+    store.touch_catalog();
+    let third = store.back_up(&fresh).await.unwrap();
+    assert_eq!((third.uploaded_files, third.unchanged_files), (0, 6));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_fetched_file_is_gone_on_with_in_the_middle() {
     let server = server();

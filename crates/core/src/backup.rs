@@ -19,7 +19,6 @@ use crate::contract::{
     BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, FailedFile, JobKind,
     JobResult, MassDeleteView,
 };
-use crate::encryption::in_the_clear;
 use crate::error::{Code, CoreError};
 use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
@@ -336,7 +335,7 @@ impl Session {
             .map(known)
             .collect();
         self.forget_healed(sent_again, &outcome);
-        let in_the_clear = self.stays_in_the_clear(bucket, &outcome, first_sealed)?;
+        let in_the_clear = self.stays_in_the_clear(bucket, first_sealed, &outcome)?;
         let removed_files = plan.removed.len() as u64;
         let refused = plan.refused.into_iter().map(|file| {
             let why = CoreError::new(
@@ -374,27 +373,6 @@ impl Session {
         };
         self.keep_manifest(settings, outcome.current, stale);
         Ok(report)
-    }
-
-    fn stays_in_the_clear(
-        &self,
-        bucket: &Bucket,
-        outcome: &BackupOutcome,
-        first_sealed: bool,
-    ) -> Result<Option<String>, CoreError> {
-        if outcome.current.head.encryption.is_none() {
-            return Ok(None);
-        }
-        let points = if first_sealed {
-            let key = self.manifest_key();
-            let points = self.0.core.block_on(async move {
-                redline_backup::list_restore_points(bucket, &key).await
-            })??;
-            points.iter().filter(|point| !point.encrypted).count() as u64
-        } else {
-            0
-        };
-        Ok(in_the_clear(points, outcome.in_the_clear))
     }
 
     /// Of what was damaged in the bucket, what this run sent again.

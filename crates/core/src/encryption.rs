@@ -2,7 +2,9 @@
 //! what another encrypted, another passphrase. The data key rests with the profile's other
 //! secrets; what it is called, and its wrapped form, with the notes of the backup.
 
-use redline_backup::{BackupError, Bucket, DataKey, DataKeys, KeyFile, PointState, SecretText};
+use redline_backup::{
+    BackupError, BackupOutcome, Bucket, DataKey, DataKeys, KeyFile, PointState, SecretText,
+};
 use redline_license::{Secret, SecretName};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -43,17 +45,8 @@ impl Session {
         };
         let (bucket, _) = self.connect()?;
         self.learn_encryption(&bucket, &settings)?;
-        let key = self.manifest_key();
-        let of = &bucket;
-        let points = self
-            .0
-            .core
-            .block_on(async move { redline_backup::list_restore_points(of, &key).await })??;
-        let clear = points
-            .iter()
-            .filter(|point| !point.encrypted && point.state == PointState::Ready)
-            .count() as u64;
-        let mut view = self.view_of(!points.is_empty())?;
+        let (clear, points) = self.points_in_the_clear(&bucket)?;
+        let mut view = self.view_of(points > 0)?;
         view.in_the_clear = match view.state {
             EncryptionState::Off => None,
             _ => in_the_clear(clear, self.files_in_the_clear(&settings)),
@@ -198,10 +191,11 @@ impl Session {
     pub(crate) fn data_keys(&self) -> Result<DataKeys, CoreError> {
         let noted = self.backup_notes().encryption;
         let mut held = self.0.backup.data_keys.lock();
-        // Another process may have filled an empty ring; it will have noted that.
-        let asked = held
-            .as_ref()
-            .is_some_and(|keys| !keys.is_empty() || noted.is_none());
+        // Another process may have added a key; it will have noted that.
+        let asked = held.as_ref().is_some_and(|keys| {
+            let has = |noted: &Noted| keys.iter().any(|key| key.id() == noted.key);
+            noted.as_ref().is_none_or(has)
+        });
         if !asked {
             let (place, name) = self.secrets()?;
             let text = self.0.core.vault.get(&*place, &name, SecretName::DataKey)?;
@@ -357,6 +351,39 @@ impl Session {
         Ok(outcome?)
     }
 
+    /// What a backup is to say of what it found; `first_sealed`: the point before was in
+    /// the clear.
+    pub(crate) fn stays_in_the_clear(
+        &self,
+        bucket: &Bucket,
+        first_sealed: bool,
+        outcome: &BackupOutcome,
+    ) -> Result<Option<String>, CoreError> {
+        if outcome.current.head.encryption.is_none() {
+            return Ok(None);
+        }
+        let points = if first_sealed {
+            self.points_in_the_clear(bucket)?.0
+        } else {
+            0
+        };
+        Ok(in_the_clear(points, outcome.in_the_clear))
+    }
+
+    /// How many restore points are not encrypted, and of how many.
+    fn points_in_the_clear(&self, bucket: &Bucket) -> Result<(u64, usize), CoreError> {
+        let key = self.manifest_key();
+        let points = self
+            .0
+            .core
+            .block_on(async move { redline_backup::list_restore_points(bucket, &key).await })??;
+        let clear = points
+            .iter()
+            .filter(|point| !point.encrypted && point.state == PointState::Ready)
+            .count() as u64;
+        Ok((clear, points.len()))
+    }
+
     /// Files of this device's last restore point that are only in the bucket, unencrypted.
     fn files_in_the_clear(&self, settings: &BucketSettings) -> u64 {
         let last = self.last_manifest(settings);
@@ -399,7 +426,7 @@ fn checked(passphrase: String) -> Result<SecretText, CoreError> {
 }
 
 /// What lies in the bucket unencrypted and stays there.
-pub(crate) fn in_the_clear(points: u64, files: u64) -> Option<String> {
+fn in_the_clear(points: u64, files: u64) -> Option<String> {
     let mut said = Vec::new();
     if points > 0 {
         let (points, them) = match points {

@@ -264,7 +264,7 @@ mod tests {
             BackupError::TooNew { version: 2, .. }
         ));
         for change in [
-            &(|f| f.salt = "?".into()) as &dyn Fn(&mut KeyFile),
+            &(|f: &mut KeyFile| f.salt = "?".into()) as &dyn Fn(&mut KeyFile),
             &|f| f.nonce.clear(),
             &|f| f.sealed = "????".into(),
             &|f| f.kdf.memory_kib = 0,
