@@ -2,8 +2,9 @@
 
 use redline_core::{
     BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
-    FreeReport, FreeRule, KeepRules, LinkView, OwnRule, OwnRulePlanView, PointChangesView,
-    RestorePlanView, RestorePointView, RestoreRequest, RetentionPlanView, TransferView,
+    EncryptionView, FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules, LinkView,
+    OwnRule, OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView, RestoreRequest,
+    RetentionPlanView, TransferView,
 };
 use tauri::{AppHandle, State};
 
@@ -13,6 +14,17 @@ use crate::shell::{Answer, Shell};
 #[tauri::command]
 pub async fn backup_status(shell: State<'_, Shell>) -> Answer<BackupStatus> {
     shell.with_session(|session| session.backup_status()).await
+}
+
+/// What the last restore point has of the files of a page. Null without a bucket.
+#[tauri::command]
+pub async fn file_backups(
+    shell: State<'_, Shell>,
+    files: Vec<FileContent>,
+) -> Answer<Option<FileBackupsView>> {
+    shell
+        .with_session(move |session| session.file_backups(&files))
+        .await
 }
 
 #[tauri::command]
@@ -27,6 +39,7 @@ pub async fn set_bucket(shell: State<'_, Shell>, setup: BucketSetup) -> Answer<B
 pub async fn set_bucket_from_env(
     app: AppHandle,
     shell: State<'_, Shell>,
+    recovery_passphrase: Option<String>,
 ) -> Answer<Option<BucketView>> {
     let Some(file) = dialogs::one_file(&app, "Read the S3 settings of a .env file").await else {
         return Ok(None);
@@ -34,7 +47,7 @@ pub async fn set_bucket_from_env(
     shell
         .with_session(move |session| {
             session
-                .set_bucket_from_env_file(Some(file.as_path()), None)
+                .set_bucket_from_env_file(Some(file.as_path()), None, recovery_passphrase)
                 .map(Some)
         })
         .await
@@ -48,6 +61,41 @@ pub async fn probe_bucket(shell: State<'_, Shell>) -> Answer<BucketView> {
 #[tauri::command]
 pub async fn clear_bucket(shell: State<'_, Shell>) -> Answer<()> {
     shell.with_session(|session| session.clear_bucket()).await
+}
+
+#[tauri::command]
+pub async fn encryption(shell: State<'_, Shell>) -> Answer<EncryptionView> {
+    shell.with_session(|session| session.encryption()).await
+}
+
+#[tauri::command]
+pub async fn turn_on_encryption(
+    shell: State<'_, Shell>,
+    passphrase: String,
+) -> Answer<EncryptionView> {
+    shell
+        .with_session(move |session| session.turn_on_encryption(passphrase))
+        .await
+}
+
+#[tauri::command]
+pub async fn unlock_encryption(
+    shell: State<'_, Shell>,
+    passphrase: String,
+) -> Answer<EncryptionView> {
+    shell
+        .with_session(move |session| session.unlock_encryption(passphrase))
+        .await
+}
+
+#[tauri::command]
+pub async fn change_passphrase(
+    shell: State<'_, Shell>,
+    passphrase: String,
+) -> Answer<EncryptionView> {
+    shell
+        .with_session(move |session| session.change_passphrase(passphrase))
+        .await
 }
 
 #[tauri::command]

@@ -7,10 +7,13 @@ mod backup_support;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use backup_support::*;
-use redline_backup::{Bucket, BucketConfig, latest_manifest, verify};
+use redline_backup::{
+    Bucket, BucketConfig, DataKey, DataKeys, latest_manifest, new_data_key, verify,
+};
 use redline_tests::s3::{ACCESS_KEY, Fault, FaultKind, Options, REGION, SECRET_KEY, TestS3};
 
 const PART: usize = 16 * MIB;
@@ -44,6 +47,12 @@ fn the_run_that_is_killed() {
     runtime.block_on(async {
         let bucket = Bucket::connect_with(config, tuning()).unwrap();
         bucket.keep_journal_in(value("REDLINE_TEST_JOURNAL"));
+        if let Ok(key) = std::env::var("REDLINE_TEST_DATA_KEY") {
+            bucket.seal_with(DataKeys {
+                keys: vec![DataKey::from_text(&key).unwrap()],
+                wrapped: None,
+            });
+        }
         FakeStore::at(Path::new(&folder))
             .back_up(&bucket)
             .await
@@ -60,8 +69,12 @@ impl Drop for Killed {
     }
 }
 
-fn start(server: &TestS3, store: &FakeStore, journal: &Path) -> Killed {
+fn start(server: &TestS3, store: &FakeStore, journal: &Path, keys: &DataKeys) -> Killed {
     store.write_down();
+    let key = keys.keys.first().map(|key| {
+        let name = "REDLINE_TEST_DATA_KEY".to_owned();
+        (name, key.to_text().expose().to_owned())
+    });
     let child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
@@ -73,6 +86,7 @@ fn start(server: &TestS3, store: &FakeStore, journal: &Path) -> Killed {
         .env("REDLINE_TEST_JOURNAL", journal)
         .env("REDLINE_TEST_BUCKET", server.bucket())
         .env("REDLINE_TEST_ENDPOINT", server.endpoint())
+        .envs(key)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
@@ -96,8 +110,19 @@ fn kill_at(
     held: Fault,
     reached: impl Fn(&TestS3) -> bool,
 ) {
+    kill_sealing_at(server, store, journal, &DataKeys::default(), held, reached);
+}
+
+fn kill_sealing_at(
+    server: &TestS3,
+    store: &FakeStore,
+    journal: &Path,
+    keys: &DataKeys,
+    held: Fault,
+    reached: impl Fn(&TestS3) -> bool,
+) {
     server.inject(held);
-    let run = start(server, store, journal);
+    let run = start(server, store, journal, keys);
     wait_for("the step to kill it at", || reached(server));
     // Let what was let through be answered and written down.
     std::thread::sleep(Duration::from_millis(300));
@@ -106,7 +131,12 @@ fn kill_at(
 }
 
 async fn goes_on(server: &TestS3, store: &FakeStore, journal: &Path) {
+    goes_on_sealing(server, store, journal, &DataKeys::default()).await;
+}
+
+async fn goes_on_sealing(server: &TestS3, store: &FakeStore, journal: &Path, keys: &DataKeys) {
     let bucket = bucket(server);
+    bucket.seal_with(keys.clone());
     bucket.keep_journal_in(journal);
     store.back_up(&bucket).await.unwrap();
     assert_eq!(server.open_uploads(), 0);
@@ -166,6 +196,97 @@ async fn killed_in_the_middle_of_parts_only_those_in_flight_are_sent_again() {
         server.count("UploadPart"),
         3,
         "the three that were in flight"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_that_are_there_are_done_from_the_start() {
+    let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
+    kill_at(
+        &server,
+        &store,
+        journal.path(),
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
+        |s| s.count("UploadPart") >= 6,
+    );
+    let bucket = bucket(&server);
+    bucket.keep_journal_in(journal.path());
+    let watcher = Arc::new(Watcher::default());
+    store
+        .back_up_with(&bucket, None, watcher.clone())
+        .await
+        .unwrap();
+    // Three parts, and one of them may be the short one.
+    let found = watcher.found.load(Ordering::SeqCst);
+    assert!(
+        [3 * PART as u64, 2 * PART as u64 + 7].contains(&found),
+        "{found}"
+    );
+    for (counted, total) in watcher.counted.lock().unwrap().iter() {
+        assert_eq!(counted, total, "each byte once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_in_the_middle_of_sealed_parts_only_those_in_flight_are_sent_again() {
+    let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
+    let keys = new_data_key(&bucket(&server), &key(), &"four plain words here".into())
+        .await
+        .unwrap();
+    kill_sealing_at(
+        &server,
+        &store,
+        journal.path(),
+        &keys,
+        Fault::new(FaultKind::Stall)
+            .on("UploadPart")
+            .after(3)
+            .times(99),
+        |s| s.count("UploadPart") >= 6,
+    );
+    no_restore_point(&server).await;
+    assert_eq!(server.open_uploads(), 1);
+    let remembered = std::fs::read_to_string(journal.path().join("uploads.jsonl")).unwrap();
+    assert!(!remembered.contains(keys.keys[0].to_text().expose()));
+    server.forget_requests();
+    goes_on_sealing(&server, &store, journal.path(), &keys).await;
+    assert_eq!(server.count("CreateMultipartUpload"), 0);
+    assert_eq!(
+        server.count("UploadPart"),
+        3,
+        "the three that were in flight"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_before_a_sealed_manifest_nothing_is_sent_again() {
+    let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
+    let keys = new_data_key(&bucket(&server), &key(), &"four plain words here".into())
+        .await
+        .unwrap();
+    kill_sealing_at(
+        &server,
+        &store,
+        journal.path(),
+        &keys,
+        Fault::new(FaultKind::Stall)
+            .on("PutObject")
+            .path_contains("/manifests/")
+            .times(9),
+        |s| {
+            s.requests()
+                .iter()
+                .any(|r| r.path.contains("/manifests/") && r.operation == "PutObject")
+        },
+    );
+    server.forget_requests();
+    goes_on_sealing(&server, &store, journal.path(), &keys).await;
+    assert_eq!(
+        server.count("UploadPart") + server.count("CreateMultipartUpload"),
+        0
     );
 }
 

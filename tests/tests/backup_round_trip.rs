@@ -189,9 +189,10 @@ async fn a_second_run_sends_only_what_changed() {
         ),
         (2, 12, 2)
     );
-    // Three lists; one object and two names; the catalog twice; one shard; the manifest.
+    // Three lists; one object, two names, and a look at the object; the catalog twice; one
+    // shard; the manifest.
     let requests = server.requests();
-    assert_eq!(requests.len(), 3 + 3 + 2 + 1 + 1, "{requests:?}");
+    assert_eq!(requests.len(), 3 + 4 + 2 + 1 + 1, "{requests:?}");
     assert_eq!(server.count("PutObject"), 4);
 
     let points = list_restore_points(&bucket, &key()).await.unwrap();

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use backup_support::*;
 use redline_backup::{
-    AccessKeys, BackupError, Bucket, BucketConfig, Tuning, latest_manifest, list_restore_points,
-    verify,
+    AccessKeys, BackupError, Bucket, BucketConfig, Phase, Tuning, latest_manifest,
+    list_restore_points, verify,
 };
 use redline_tests::proxy::Proxy;
 use redline_tests::s3::{
@@ -95,6 +95,37 @@ async fn a_dead_line_is_noticed_and_the_rest_is_sent_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_told_while_it_lasts() {
+    let server = server();
+    let proxy = Proxy::start(&server.endpoint()).unwrap();
+    let bucket = behind(
+        &server,
+        &proxy,
+        Tuning {
+            stall_after: Duration::from_millis(300),
+            ..tuning()
+        },
+    );
+    small(1).back_up(&bucket).await.unwrap();
+    let reach = bucket.reach();
+    assert!(!reach.is_waiting());
+    proxy.set_dead(true);
+    let told = async {
+        let began = Instant::now();
+        while !reach.is_waiting() {
+            assert!(began.elapsed() < Duration::from_secs(20), "never told");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        proxy.set_dead(false);
+    };
+    let store = small(20);
+    let (backed_up, ()) = tokio::join!(store.back_up(&bucket), told);
+    backed_up.unwrap();
+    assert!(!reach.is_waiting());
+    whole(&server, &store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_line_is_no_stall() {
     let server = server();
     let proxy = Proxy::start(&server.endpoint()).unwrap();
@@ -150,7 +181,7 @@ async fn a_network_that_goes_is_waited_for() {
             &bucket,
             None,
             Arc::new(Watcher {
-                cancel_at: Some(redline_backup::Phase::Uploading),
+                cancel_at: Some(Phase::Uploading),
                 ..Watcher::default()
             }),
         )
@@ -365,6 +396,51 @@ async fn one_permission_missing_is_named_and_those_that_only_tidy_are_no_conditi
             .back_up(&bucket)
             .await
             .unwrap_or_else(|e| panic!("{operation}: {e}"));
+        whole(&server, &store).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_said_it_kept_is_looked_at_before_a_restore_point_claims_it() {
+    for many in [3, 80] {
+        let server = server();
+        let store = small(many);
+        let lost = Fault::new(FaultKind::Error {
+            status: 404,
+            code: "NoSuchKey",
+        });
+        server.inject(lost.on("HeadObject").path_contains("/objects/").times(1));
+        let watcher = Arc::new(Watcher::default());
+        let backed_up = store
+            .back_up_with(&bucket(&server), None, watcher.clone())
+            .await;
+        let phases = watcher.phases.lock().unwrap().clone();
+        let order = [Phase::Uploading, Phase::Verifying, Phase::Committing];
+        if many <= 64 {
+            let error = backed_up.unwrap_err();
+            assert!(
+                matches!(&error, BackupError::Service { status: 404, .. }),
+                "{error}"
+            );
+            assert!(error.retryable());
+            assert_eq!(phases, order[..2]);
+            nothing_claimed(&server).await;
+        } else {
+            // So many are looked up in one list.
+            backed_up.unwrap();
+            assert_eq!(phases, order);
+            let lists = server
+                .requests()
+                .iter()
+                .filter(|r| r.operation == "ListObjectsV2")
+                .count();
+            assert_eq!(lists, 4, "two of the plan's, the marks, and one to check");
+        }
+        for (counted, total) in watcher.counted.lock().unwrap().iter() {
+            assert!(counted <= total);
+        }
+        server.clear_faults();
+        store.back_up(&bucket(&server)).await.unwrap();
         whole(&server, &store).await;
     }
 }

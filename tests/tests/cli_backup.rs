@@ -1,7 +1,8 @@
 //! The command line against a real S3 server of its own: set up, back up, restore on
 //! an empty machine.
 
-use std::io::Write;
+use std::io::{BufRead, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -321,4 +322,122 @@ fn a_backup_is_proven_restored_in_part_taken_back_and_tidied() {
     assert_eq!(rules["versioning"], "off");
     let policy = machine.json(&["backup", "policy"])["policy"].clone();
     assert!(policy.as_str().unwrap().contains("s3:PutObject"));
+}
+
+#[test]
+fn an_encrypted_backup_asks_for_its_passphrase_and_never_among_the_arguments() {
+    const WORDS: &str = "REDLINE_BACKUP_PASSPHRASE";
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let mut first = Machine::new(&s3);
+    std::fs::create_dir_all(first.dir.path().join("from")).unwrap();
+    std::fs::write(first.dir.path().join("from/salaries.csv"), "a\n007\n").unwrap();
+    first.json(&["import", "from"]);
+
+    let told = first.run(&["backup", "encrypt"]);
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(said.contains("nobody can open it"), "{said}");
+    let from_stdin = |machine: &Machine, arguments: &[&str], text: &str| {
+        let mut child = machine
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        writeln!(stdin, "{text}").unwrap();
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    };
+    let short = from_stdin(&first, &["backup", "setup", "--encrypt"], "short");
+    assert_eq!(short.status.code(), Some(2), "{short:?}");
+    let passphrase = "four plain words here";
+    let set = from_stdin(&first, &["backup", "setup", "--encrypt"], passphrase);
+    assert!(set.status.success(), "{set:?}");
+    // The key came from the environment, so that nothing is kept: what was on is locked,
+    // and never goes on in the clear.
+    let refused = first.run(&["--json", "backup", "run"]);
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("backup_locked") && error.contains("redline backup unlock"),
+        "{error}"
+    );
+    let status = first.json(&["backup", "status"])["backup_status"].clone();
+    assert_eq!(status["encryption"], "locked");
+    let (code, answer) = post_backup(&first);
+    assert_eq!((code, &answer["code"]), (409, &json!("backup_locked")));
+    assert!(
+        error.contains(answer["error"].as_str().unwrap()),
+        "{answer}"
+    );
+    first.variables.push((WORDS.into(), passphrase.into()));
+    assert_eq!(post_backup(&first).0, 202, "opened for the server, too");
+    let backup = first.json(&["backup", "run"])["backup"].clone();
+    assert_eq!(
+        (&backup["left_out"], &backup["in_the_clear"]),
+        (&json!([]), &Value::Null)
+    );
+    assert!(
+        s3.objects()
+            .iter()
+            .all(|(key, _)| !key.contains("salaries"))
+    );
+
+    let mut second = Machine::new(&s3);
+    second.json(&["backup", "setup"]);
+    let points = second.json(&["backup", "list"])["restore_points"].clone();
+    assert_eq!(
+        (&points[0]["state"], &points[0]["encrypted"]),
+        (&json!("locked"), &json!(true))
+    );
+    let locked = second.run(&["--json", "restore", "run"]);
+    assert!(String::from_utf8_lossy(&locked.stderr).contains("backup_locked"));
+    let wrong = from_stdin(&second, &["--json", "backup", "unlock"], "not those words");
+    assert_eq!(wrong.status.code(), Some(3), "{wrong:?}");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("wrong_passphrase"));
+    let open = from_stdin(&second, &["--json", "backup", "unlock"], passphrase);
+    let open: Value = serde_json::from_slice(&open.stdout).unwrap();
+    assert_eq!(open["encryption"]["state"], "on");
+    second.variables.push((WORDS.into(), passphrase.into()));
+    let restored = second.json(&["restore", "run"])["restore"].clone();
+    assert_eq!(restored["restored_files"], 1);
+    let new = "quite another set of words";
+    let changed = from_stdin(&second, &["backup", "passphrase"], new);
+    assert!(changed.status.success(), "{changed:?}");
+    let third = Machine::new(&s3);
+    third.json(&["backup", "setup"]);
+    let old = from_stdin(&third, &["--json", "backup", "unlock"], passphrase);
+    assert!(String::from_utf8_lossy(&old.stderr).contains("wrong_passphrase"));
+    let open = from_stdin(&third, &["--json", "backup", "unlock"], new);
+    assert!(open.status.success(), "{open:?}");
+}
+
+/// The status and the JSON that the REST API answers to a backup.
+fn post_backup(machine: &Machine) -> (u16, Value) {
+    let mut server = machine
+        .command(&["--json", "serve", "--port", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let said: Value = serde_json::from_str(&line).unwrap();
+    let address = said["address"].as_str().unwrap().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).unwrap();
+    write!(
+        stream,
+        "POST /user-data/backup HTTP/1.1\r\nHost: {address}\r\nX-License-Key: {KEY}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let _ = server.kill();
+    let _ = server.wait();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let (from, to) = (answer.find('{').unwrap(), answer.rfind('}').unwrap());
+    (status, serde_json::from_str(&answer[from..=to]).unwrap())
 }

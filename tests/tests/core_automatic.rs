@@ -41,6 +41,7 @@ fn setup(server: &TestS3) -> BucketSetup {
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
         server_encryption: None,
+        recovery_passphrase: None,
     }
 }
 

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use redline_core::{
-    BucketSetup, Code, FileQuery, FrontEnd, ImportReport, JobKind, JobResult, JobState, KeptIn,
-    Options, Redline, RestoreRequest, Session, SignInRequest,
+    BucketSetup, Code, FileBackup, FileContent, FileQuery, FrontEnd, ImportReport, JobKind,
+    JobResult, JobState, KeptIn, Options, Redline, RestoreRequest, Session, SignInRequest,
 };
 use redline_tests::s3::{ACCESS_KEY, Options as Server, REGION, SECRET_KEY, TestS3};
 
@@ -38,6 +38,7 @@ fn setup(server: &TestS3) -> BucketSetup {
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
         server_encryption: None,
+        recovery_passphrase: None,
     }
 }
 
@@ -228,7 +229,7 @@ fn a_bucket_that_does_not_play_along_is_said_and_not_kept() {
     .unwrap();
     assert!(
         session
-            .set_bucket_from_env_file(Some(&env), None)
+            .set_bucket_from_env_file(Some(&env), None, None)
             .unwrap()
             .has_secrets
     );
@@ -330,4 +331,71 @@ fn a_restore_that_found_every_file_the_same_proves_nothing() {
     let restored = session.restore_now(&RestoreRequest::default()).unwrap();
     assert_eq!((restored.restored_files, restored.same_files), (0, 2));
     assert_eq!(session.backup_status().unwrap().last_proven_at, None);
+}
+
+#[test]
+fn each_file_says_what_the_last_restore_point_has_of_it() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let (_redline, session) = machine(home.path(), KEY);
+    import(
+        &session,
+        home.path(),
+        &[("a.csv", b"a\n1\n"), ("b.csv", b"b\n1\n")],
+    );
+    let asked = |session: &Session| -> Vec<FileContent> {
+        let mut files = session.list(&FileQuery::default()).unwrap().files;
+        files.sort_by(|a, b| a.relative_path.cmp(&b.relative_path));
+        files
+            .into_iter()
+            .map(|file| FileContent {
+                relative_path: file.relative_path,
+                sha256: file.sha256,
+            })
+            .collect()
+    };
+    assert_eq!(session.file_backups(&asked(&session)).unwrap(), None);
+
+    session.set_bucket(setup(&server)).unwrap();
+    let before = session.file_backups(&asked(&session)).unwrap().unwrap();
+    assert_eq!((before.point, before.created_at), (None, None));
+    assert_eq!(before.files, [FileBackup::NotYet; 2]);
+
+    session.backup_now().unwrap();
+    let id = session
+        .list(&FileQuery::default())
+        .unwrap()
+        .files
+        .into_iter()
+        .find(|file| file.relative_path == "b.csv")
+        .unwrap()
+        .id;
+    session.delete(&[id]).unwrap();
+    import(
+        &session,
+        home.path(),
+        &[("b.csv", b"b\n2\n"), ("c.csv", b"c\n1\n")],
+    );
+    let requests = server.requests().len();
+    let then = session.file_backups(&asked(&session)).unwrap().unwrap();
+    assert_eq!(
+        then.files,
+        [
+            FileBackup::BackedUp,
+            FileBackup::Changed,
+            FileBackup::NotYet
+        ]
+    );
+    assert_eq!(server.requests().len(), requests, "asks the bucket nothing");
+    let point = session.restore_points().unwrap()[0].clone();
+    assert_eq!(then.point, Some(point.id));
+    assert_eq!(then.created_at, Some(point.created_at));
+
+    // The next point is known as soon as it is there.
+    session.backup_now().unwrap();
+    let now = session.file_backups(&asked(&session)).unwrap().unwrap();
+    assert_eq!(now.files, [FileBackup::BackedUp; 3]);
+    let many = vec![asked(&session)[0].clone(); 1001];
+    let error = session.file_backups(&many).unwrap_err();
+    assert_eq!(error.code(), Code::BadRequest);
 }

@@ -5,11 +5,15 @@
 
 mod window_support;
 
-use std::{env, fmt::Write as _, path::PathBuf};
+use std::{
+    env,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use redline_tests::{
-    s3::{Options, TestS3},
+    s3::{Fault, FaultKind, Options, TestS3},
     window::{Desktop, Keyring, Window},
 };
 use serde_json::json;
@@ -124,16 +128,18 @@ async fn tour() -> Result<()> {
     go(&window, "backup").await?;
     window.find("backup-form").await?;
     pictures.take(&window, "10-backup-set-up").await?;
-    set_up_bucket(&window, &s3).await?;
-    back_up(&window).await?;
+    set_up(&pictures, &window, &s3).await?;
+    nothing_by_itself(&window).await?;
+    back_up_again(&window, 1).await?;
     pictures.take(&window, "11-backup-done").await?;
+    backup_pages(&pictures, &window, &s3, &home).await?;
     go(&window, "settings").await?;
     window.find("settings-key").await?;
     pictures.take(&window, "12-settings").await?;
 
     // Ten thousand files.
     let many = home.join("archive");
-    for n in 0..9_996 {
+    for n in 0..9_995 {
         let (kind, text) = match n % 4 {
             0 => ("csv", format!("n\n{n}\n")),
             1 => ("json", format!("{{\"n\":{n}}}")),
@@ -178,9 +184,10 @@ async fn tour() -> Result<()> {
     wait_for_job(&window, "restore").await?;
     pictures.take(&window, "16-restored").await?;
     go(&window, "files").await?;
-    wait_for_total(&window, 4).await?;
+    wait_for_total(&window, 5).await?;
     pictures.take(&window, "17-files-restored").await?;
     window.quit().await?;
+    encrypted(&pictures, &desktop).await?;
     drop(desktop);
 
     // A machine without a keyring.
@@ -189,6 +196,142 @@ async fn tour() -> Result<()> {
     window.resize(1280, 800).await?;
     window.find("signin-keep-passphrase").await?;
     pictures.take(&window, "18-keyring-locked").await?;
+    window.quit().await
+}
+
+/// By service, with keys that lack a right, and then with those that do.
+async fn set_up(pictures: &Pictures, window: &Window<'_>, s3: &TestS3) -> Result<()> {
+    window.click("backup-provider-r2").await?;
+    window.find("backup-account").await?;
+    pictures.take(window, "10a-backup-service").await?;
+    fill_bucket(window, s3).await?;
+    s3.inject(
+        Fault::new(FaultKind::ACCESS_DENIED)
+            .on("GetObject")
+            .times(99),
+    );
+    window.click("backup-save").await?;
+    window.find_within("backup-missing", WORK).await?;
+    pictures.take(window, "10b-backup-doctor").await?;
+    narrow(pictures, window, "10b-backup-doctor").await?;
+    s3.clear_faults();
+    set_up_bucket(window, s3).await
+}
+
+/// The timeline, what proves it, what is kept, and the bucket itself.
+async fn backup_pages(
+    pictures: &Pictures,
+    window: &Window<'_>,
+    s3: &TestS3,
+    home: &Path,
+) -> Result<()> {
+    show(window, "proof").await?;
+    for (kind, job) in [("quick", "check_backup"), ("drill", "drill")] {
+        click_css(
+            window,
+            &format!(
+                "[data-testid=proof][data-kind={kind}] [data-testid=proof-run]:not(:disabled)"
+            ),
+        )
+        .await?;
+        wait_for_job(window, job).await?;
+    }
+    dismiss_jobs(window).await?;
+    pictures.take(window, "11a-proof").await?;
+    narrow(pictures, window, "11a-proof").await?;
+
+    // A second point, so that there is a timeline.
+    go(window, "files").await?;
+    window
+        .drag_files(&[put(home, "prices.csv", sales(900))?])
+        .await?;
+    wait_for_total(window, 5).await?;
+    back_up_again(window, 2).await?;
+    dismiss_jobs(window).await?;
+    pictures.take(window, "11b-timeline").await?;
+    narrow(pictures, window, "11b-timeline").await?;
+    click_css(window, "[data-testid=restore-point]").await?;
+    window.find_within("point-restore-one", WORK).await?;
+    pictures.take(window, "11c-point").await?;
+    click_enabled(window, "restore-from").await?;
+    window.find_within("restore-plan", WORK).await?;
+    pictures.take(window, "11d-restore-plan").await?;
+    narrow(pictures, window, "11d-restore-plan").await?;
+    window.click("restore-cancel").await?;
+
+    show(window, "keep").await?;
+    window.click("retention-rules").await?;
+    for (rule, kept) in [
+        ("last", "1"),
+        ("daily", "0"),
+        ("weekly", "0"),
+        ("monthly", "0"),
+    ] {
+        window.fill(&format!("retention-{rule}"), kept).await?;
+    }
+    wait_for_words(window, "retention-save", "drop 1").await?;
+    pictures.take(window, "11e-keep-rules").await?;
+    narrow(pictures, window, "11e-keep-rules").await?;
+
+    s3.set_lifecycle(&[("expire-all", "", 365)]);
+    show(window, "bucket").await?;
+    window.find_within("bucket-versioning", WORK).await?;
+    pictures.take(window, "11f-bucket").await?;
+    narrow(pictures, window, "11f-bucket").await?;
+    window
+        .execute("document.querySelector('[data-testid=bucket-rules]').scrollIntoView()")
+        .await?;
+    pictures.take(window, "11g-bucket-rules").await?;
+    s3.set_lifecycle(&[]);
+
+    go(window, "files").await?;
+    click_row(window, "sales 2026.csv").await?;
+    window.find_within("details-backup", WORK).await?;
+    pictures.take(window, "11h-file-backed-up").await?;
+    go(window, "backup").await
+}
+
+/// Another key's store, encrypted before it is sent, and the same on a machine without its key.
+async fn encrypted(pictures: &Pictures, desktop: &Desktop) -> Result<()> {
+    const PASSPHRASE: &str = "four plain words for a tour";
+    let home = desktop.scratch("sealed files")?;
+    let s3 = TestS3::start(Options {
+        bucket: "acme-sealed".into(),
+        ..Options::default()
+    })?;
+    let key = new_key()?;
+    let mut window = another_machine(desktop, "sealed").await?;
+    window.resize(1280, 800).await?;
+    sign_in(&window, &key, "Sealed").await?;
+    nothing_by_itself(&window).await?;
+    window
+        .drag_files(&[put(&home, "salaries.csv", sales(400))?])
+        .await?;
+    wait_for_total(&window, 1).await?;
+    dismiss_jobs(&window).await?;
+    go(&window, "backup").await?;
+    fill_bucket(&window, &s3).await?;
+    choose_encryption(&window, PASSPHRASE).await?;
+    window.find_within("backup-encrypt-costs", WORK).await?;
+    window
+        .execute("document.querySelector('[data-testid=backup-encrypt-open]').scrollIntoView()")
+        .await?;
+    pictures.take(&window, "19-encrypt-at-set-up").await?;
+    narrow(pictures, &window, "19-encrypt-at-set-up").await?;
+    click_enabled(&window, "backup-save").await?;
+    window.find_within("backup-bucket", WORK).await?;
+    back_up_again(&window, 1).await?;
+    window.quit().await?;
+
+    let mut window = another_machine(desktop, "sealed elsewhere").await?;
+    window.resize(1280, 800).await?;
+    sign_in(&window, &key, "New laptop").await?;
+    nothing_by_itself(&window).await?;
+    set_up_bucket(&window, &s3).await?;
+    window.find_within("backup-locked", WORK).await?;
+    window.find_within("restore-point", WORK).await?;
+    pictures.take(&window, "20-locked").await?;
+    narrow(pictures, &window, "20-locked").await?;
     window.quit().await
 }
 
@@ -240,6 +383,13 @@ impl Pictures {
             ))
             .await
     }
+}
+
+/// The same in a narrow window.
+async fn narrow(pictures: &Pictures, window: &Window<'_>, name: &str) -> Result<()> {
+    window.resize(900, 700).await?;
+    pictures.take(window, &format!("{name}-900")).await?;
+    window.resize(1280, 800).await
 }
 
 /// The same in a narrow and in a wide window.

@@ -182,6 +182,11 @@ const SCREENS = [
   ['backup, stale', '?files=30&backup=stale#/backup'],
   ['backup, broken', '?files=30&backup=broken#/backup'],
   ['backup, offline', '?files=30&backup=offline#/backup', async (p) => p.waitForSelector('[data-testid=backup-offline]')],
+  ['backup, locked', '?files=30&backup=locked#/backup', async (p) => {
+    await p.fill('[data-testid=unlock-passphrase]', 'not this one');
+    await p.click('[data-testid=unlock-submit]');
+    await p.waitForSelector('[data-testid=unlock-error]');
+  }],
   ['backup, mass delete', '?files=30&backup=mass#/backup', async (p) => {
     await p.waitForSelector('[data-testid=backup-mass-delete]');
     await p.click('[data-testid=backup-run]');
@@ -223,6 +228,38 @@ const SCREENS = [
     await p.fill('[data-testid=limit-rate]', 'fast');
   }],
   ['backup, switching versions on', '?files=30#/backup/bucket', async (p) => p.click('[data-testid=versioning-on]')],
+  ['backup, encrypting', '?files=30&backup=first#/backup/bucket', async (p) => {
+    await p.click('[data-testid=encryption-on]');
+    await p.fill('[data-testid=passphrase]', 'short');
+  }],
+  ['backup, waiting for the network', '?files=30&backup=away#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.waitForSelector('[data-testid=backup-waiting]');
+  }],
+  ['backup, paused beside', '?files=30&backup=rules#/backup', async (p) => {
+    await p.click('[data-testid=backup-run]');
+    await p.click('[data-testid=backup-pause]');
+    await p.click('[data-testid=backup-view-bucket]');
+    await p.waitForSelector('[data-testid=backup-held]');
+  }],
+  ['backup, long names', '?files=30&backup=long&points=10000#/backup', async (p) => p.click('[data-testid=restore-point] >> nth=1')],
+  ['backup, a large plan', '?files=30&backup=long#/backup', async (p) => {
+    await p.click('[data-testid=restore-latest]');
+    await p.waitForSelector('[data-testid=restore-plan]');
+  }],
+  ['files, backed up or not', '?files=1284&backup=met', async (p) => {
+    await p.waitForSelector('[data-backup=newer_elsewhere]');
+    await p.click('[data-backup=changed] >> nth=0');
+    await p.waitForSelector('[data-testid=details-backup]');
+  }],
+  ['backup, encrypted', '?files=30&backup=encrypted#/backup/bucket', async (p) => p.waitForSelector('[data-testid=encryption-in-the-clear]')],
+  ['backup, encrypting from the start', '?files=30&backup=none#/backup', async (p) => {
+    await p.click('[data-testid=backup-encrypt-open]');
+    await p.locator('[data-testid=backup-encrypt-on]').check();
+    await p.waitForSelector('[data-testid=backup-encrypt-costs]');
+    await p.fill('[data-testid=passphrase]', 'four plain words here');
+    await p.fill('[data-testid=passphrase-again]', 'four plain words');
+  }],
   ['backup, choosing a service', '?files=30&backup=none#/backup', async (p) => {
     await p.locator('[data-testid=backup-provider-r2]').check({ force: true });
     await p.fill('[data-testid=backup-account]', 'acme');
@@ -234,12 +271,12 @@ const SCREENS = [
   }],
   ['files, in the cloud only', '?files=1284#/files', async (p) => p.click('[data-name="genome_matrix.parquet"]')],
   ['files, freeing space', '?files=1284#/files', async (p) => {
-    await p.click('[data-name="prices_2024.csv"]');
+    await p.click('[data-name="trades_q3.feather"]');
     await p.click('[data-testid=details-free]');
     await p.waitForSelector('[data-testid=free-dialog]');
   }],
   ['files, a link', '?files=1284#/files', async (p) => {
-    await p.click('[data-name="prices_2024.csv"]');
+    await p.click('[data-name="trades_q3.feather"]');
     await p.click('[data-testid=details-link]');
     await p.click('[data-testid=link-make]');
     await p.waitForSelector('[data-testid=link-url]');

@@ -64,7 +64,8 @@ async fn before(bucket: &Bucket, key: &ManifestKey, point: &Manifest) -> Result<
                 BackupError::NotFound { .. }
                 | BackupError::Damaged { .. }
                 | BackupError::Forged { .. }
-                | BackupError::TooNew { .. },
+                | BackupError::TooNew { .. }
+                | BackupError::Locked { .. },
             ) => {}
             Err(error) => return Err(error),
         }

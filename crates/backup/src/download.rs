@@ -13,11 +13,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::progress::Meter;
+use crate::seal::chunks::{NotSealed, Opening};
+use crate::seal::{ObjectSeal, Place};
 use crate::{BackupError, Bucket, Result};
 
-/// What is wanted, and from where: the first key that has it whole.
+/// What is wanted, and from where: the first place that has it whole.
 pub(crate) struct Wanted<'a> {
-    pub(crate) keys: Vec<String>,
+    pub(crate) places: Vec<Place>,
     /// For messages: `"q3.csv"`, or "The catalog".
     pub(crate) what: &'a str,
     pub(crate) size: u64,
@@ -30,7 +32,7 @@ const RANGES_AHEAD: usize = 4;
 /// Fetches into `into` (`None` only checks). What is in that file already is taken for
 /// the beginning of the same bytes, left by a run that stopped, and the rest is fetched;
 /// the SHA-256 of the whole decides. A mismatch is fetched once more from the start,
-/// since a bit can flip on the way, and then from the next key.
+/// since a bit can flip on the way, and then from the next place.
 pub(crate) async fn fetch(
     bucket: &Bucket,
     wanted: &Wanted<'_>,
@@ -38,9 +40,9 @@ pub(crate) async fn fetch(
     meter: &Meter,
 ) -> Result<()> {
     let mut last = None;
-    for key in &wanted.keys {
+    for place in &wanted.places {
         for fresh in [false, true, true] {
-            match fetch_once(bucket, key, wanted, into.clone(), fresh, meter).await {
+            match fetch_once(bucket, place, wanted, into.clone(), fresh, meter).await {
                 Ok(()) => return Ok(()),
                 Err(error @ BackupError::Damaged { .. }) => last = Some(error),
                 Err(error @ BackupError::NotFound { .. }) => {
@@ -58,27 +60,29 @@ pub(crate) async fn fetch(
 
 async fn fetch_once(
     bucket: &Bucket,
-    key: &str,
+    place: &Place,
     wanted: &Wanted<'_>,
     into: Option<PathBuf>,
     fresh: bool,
     meter: &Meter,
 ) -> Result<()> {
-    let step = bucket.tuning().part_size(wanted.size);
+    let key = place.key.as_str();
+    let step = place.step(bucket.tuning().part_size(wanted.size));
     if (1..=step).contains(&wanted.size) {
-        return fetch_at_once(bucket, key, wanted, into, meter).await;
+        return fetch_at_once(bucket, place, wanted, into, meter).await;
     }
     let keep = if fresh { 0 } else { wanted.size / step * step };
-    let mut sink = blocking(move || Sink::open(into, keep, step)).await??;
+    let seal = place.seal.clone();
+    let mut sink = blocking(move || Sink::open(into, keep, step, seal)).await??;
     let resumed = sink.kept;
     if resumed > 0 {
         tracing::info!(
             bytes = resumed,
             "a file that was half fetched is gone on with"
         );
-        meter.reach(resumed);
+        meter.found(resumed);
     }
-    if wanted.size == 0 {
+    if place.size == 0 {
         let stored = bucket.head(key).await?;
         match stored {
             None => {
@@ -90,8 +94,11 @@ async fn fetch_once(
             Some(_) => {}
         }
     }
+    // Sealed, even nothing is something.
+    let nothing = (wanted.size == 0 && place.size > 0).then_some(0);
     let mut starts = (resumed..wanted.size)
         .step_by(usize::try_from(step).unwrap_or(usize::MAX))
+        .chain(nothing)
         .peekable();
     let mut ahead: VecDeque<Range> = VecDeque::new();
     let mut across = resumed;
@@ -100,7 +107,7 @@ async fn fetch_once(
             if ahead.len() >= RANGES_AHEAD {
                 break;
             }
-            let length = step.min(wanted.size - start);
+            let (from, length) = place.range(start, step.min(wanted.size - start));
             // Waits for its share only with empty hands: files that each held some
             // and waited for more could wait in a circle.
             let held = match bucket.budget().try_take(length) {
@@ -109,7 +116,7 @@ async fn fetch_once(
                 None => break,
             };
             starts.next();
-            ahead.push_back(Range::fetch(bucket, key, wanted.what, start, length, held));
+            ahead.push_back(Range::fetch(bucket, key, wanted.what, from, length, held));
         }
         let Some(Range { task, held }) = ahead.pop_front() else {
             break;
@@ -118,8 +125,12 @@ async fn fetch_once(
             .await
             .map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
         let bytes = bytes.map_err(|error| short(error, wanted))?;
-        across += bytes.len() as u64;
-        sink = blocking(move || sink.write(bytes)).await??;
+        let (back, written) = blocking(move || sink.write(&bytes)).await??;
+        let Some(written) = written else {
+            return Err(damaged(wanted));
+        };
+        sink = back;
+        across += written;
         drop(held);
         meter.reach(across);
     }
@@ -134,22 +145,26 @@ async fn fetch_once(
 /// What one request brings, written and hashed in one go.
 async fn fetch_at_once(
     bucket: &Bucket,
-    key: &str,
+    place: &Place,
     wanted: &Wanted<'_>,
     into: Option<PathBuf>,
     meter: &Meter,
 ) -> Result<()> {
-    let held = bucket.budget().take(wanted.size).await;
+    let (from, length) = place.range(0, wanted.size);
+    let held = bucket.budget().take(length).await;
     let bytes = bucket
-        .get_range(key, wanted.what, 0, wanted.size)
+        .get_range(&place.key, wanted.what, from, length)
         .await
         .map_err(|error| short(error, wanted))?;
-    let size = bytes.len() as u64;
-    let sha256 =
-        blocking(move || Sink::open(into, 0, size.max(1))?.write(bytes)?.finish()).await??;
+    let seal = place.seal.clone();
+    let sha256 = blocking(move || {
+        let (sink, written) = Sink::open(into, 0, 1, seal)?.write(&bytes)?;
+        written.map(|_| sink.finish()).transpose()
+    })
+    .await??;
     drop(held);
-    meter.reach(size);
-    if sha256 == wanted.sha256 {
+    meter.reach(wanted.size);
+    if sha256.as_deref() == Some(wanted.sha256) {
         Ok(())
     } else {
         Err(damaged(wanted))
@@ -205,15 +220,17 @@ struct Sink {
     hasher: Sha256,
     /// Bytes that were there before.
     kept: u64,
+    opening: Option<Opening>,
 }
 
 impl Sink {
     /// Keeps at most `keep` bytes of what is there, in whole steps.
-    fn open(path: Option<PathBuf>, keep: u64, step: u64) -> Result<Self> {
+    fn open(path: Option<PathBuf>, keep: u64, step: u64, seal: Option<ObjectSeal>) -> Result<Self> {
         let mut sink = Self {
             file: None,
             hasher: Sha256::new(),
             kept: 0,
+            opening: None,
         };
         if let Some(path) = path {
             let written = |e| BackupError::io("write a restored file", e);
@@ -233,16 +250,26 @@ impl Sink {
             }
             sink.file = Some(file);
         }
+        sink.opening = seal.map(|seal| seal.opening(sink.kept));
         Ok(sink)
     }
 
-    fn write(mut self, bytes: Bytes) -> Result<Self> {
-        self.hasher.update(&bytes);
+    /// Also answers how many bytes of the content that was; `None` for what does not open.
+    fn write(mut self, bytes: &[u8]) -> Result<(Self, Option<u64>)> {
+        let opened = match &mut self.opening {
+            None => None,
+            Some(opening) => match opening.open(bytes) {
+                Ok(opened) => Some(opened),
+                Err(NotSealed) => return Ok((self, None)),
+            },
+        };
+        let bytes = opened.as_deref().unwrap_or(bytes);
+        self.hasher.update(bytes);
         if let Some(file) = &mut self.file {
-            file.write_all(&bytes)
+            file.write_all(bytes)
                 .map_err(|e| BackupError::io("write a restored file", e))?;
         }
-        Ok(self)
+        Ok((self, Some(bytes.len() as u64)))
     }
 
     fn finish(self) -> Result<String> {

@@ -37,6 +37,13 @@ pub enum BackupError {
     Forged { what: String },
     #[error("{what} was written by a newer Redline (format {version}).")]
     TooNew { what: String, version: u32 },
+    /// `key` is the id of the data key that is not held.
+    #[error("{what} is encrypted, and its key is not on this machine.")]
+    Locked { what: String, key: String },
+    #[error("That passphrase does not open this backup.")]
+    WrongPassphrase,
+    #[error("The bucket does not have the backup's key, so that no other machine could open it.")]
+    NoWrappedKey,
     #[error("\"{path}\" changed while it was being read.")]
     SourceChanged { path: String },
     #[error("{what} has a name that cannot be accepted: {problem}.")]
@@ -111,6 +118,15 @@ impl BackupError {
                 "choose a restore point that is marked authentic, and find out who can write to this bucket."
             }
             Self::TooNew { .. } => "update Redline on this machine.",
+            Self::Locked { .. } => {
+                "enter the recovery passphrase under Backup, or run `redline backup unlock`."
+            }
+            Self::WrongPassphrase => {
+                "type it again; capitals and spaces count. There is no limit of tries."
+            }
+            Self::NoWrappedKey => {
+                "choose the recovery passphrase anew (`redline backup passphrase`), then back up."
+            }
             Self::SourceChanged { .. } => "run the backup again once the file is at rest.",
             Self::BadName { .. } => {
                 "the other files can be restored; rename this one where it was backed up, then back up there again."

@@ -133,7 +133,8 @@ async fn common(
                 BackupError::Forged { .. }
                 | BackupError::Damaged { .. }
                 | BackupError::NotFound { .. }
-                | BackupError::TooNew { .. },
+                | BackupError::TooNew { .. }
+                | BackupError::Locked { .. },
             ) => Ok(None),
             Err(error) => Err(error),
         };
@@ -254,12 +255,14 @@ mod tests {
                 catalog: ObjectRef {
                     sha256: String::new(),
                     size: 0,
+                    seal: None,
                 },
                 shards: vec![],
                 files: files.len() as u64,
                 bytes: 0,
                 changes: Changes::default(),
                 grew: vec![],
+                encryption: None,
             },
             files: files
                 .iter()
@@ -270,6 +273,7 @@ mod tests {
                     size: 1,
                     sha256: (*sha256).into(),
                     mtime_ns: 0,
+                    seal: None,
                 })
                 .collect(),
             refused: vec![],

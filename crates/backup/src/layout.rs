@@ -46,6 +46,24 @@ impl Layout {
         format!("{}.redline/shards/{sha256}.jsonl.zst", self.root)
     }
 
+    /// A sealed catalog; `name` is not its hash.
+    pub(crate) fn sealed_catalog(&self, name: &str) -> String {
+        format!("{}.redline/db/{name}.sealed", self.root)
+    }
+
+    pub(crate) fn sealed_shard(&self, name: &str) -> String {
+        format!("{}.redline/shards/{name}.sealed", self.root)
+    }
+
+    /// A data key that the recovery passphrase opens.
+    pub(crate) fn wrapped_key(&self, name: &str) -> String {
+        format!("{}.redline/keys/{name}.json", self.root)
+    }
+
+    pub(crate) fn keys_prefix(&self) -> String {
+        format!("{}.redline/keys/", self.root)
+    }
+
     pub fn shards_prefix(&self) -> String {
         format!("{}.redline/shards/", self.root)
     }

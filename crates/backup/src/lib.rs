@@ -2,6 +2,7 @@
 //!
 //! Owns the layout in the bucket, the commit order, manifests and their
 //! authentication, transfer (parts, retries, memory) and verification.
+//! What leaves can be sealed first (`seal`).
 //! Never opens a store or its catalog, never picks names on disk, and deletes in the
 //! bucket only what keep rules dropped a day ago (`retention`). What it works on comes in as
 //! plain data ([`SourceFile`], [`CatalogSnapshot`]) and goes out through a
@@ -31,6 +32,7 @@ mod progress;
 mod restore;
 mod retention;
 mod retry;
+mod seal;
 mod selection;
 mod sink;
 mod source;
@@ -39,7 +41,7 @@ mod verify;
 
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
 pub use bucket::{
-    AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, StoredFile, fetch_file, link,
+    AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, Reach, StoredFile, fetch_file, link,
 };
 pub use changes::{ChangedPath, PointChanges, point_changes};
 pub use config::{BucketConfig, ManifestKey, SecretText, ServerEncryption, Tuning};
@@ -63,6 +65,9 @@ pub use restore::{
 };
 pub use retention::{KeepRules, RetentionOutcome, RetentionPlan, plan_retention, run_retention};
 pub use retry::RetryPolicy;
+pub use seal::{
+    DataKey, DataKeys, KeyFile, change_passphrase, key_files, new_data_key, unlock_data_keys,
+};
 pub use selection::Selection;
 pub use sink::{RestoreItem, RestoreSink};
 pub use source::{CatalogSnapshot, SkipReason, SourceFile};

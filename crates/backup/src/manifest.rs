@@ -9,16 +9,21 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::heads::Conflict;
 use crate::names::{self, NameProblem};
-use crate::{BackupError, ManifestKey, Result};
+use crate::{BackupError, DataKey, DataKeys, ManifestKey, Result};
 
 pub(crate) const FORMAT: &str = "redline-manifest";
-pub(crate) const VERSION: u32 = 1;
+/// In the clear, and sealed: whoever does not know of sealing takes it for what it is,
+/// the format of a newer program.
+const VERSION: u32 = 1;
+const SEALED_VERSION: u32 = 2;
 /// A head of 256 shards is 40 KiB. Anything far over that is not ours.
 pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
 const MAX_SHARD: u64 = 256 << 20;
@@ -30,6 +35,9 @@ const FILES_PER_SHARD: usize = 4096;
 pub struct ObjectRef {
     pub sha256: String,
     pub size: u64,
+    /// The id of the data key that it is sealed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// One shard as stored: compressed, and addressed by the hash of those bytes.
@@ -86,6 +94,29 @@ pub struct ManifestHead {
     /// Those that grew most, the most first; a handful.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grew: Vec<Grown>,
+    /// The id of the data key that this head and its lists are sealed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<String>,
+}
+
+impl ManifestHead {
+    pub(crate) fn version(sealing: Option<&str>) -> u32 {
+        match sealing {
+            None => VERSION,
+            Some(_) => SEALED_VERSION,
+        }
+    }
+}
+
+/// What a sealed restore point says to everybody. All else is in `sealed`.
+#[derive(Serialize, Deserialize)]
+struct SealedHead {
+    version: u32,
+    store: String,
+    id: String,
+    encryption: String,
+    /// Base64.
+    sealed: String,
 }
 
 /// One file of a restore point.
@@ -97,6 +128,9 @@ pub struct FileEntry {
     pub size: u64,
     pub sha256: String,
     pub mtime_ns: i64,
+    /// The id of the data key that its bytes are sealed with in the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// A restore point, authenticated and read in full.
@@ -121,9 +155,27 @@ struct Envelope<'a> {
     manifest: &'a RawValue,
 }
 
-pub(crate) fn encode_head(head: &ManifestHead, key: &ManifestKey) -> Result<Vec<u8>> {
+/// `data_key` is the one that `head.encryption` names.
+pub(crate) fn encode_head(
+    head: &ManifestHead,
+    key: &ManifestKey,
+    data_key: Option<&DataKey>,
+) -> Result<Vec<u8>> {
     let encode = |e: serde_json::Error| BackupError::io("write the manifest", io::Error::other(e));
-    let body = serde_json::value::to_raw_value(head).map_err(encode)?;
+    let body = match data_key {
+        None => serde_json::value::to_raw_value(head),
+        Some(data_key) => {
+            let inner = serde_json::to_vec(head).map_err(encode)?;
+            serde_json::value::to_raw_value(&SealedHead {
+                version: SEALED_VERSION,
+                store: head.store.clone(),
+                id: head.id.clone(),
+                encryption: data_key.id().to_owned(),
+                sealed: BASE64.encode(data_key.seal_text(&sealed_as(&head.id), &inner)?),
+            })
+        }
+    }
+    .map_err(encode)?;
     let hmac = key.sign(&head.id, body.get().as_bytes());
     serde_json::to_vec(&Envelope {
         format: FORMAT.to_owned(),
@@ -133,12 +185,21 @@ pub(crate) fn encode_head(head: &ManifestHead, key: &ManifestKey) -> Result<Vec<
     .map_err(encode)
 }
 
+/// A restore point's name is never given twice, so nothing else is sealed as this.
+fn sealed_as(id: &str) -> String {
+    format!("point/{id}")
+}
+
 /// Authenticates before it believes a word.
+///
+/// # Errors
+/// [`BackupError::Locked`] for one that is authentic and sealed with a key that is not held.
 pub(crate) fn decode_head(
     id: &str,
     bytes: &[u8],
     key: &ManifestKey,
     store: &str,
+    data_keys: &DataKeys,
 ) -> Result<ManifestHead> {
     let what = || format!("The restore point {id}");
     let damaged = |_| BackupError::Damaged { what: what() };
@@ -155,13 +216,42 @@ pub(crate) fn decode_head(
         version: u32,
     }
     let Versioned { version } = serde_json::from_str(body).map_err(damaged)?;
-    if version > VERSION {
+    if version > SEALED_VERSION {
         return Err(BackupError::TooNew {
             what: what(),
             version,
         });
     }
-    let head: ManifestHead = serde_json::from_str(body).map_err(damaged)?;
+    let head: ManifestHead = if version == SEALED_VERSION {
+        let sealed: SealedHead = serde_json::from_str(body).map_err(damaged)?;
+        if sealed.id != id || sealed.store != store {
+            return Err(BackupError::Forged { what: what() });
+        }
+        let Some(data_key) = data_keys.get(&sealed.encryption) else {
+            return Err(BackupError::Locked {
+                what: what(),
+                key: sealed.encryption,
+            });
+        };
+        let opened = BASE64
+            .decode(&sealed.sealed)
+            .ok()
+            .and_then(|sealed| data_key.open_text(&sealed_as(id), &sealed));
+        let head: ManifestHead = opened
+            .and_then(|inner| serde_json::from_slice(&inner).ok())
+            .ok_or_else(|| BackupError::Damaged { what: what() })?;
+        if head.encryption.as_ref() != Some(&sealed.encryption) {
+            return Err(BackupError::Forged { what: what() });
+        }
+        head
+    } else {
+        let head: ManifestHead = serde_json::from_str(body).map_err(damaged)?;
+        // What lies in the clear cannot say that it is sealed.
+        ManifestHead {
+            encryption: None,
+            ..head
+        }
+    };
     let hashes_ok = names::is_sha256(&head.catalog.sha256)
         && head.shards.iter().all(|s| names::is_sha256(&s.sha256));
     let sizes_ok = head.shards.len() <= MAX_SHARDS
@@ -319,6 +409,7 @@ mod tests {
             size: 3,
             sha256: "ab".repeat(32),
             mtime_ns: -5,
+            seal: None,
         }
     }
 
@@ -335,35 +426,41 @@ mod tests {
             catalog: ObjectRef {
                 sha256: "cd".repeat(32),
                 size: 9,
+                seal: None,
             },
             shards: vec![],
             files: 0,
             bytes: 0,
             changes: Changes::default(),
             grew: vec![],
+            encryption: None,
         }
+    }
+
+    fn decode(id: &str, bytes: &[u8], key: &ManifestKey, store: &str) -> Result<ManifestHead> {
+        decode_head(id, bytes, key, store, &DataKeys::default())
     }
 
     #[test]
     fn a_head_comes_back_only_with_its_key_name_and_store() {
         let key = ManifestKey::new([3; 32]);
-        let bytes = encode_head(&head("a"), &key).unwrap();
-        assert_eq!(decode_head("a", &bytes, &key, STORE).unwrap(), head("a"));
+        let bytes = encode_head(&head("a"), &key, None).unwrap();
+        assert_eq!(decode("a", &bytes, &key, STORE).unwrap(), head("a"));
         let forged = |r: Result<ManifestHead>| matches!(r, Err(BackupError::Forged { .. }));
-        assert!(forged(decode_head("b", &bytes, &key, STORE)));
-        assert!(forged(decode_head(
+        assert!(forged(decode("b", &bytes, &key, STORE)));
+        assert!(forged(decode(
             "a",
             &bytes,
             &ManifestKey::new([4; 32]),
             STORE
         )));
-        assert!(forged(decode_head("a", &bytes, &key, "fedcba9876543210")));
+        assert!(forged(decode("a", &bytes, &key, "fedcba9876543210")));
         let text = String::from_utf8(bytes.clone())
             .unwrap()
             .replace("\"bytes\":0", "\"bytes\":1");
-        assert!(forged(decode_head("a", text.as_bytes(), &key, STORE)));
+        assert!(forged(decode("a", text.as_bytes(), &key, STORE)));
         assert!(matches!(
-            decode_head("a", &bytes[..20], &key, STORE),
+            decode("a", &bytes[..20], &key, STORE),
             Err(BackupError::Damaged { .. })
         ));
     }
@@ -373,15 +470,53 @@ mod tests {
         let key = ManifestKey::new([3; 32]);
         let bytes = encode_head(
             &ManifestHead {
-                version: 2,
+                version: 3,
                 ..head("a")
             },
             &key,
+            None,
         )
         .unwrap();
         assert!(matches!(
-            decode_head("a", &bytes, &key, STORE),
-            Err(BackupError::TooNew { version: 2, .. })
+            decode("a", &bytes, &key, STORE),
+            Err(BackupError::TooNew { version: 3, .. })
+        ));
+    }
+
+    #[test]
+    fn a_sealed_head_says_nothing_and_opens_with_its_data_key_alone() {
+        let key = ManifestKey::new([3; 32]);
+        let data_key = DataKey::generate().unwrap();
+        let keys = |key: &DataKey| DataKeys {
+            keys: vec![key.clone()],
+            wrapped: None,
+        };
+        let head = ManifestHead {
+            version: ManifestHead::version(Some(data_key.id())),
+            grew: vec![Grown {
+                path: "salaries.csv".into(),
+                by: 1,
+                size: 1,
+            }],
+            encryption: Some(data_key.id().to_owned()),
+            ..head("a")
+        };
+        let bytes = encode_head(&head, &key, Some(&data_key)).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for told in ["salaries", "cdcd", "2026", "catalog", "files"] {
+            assert!(!text.contains(told), "{told} in {text}");
+        }
+        let open = |id: &str, keys: &DataKeys| decode_head(id, &bytes, &key, STORE, keys);
+        assert_eq!(open("a", &keys(&data_key)).unwrap(), head);
+        let other = DataKey::generate().unwrap();
+        for keys in [DataKeys::default(), keys(&other)] {
+            assert!(
+                matches!(open("a", &keys), Err(BackupError::Locked { key, .. }) if key == data_key.id())
+            );
+        }
+        assert!(matches!(
+            open("b", &keys(&data_key)),
+            Err(BackupError::Forged { .. })
         ));
     }
 

@@ -6,6 +6,7 @@ use crate::heads::{Conflict, beside};
 use crate::layout::PointName;
 use crate::manifest::{FileEntry, ManifestHead};
 use crate::names::{self, NameProblem};
+use crate::seal::Kind;
 use crate::{Bucket, Manifest, Result, SourceFile};
 
 /// Why a file is in the plan.
@@ -15,6 +16,8 @@ pub enum Change {
     New,
     /// Its name is, with other bytes.
     Changed,
+    /// It is there with the same bytes, which are to be sealed now, or with another key.
+    Sealed,
 }
 
 /// One file to bring into the bucket.
@@ -120,14 +123,20 @@ pub async fn plan_backup_with(
         .map(|name| name.generation)
         .max()
         .unwrap_or(0);
+    let sealing = bucket.sealing();
     let mut known: HashMap<String, u64> = match previous {
         Some(manifest) => manifest
             .files
             .iter()
+            .filter(|f| f.seal.as_deref() == sealing)
             .map(|f| (f.sha256.clone(), f.size))
             .collect(),
-        None => objects_there(bucket).await?,
+        None => HashMap::new(),
     };
+    // The first with this key, or the first of all: perhaps one was cut off before.
+    if previous.is_none_or(|m| m.head.encryption.as_deref() != sealing) {
+        known.extend(contents_there(bucket, files).await?);
+    }
     known.retain(|sha256, _| !hints.damaged.contains(sha256));
     let before: HashMap<&str, &FileEntry> = previous
         .map(|m| m.files.iter().map(|f| (f.path.as_str(), f)).collect())
@@ -161,11 +170,13 @@ pub async fn plan_backup_with(
             continue;
         }
         let was = before.get(file.relative_path.as_str()).copied();
-        if was.is_some_and(|w| w.sha256 == file.sha256 && w.size == file.size)
+        let same = was.filter(|w| w.sha256 == file.sha256 && w.size == file.size);
+        if let Some(same) = same
+            && same.seal.as_deref() == sealing
             && !hints.damaged.contains(&file.sha256)
         {
             plan.unchanged += 1;
-            plan.carried.push(file.entry());
+            plan.carried.push(file.entry(same.seal.clone()));
             continue;
         }
         match (was, &hints.base) {
@@ -191,10 +202,10 @@ pub async fn plan_backup_with(
         if !in_bucket {
             plan.bytes += file.size;
         }
-        let change = if was.is_some() {
-            Change::Changed
-        } else {
-            Change::New
+        let change = match (was, same) {
+            (_, Some(same)) if same.seal.as_deref() != sealing => Change::Sealed,
+            (Some(_), _) => Change::Changed,
+            (None, _) => Change::New,
         };
         plan.upload.push(PlannedUpload {
             file: file.clone(),
@@ -284,16 +295,25 @@ fn next_generation(highest: u64, previous: Option<&Manifest>) -> u64 {
     highest + 1
 }
 
-/// Immutable objects by hash, with their sizes.
+/// Of these files' contents, those that the bucket has in the form in which they would be
+/// sent, by SHA-256, with their own sizes.
+async fn contents_there(bucket: &Bucket, files: &[SourceFile]) -> Result<HashMap<String, u64>> {
+    let there = objects_there(bucket).await?;
+    let mut contents = HashMap::new();
+    if there.is_empty() {
+        return Ok(contents);
+    }
+    for file in files.iter().filter(|f| names::is_sha256(&f.sha256)) {
+        let place = bucket.place(Kind::Object, &file.sha256, file.size, bucket.sealing())?;
+        if there.get(&place.key) == Some(&place.size) {
+            contents.insert(file.sha256.clone(), file.size);
+        }
+    }
+    Ok(contents)
+}
+
+/// Immutable objects by key, with the sizes that they have there.
 pub(crate) async fn objects_there(bucket: &Bucket) -> Result<HashMap<String, u64>> {
-    let prefix = bucket.layout().objects_prefix();
-    let listed = bucket.list(&prefix).await?;
-    Ok(listed
-        .into_iter()
-        .filter_map(|object| {
-            let sha256 = object.key.rsplit('/').next()?.to_owned();
-            (names::is_sha256(&sha256) && bucket.layout().object(&sha256) == object.key)
-                .then_some((sha256, object.size))
-        })
-        .collect())
+    let listed = bucket.list(&bucket.layout().objects_prefix()).await?;
+    Ok(listed.into_iter().map(|o| (o.key, o.size)).collect())
 }

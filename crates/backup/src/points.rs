@@ -6,7 +6,11 @@ use futures::stream::{self, StreamExt};
 
 use crate::heads;
 use crate::layout::PointName;
-use crate::manifest::{Grown, MAX_MANIFEST, Manifest, ManifestHead, decode_head, decode_shard};
+use crate::manifest::{
+    FileEntry, Grown, MAX_MANIFEST, Manifest, ManifestHead, ObjectRef, ShardRef, decode_head,
+    decode_shard,
+};
+use crate::seal::{Kind, Place};
 use crate::{BackupError, Bucket, ManifestKey, Result};
 
 /// What a manifest turned out to be.
@@ -21,6 +25,8 @@ pub enum PointState {
     Damaged,
     /// Authentic, in a format of a newer Redline.
     TooNew,
+    /// Authentic, and sealed with a key that is not on this machine.
+    Locked,
 }
 
 /// One line of the list of restore points.
@@ -44,6 +50,8 @@ pub struct RestorePoint {
     /// Ready, and no other ready point builds on it.
     pub head: bool,
     pub grew: Vec<Grown>,
+    /// Sealed before it was sent.
+    pub encrypted: bool,
 }
 
 /// A newer restore point that was passed over, and why.
@@ -75,11 +83,12 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
     let mut ready: Vec<ManifestHead> = Vec::new();
     for (name, head) in read {
         let state = match &head {
-            Ok(head) if lists_are_there(bucket, head, &there) => PointState::Ready,
+            Ok(head) if lists_are_there(bucket, head, &there)? => PointState::Ready,
             Ok(_) => PointState::Damaged,
             Err(BackupError::Forged { .. }) => PointState::Forged,
             Err(BackupError::Damaged { .. }) => PointState::Damaged,
             Err(BackupError::TooNew { .. }) => PointState::TooNew,
+            Err(BackupError::Locked { .. }) => PointState::Locked,
             // Removed between the list and the read.
             Err(BackupError::NotFound { .. }) => continue,
             Err(_) => return head.map(|_| Vec::new()),
@@ -90,10 +99,10 @@ pub async fn list_restore_points(bucket: &Bucket, key: &ManifestKey) -> Result<V
             ready.push(head.clone());
         }
         if let Ok(head) = &head {
-            let catalog = bucket.layout().catalog(&head.catalog.sha256);
+            let catalog = catalog_place(bucket, &head.catalog)?;
             point.problem = match state {
                 PointState::Damaged => Some("Its list of files is gone from the bucket.".into()),
-                _ if catalogs.get(&catalog) != Some(&head.catalog.size) => Some(
+                _ if catalogs.get(&catalog.key) != Some(&catalog.size) => Some(
                     "Its catalog is gone from the bucket: files come back without their history."
                         .into(),
                 ),
@@ -113,13 +122,43 @@ async fn sizes_below(bucket: &Bucket, prefix: &str) -> Result<HashMap<String, u6
 /// One request for a thousand lists, of whatever points.
 pub(crate) async fn has_lists(bucket: &Bucket, head: &ManifestHead) -> Result<bool> {
     let there = sizes_below(bucket, &bucket.layout().shards_prefix()).await?;
-    Ok(lists_are_there(bucket, head, &there))
+    lists_are_there(bucket, head, &there)
 }
 
-fn lists_are_there(bucket: &Bucket, head: &ManifestHead, there: &HashMap<String, u64>) -> bool {
-    head.shards
-        .iter()
-        .all(|shard| there.get(&bucket.layout().shard(&shard.sha256)) == Some(&shard.size))
+fn lists_are_there(
+    bucket: &Bucket,
+    head: &ManifestHead,
+    there: &HashMap<String, u64>,
+) -> Result<bool> {
+    for shard in &head.shards {
+        let place = shard_place(bucket, head, shard)?;
+        if there.get(&place.key) != Some(&place.size) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+pub(crate) fn shard_place(bucket: &Bucket, head: &ManifestHead, shard: &ShardRef) -> Result<Place> {
+    bucket.place(
+        Kind::Shard,
+        &shard.sha256,
+        shard.size,
+        head.encryption.as_deref(),
+    )
+}
+
+pub(crate) fn catalog_place(bucket: &Bucket, catalog: &ObjectRef) -> Result<Place> {
+    bucket.place(
+        Kind::Catalog,
+        &catalog.sha256,
+        catalog.size,
+        catalog.seal.as_deref(),
+    )
+}
+
+pub(crate) fn file_place(bucket: &Bucket, file: &FileEntry) -> Result<Place> {
+    bucket.place(Kind::Object, &file.sha256, file.size, file.seal.as_deref())
 }
 
 fn describe(name: &PointName, head: &Result<ManifestHead>, state: PointState) -> RestorePoint {
@@ -142,11 +181,15 @@ fn describe(name: &PointName, head: &Result<ManifestHead>, state: PointState) ->
         changed_files: head.map_or(0, |h| h.changes.changed_files),
         removed_files: head.map_or(0, |h| h.changes.removed_files),
         uploaded_bytes: head.map_or(0, |h| h.changes.uploaded_bytes),
-        authentic: matches!(state, PointState::Ready | PointState::TooNew),
+        authentic: matches!(
+            state,
+            PointState::Ready | PointState::TooNew | PointState::Locked
+        ),
         state,
         problem,
         head: false,
         grew: head.map_or_else(Vec::new, |h| h.grew.clone()),
+        encrypted: state == PointState::Locked || head.is_some_and(|h| h.encryption.is_some()),
     }
 }
 
@@ -181,19 +224,28 @@ pub(crate) async fn load_manifest(
             what: format!("The restore point \"{id}\""),
         });
     }
-    let head = read_head(bucket, key, id).await?;
+    let whole = read_head(bucket, key, id).await?;
+    let head = &whole;
     let shards: Vec<Result<_>> = stream::iter(head.shards.clone())
         .map(|shard| async move {
             let what = format!("The list of files {}", &shard.sha256[..12]);
+            let place = shard_place(bucket, head, &shard)?;
             let bytes = bucket
-                .get_small(&bucket.layout().shard(&shard.sha256), &what, shard.size)
+                .get_small(&place.key, &what, place.size)
                 .await
                 .map_err(|error| match error {
                     // Larger than the manifest says: not the shard that was stored.
-                    BackupError::Service { .. } => BackupError::Damaged { what },
+                    BackupError::Service { .. } => BackupError::Damaged { what: what.clone() },
                     other => other,
                 })?;
-            decode_shard(&shard, &bytes)
+            match &place.seal {
+                None => decode_shard(&shard, &bytes),
+                Some(seal) => {
+                    let opened = seal.opening(0).open(&bytes);
+                    let opened = opened.map_err(|_| BackupError::Damaged { what })?;
+                    decode_shard(&shard, &opened)
+                }
+            }
         })
         .buffered(FETCHES)
         .collect()
@@ -202,7 +254,7 @@ pub(crate) async fn load_manifest(
     for shard in shards {
         entries.extend(shard?);
     }
-    Ok(Manifest::assemble(head, entries))
+    Ok(Manifest::assemble(whole, entries))
 }
 
 pub(crate) async fn read_head(
@@ -220,7 +272,7 @@ pub(crate) async fn read_head(
             }
             other => other,
         })?;
-    decode_head(id, &bytes, key, bucket.store_hash())
+    decode_head(id, &bytes, key, bucket.store_hash(), bucket.data_keys())
 }
 
 /// Names only, newest first. What is not named as a restore point is not one.

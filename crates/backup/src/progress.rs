@@ -13,10 +13,11 @@ pub enum Phase {
     /// Listing the bucket and comparing.
     Comparing,
     Uploading,
+    /// Asking the bucket for what is said to be in it.
+    Verifying,
     /// The catalog, the shards and last the manifest.
     Committing,
     Downloading,
-    Verifying,
 }
 
 impl Phase {
@@ -34,10 +35,16 @@ impl Phase {
 /// Told from any thread. Keep it cheap: it is called for each part.
 pub trait Progress: Send + Sync {
     fn phase(&self, _phase: Phase) {}
-    /// Bytes that will cross the network, and items (files).
+    /// Bytes that will cross the network, and items (files); counting begins again from
+    /// nothing.
     fn set_total(&self, _bytes: u64, _items: u64) {}
     /// More bytes across, more items finished: increments, never more than the totals.
     fn advance(&self, _bytes: u64, _items: u64) {}
+    /// As [`Progress::advance`], of what an earlier run brought across: it is done, and
+    /// says nothing of the speed.
+    fn found(&self, bytes: u64, items: u64) {
+        self.advance(bytes, items);
+    }
     /// Asked about ten times a second.
     fn is_cancelled(&self) -> bool {
         false
@@ -66,6 +73,14 @@ impl Meter {
         let before = self.counted.fetch_max(total, Ordering::Relaxed);
         if total > before {
             self.progress.advance(total - before, 0);
+        }
+    }
+
+    /// `total` bytes of this item were here before this run.
+    pub(crate) fn found(&self, total: u64) {
+        let before = self.counted.fetch_max(total, Ordering::Relaxed);
+        if total > before {
+            self.progress.found(total - before, 0);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::download::{self, Wanted};
 use crate::manifest::{FileEntry, Manifest, ManifestHead, ObjectRef};
 use crate::points::{self, SkippedPoint};
 use crate::progress::{self, Meter, Phase, Progress};
+use crate::seal::{Kind, Place};
 use crate::sink::{Handover, RestoreItem, RestoreSink};
 use crate::{BackupError, Bucket, ManifestKey, NameProblem, Result, Selection, SourceFile, names};
 
@@ -183,6 +184,7 @@ fn item(file: &FileEntry, replaces: bool) -> RestoreItem {
         sha256: file.sha256.clone(),
         mtime_ns: file.mtime_ns,
         replaces,
+        seal: file.seal.clone(),
     }
 }
 
@@ -345,11 +347,13 @@ async fn fetch_catalog(
 ) -> Result<()> {
     let io_error = |e| BackupError::io("place the restored catalog", e);
     let begun = sink.begin(None).await?.map_err(io_error)?;
+    let place = points::catalog_place(bucket, catalog)?;
+    let latest = place.seal.is_none().then(|| {
+        let key = bucket.layout().latest_catalog();
+        Place::clear(key, &catalog.sha256, catalog.size)
+    });
     let wanted = Wanted {
-        keys: vec![
-            bucket.layout().catalog(&catalog.sha256),
-            bucket.layout().latest_catalog(),
-        ],
+        places: [place].into_iter().chain(latest).collect(),
         what: "The catalog",
         size: catalog.size,
         sha256: &catalog.sha256,
@@ -382,10 +386,8 @@ async fn fetch_item(
     let io_error = |e| BackupError::io(format!("place \"{}\"", item.relative_path), e);
     let begun = sink.begin(Some(item.clone())).await?.map_err(io_error)?;
     let what = format!("\"{}\"", item.relative_path);
-    let mut keys = vec![bucket.layout().object(&item.sha256)];
-    keys.extend(bucket.layout().plain(&item.relative_path));
     let wanted = Wanted {
-        keys,
+        places: places_of(bucket, item)?,
         what: &what,
         size: item.size,
         sha256: &item.sha256,
@@ -401,4 +403,15 @@ async fn fetch_item(
     sink.commit(item.clone(), begun.done())
         .await?
         .map_err(io_error)
+}
+
+fn places_of(bucket: &Bucket, item: &RestoreItem) -> Result<Vec<Place>> {
+    let (sha256, size) = (&item.sha256, item.size);
+    let place = bucket.place(Kind::Object, sha256, size, item.seal.as_deref())?;
+    let plain = match place.seal {
+        Some(_) => None,
+        None => bucket.layout().plain(&item.relative_path),
+    };
+    let plain = plain.map(|key| Place::clear(key, sha256, size));
+    Ok([place].into_iter().chain(plain).collect())
 }

@@ -152,6 +152,10 @@ pub async fn plan_retention(
     now: Timestamp,
 ) -> Result<RetentionPlan> {
     let points = points::list_restore_points(bucket, key).await?;
+    // Not what it needs, nor what it would drop, can be told of one that does not open.
+    if let Some(locked) = points.iter().find(|p| p.state == PointState::Locked) {
+        points::read_head(bucket, key, &locked.id).await?;
+    }
     let mut plan = RetentionPlan {
         kept: 0,
         dropped: Vec::new(),
@@ -196,6 +200,7 @@ pub async fn plan_retention(
     {
         kept_ids.insert(newest.id());
     }
+    let mut in_the_clear = false;
     let mut needed = Needed::default();
     let mut once_needed = Needed::default();
     let mut once = Vec::new();
@@ -204,14 +209,24 @@ pub async fn plan_retention(
         // A head is the present of a device that has not met the others yet.
         if kept_ids.contains(&point.id) || point.head {
             plan.kept += 1;
-            needed.add(bucket, &manifest);
+            in_the_clear |= !point.encrypted;
+            needed.add(bucket, &manifest)?;
         } else {
-            once_needed.add(bucket, &manifest);
+            once_needed.add(bucket, &manifest)?;
             once.push(manifest);
             plan.dropped.push((*point).clone());
         }
     }
-    let there = things_there(bucket).await?;
+    let mut there = things_there(bucket).await?;
+    // The newest catalog in the clear is of no point any more once all that stay are sealed.
+    if !in_the_clear && plan.kept > 0 {
+        let latest = bucket.layout().latest_catalog();
+        let mut listed = listed(bucket, &latest).await?;
+        if let Some(thing) = listed.remove(&latest) {
+            once_needed.keys.insert(latest.clone());
+            there.insert(latest, thing);
+        }
+    }
     // Copies under a file's own name that a dropped point had, and no kept one has.
     let plain: HashSet<String> = once
         .iter()
@@ -342,14 +357,10 @@ pub async fn run_retention(
     Ok(outcome)
 }
 
-/// Contents (SHA-256) that a mark names: a backup does not rely on finding them.
-pub(crate) async fn marked_contents(bucket: &Bucket, key: &ManifestKey) -> Result<HashSet<String>> {
+/// Keys that a mark names: a backup does not rely on finding what lies there.
+pub(crate) async fn marked_keys(bucket: &Bucket, key: &ManifestKey) -> Result<HashSet<String>> {
     let mark = read_mark(bucket, key).await?;
-    Ok(mark
-        .into_iter()
-        .flat_map(|mark| mark.body.keys)
-        .filter_map(|key| key.rsplit('/').next().map(str::to_owned))
-        .collect())
+    Ok(mark.into_iter().flat_map(|mark| mark.body.keys).collect())
 }
 
 struct Thing {
@@ -388,15 +399,20 @@ struct Needed {
 }
 
 impl Needed {
-    fn add(&mut self, bucket: &Bucket, manifest: &Manifest) {
+    fn add(&mut self, bucket: &Bucket, manifest: &Manifest) -> Result<()> {
         let layout = bucket.layout();
         let head = &manifest.head;
-        self.keys.insert(layout.catalog(&head.catalog.sha256));
         self.keys
-            .extend(head.shards.iter().map(|s| layout.shard(&s.sha256)));
+            .insert(points::catalog_place(bucket, &head.catalog)?.key);
+        for shard in &head.shards {
+            self.keys
+                .insert(points::shard_place(bucket, head, shard)?.key);
+        }
         for file in &manifest.files {
-            self.keys.insert(layout.object(&file.sha256));
-            self.keys.extend(layout.plain(&file.path));
+            self.keys.insert(points::file_place(bucket, file)?.key);
+            if file.seal.is_none() {
+                self.keys.extend(layout.plain(&file.path));
+            }
         }
         // Names that are refused still have bytes that somebody may come for.
         self.keys.extend(
@@ -405,6 +421,7 @@ impl Needed {
                 .iter()
                 .filter_map(|(path, _)| layout.plain(path)),
         );
+        Ok(())
     }
 }
 

@@ -23,6 +23,8 @@ pub struct RestoreItem {
     pub mtime_ns: i64,
     /// The local file under this name has other bytes.
     pub replaces: bool,
+    /// The id of the data key that its bytes are sealed with in the bucket.
+    pub seal: Option<String>,
 }
 
 /// Where restored bytes go. Called from threads that may block, several at once.

@@ -63,7 +63,8 @@ impl FileIdentity {
 }
 
 impl SourceFile {
-    pub(crate) fn entry(&self) -> FileEntry {
+    /// `seal` is the id of the data key that its bytes are sealed with in the bucket.
+    pub(crate) fn entry(&self, seal: Option<String>) -> FileEntry {
         FileEntry {
             path: self.relative_path.clone(),
             uid: self.uid.clone(),
@@ -71,6 +72,7 @@ impl SourceFile {
             size: self.size,
             sha256: self.sha256.clone(),
             mtime_ns: self.mtime_ns,
+            seal,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm::Crc64Nvme;
@@ -14,7 +15,9 @@ use tokio::task::{JoinError, JoinSet};
 use crate::bucket::{Composed, PartBody, PartDone};
 use crate::journal::{BegunUpload, Journal, SentPart, Unfinished};
 use crate::open_uploads::OpenUploads;
-use crate::progress::Progress;
+use crate::progress::{Meter, Progress};
+use crate::seal::chunks::Sealing;
+use crate::seal::{ObjectSeal, Place};
 use crate::source::FileIdentity;
 use crate::{BackupError, Bucket, Result, SkipReason};
 
@@ -40,23 +43,33 @@ impl From<JoinError> for Stop {
     }
 }
 
-/// What is to be stored, and where.
+/// What is to be stored, and where. Size and hash are the content's; what they are in the
+/// bucket is the place's.
 pub(crate) struct Payload<'a> {
-    pub(crate) key: &'a str,
+    pub(crate) place: &'a Place,
     pub(crate) path: &'a Path,
     pub(crate) size: u64,
     pub(crate) sha256: &'a str,
 }
 
+impl Payload<'_> {
+    /// What opens the file, on a thread that may block.
+    fn opener(&self) -> impl FnOnce() -> Result<Source, Stop> + Send + 'static {
+        let (path, size, sha256) = (self.path.to_owned(), self.size, self.sha256.to_owned());
+        let sealing = self.place.seal.as_ref().map(ObjectSeal::sealing);
+        move || Source::open(&path, size, sha256, sealing)
+    }
+}
+
 /// Stores one object; its bytes are counted on `progress` as the server takes them,
-/// and those that it has from a run before as they are found.
+/// and those that it has from a run before as soon as it says so.
 pub(crate) async fn store(
     bucket: &Bucket,
     payload: Payload<'_>,
     progress: &Arc<dyn Progress>,
     open: &OpenUploads,
 ) -> Result<(), Stop> {
-    if payload.size <= bucket.tuning().part_size(payload.size) {
+    if payload.place.size <= bucket.tuning().part_size(payload.place.size) {
         store_whole(bucket, payload, progress).await
     } else {
         store_in_parts(bucket, payload, progress, open).await
@@ -68,20 +81,17 @@ async fn store_whole(
     payload: Payload<'_>,
     progress: &Arc<dyn Progress>,
 ) -> Result<(), Stop> {
-    let _held = bucket.budget().take(payload.size).await;
-    let (path, size, sha256) = (
-        payload.path.to_owned(),
-        payload.size,
-        payload.sha256.to_owned(),
-    );
+    let stored = payload.place.size;
+    let _held = bucket.budget().take(stored).await;
+    let open = payload.opener();
     let body = tokio::task::spawn_blocking(move || {
-        let mut source = Source::open(&path, size, sha256)?;
-        let body = source.read(size)?;
+        let mut source = open()?;
+        let body = source.read(stored)?;
         source.finish()?;
         Ok::<_, Stop>(body)
     })
     .await??;
-    bucket.put(payload.key, body, payload.sha256).await?;
+    bucket.put_in(payload.place, body).await?;
     progress.advance(payload.size, 0);
     Ok(())
 }
@@ -97,8 +107,10 @@ async fn store_in_parts(
     open: &OpenUploads,
 ) -> Result<(), Stop> {
     let mut gone = None;
+    // What is sent once more after that is not counted once more.
+    let meter = Arc::new(Meter::new(progress.clone()));
     for _ in 0..BEGINNINGS {
-        match store_in_parts_once(bucket, &payload, progress, open).await {
+        match store_in_parts_once(bucket, &payload, &meter, open).await {
             Err(Stop::Fatal(error @ BackupError::NotFound { .. })) => {
                 tracing::info!("an upload in parts is gone from the server; it begins anew");
                 gone = Some(Stop::Fatal(error));
@@ -112,18 +124,13 @@ async fn store_in_parts(
 async fn store_in_parts_once(
     bucket: &Bucket,
     payload: &Payload<'_>,
-    progress: &Arc<dyn Progress>,
+    meter: &Arc<Meter>,
     open: &OpenUploads,
 ) -> Result<(), Stop> {
-    let (path, size, sha256) = (
-        payload.path.to_owned(),
-        payload.size,
-        payload.sha256.to_owned(),
-    );
-    let source = tokio::task::spawn_blocking(move || Source::open(&path, size, sha256)).await??;
+    let source = tokio::task::spawn_blocking(payload.opener()).await??;
     let upload = match resume(bucket, payload, &source, open.journal()).await? {
         Some(upload) => {
-            open.resumed(payload.key, &upload.begun.upload_id);
+            open.resumed(&payload.place.key, &upload.begun.upload_id);
             upload
         }
         None => begin(bucket, payload, &source, open).await?,
@@ -133,17 +140,18 @@ async fn store_in_parts_once(
         bucket,
         payload,
         upload: &upload.begun,
-        progress,
+        meter,
+        across: Arc::default(),
         journal: open.journal(),
     };
     let outcome = match sending.parts(source, &upload).await {
         Ok((parts, crc64nvme)) => bucket
             .complete_upload(Composed {
-                key: payload.key,
+                key: &payload.place.key,
                 upload_id: &upload_id,
                 parts,
-                size: payload.size,
-                sha256: payload.sha256,
+                size: payload.place.size,
+                sha256: &payload.place.label,
                 operation: &upload.begun.operation,
                 crc64nvme: Some(crc64nvme),
             })
@@ -153,7 +161,7 @@ async fn store_in_parts_once(
     };
     match &outcome {
         // The file's own trouble: end the upload here, the run goes on.
-        Err(Stop::Skip(_)) => bucket.abort_upload(payload.key, &upload_id).await?,
+        Err(Stop::Skip(_)) => bucket.abort_upload(&payload.place.key, &upload_id).await?,
         Ok(()) | Err(Stop::Fatal(BackupError::NotFound { .. })) => {}
         // The run stops; what becomes of its uploads is decided there.
         Err(Stop::Fatal(_)) => return outcome,
@@ -169,9 +177,9 @@ async fn begin(
     open: &OpenUploads,
 ) -> Result<Unfinished, Stop> {
     let operation = ulid::Ulid::new().to_string();
-    let ticket = open.begin(payload.key);
+    let ticket = open.begin(&payload.place.key);
     let created = bucket
-        .create_upload(payload.key, payload.sha256, &operation)
+        .create_upload(&payload.place.key, &payload.place.label, &operation)
         .await;
     let upload_id = match created {
         Ok(id) => id,
@@ -185,12 +193,12 @@ async fn begin(
             .journal()
             .map(|journal| journal.place().to_owned())
             .unwrap_or_default(),
-        key: payload.key.to_owned(),
+        key: payload.place.key.clone(),
         upload_id,
         operation,
-        size: payload.size,
-        sha256: payload.sha256.to_owned(),
-        part_size: bucket.tuning().part_size(payload.size),
+        size: payload.place.size,
+        sha256: payload.place.label.clone(),
+        part_size: bucket.tuning().part_size(payload.place.size),
         identity: source.identity,
         begun: jiff::Timestamp::now().as_second(),
     };
@@ -210,7 +218,7 @@ async fn resume(
     journal: Option<&Journal>,
 ) -> Result<Option<Unfinished>, Stop> {
     let Some((journal, mut left)) = journal.and_then(|journal| {
-        let left = journal.find(payload.key, payload.size, payload.sha256)?;
+        let left = journal.find(&payload.place.key, payload.place.size, &payload.place.label)?;
         Some((journal, left))
     }) else {
         return Ok(None);
@@ -218,11 +226,11 @@ async fn resume(
     let upload_id = left.begun.upload_id.clone();
     if left.begun.identity != source.identity {
         // Another file under the same promise: its parts may be others, too.
-        bucket.abort_upload(payload.key, &upload_id).await?;
+        bucket.abort_upload(&payload.place.key, &upload_id).await?;
         journal.end(&upload_id);
         return Ok(None);
     }
-    let listed = match bucket.list_parts(payload.key, &upload_id).await {
+    let listed = match bucket.list_parts(&payload.place.key, &upload_id).await {
         Ok(Some(listed)) => listed,
         Ok(None) => {
             journal.end(&upload_id);
@@ -236,7 +244,11 @@ async fn resume(
     };
     let expected = |number: i32| {
         let before = u64::try_from(number).ok()?.checked_sub(1)? * left.begun.part_size;
-        Some(left.begun.part_size.min(payload.size.checked_sub(before)?))
+        Some(
+            left.begun
+                .part_size
+                .min(payload.place.size.checked_sub(before)?),
+        )
     };
     left.parts = listed
         .into_iter()
@@ -271,7 +283,9 @@ struct Sending<'a> {
     bucket: &'a Bucket,
     payload: &'a Payload<'a>,
     upload: &'a BegunUpload,
-    progress: &'a Arc<dyn Progress>,
+    meter: &'a Arc<Meter>,
+    /// Bytes of the content that the server has by this beginning.
+    across: Arc<AtomicU64>,
     journal: Option<&'a Journal>,
 }
 
@@ -284,14 +298,20 @@ impl Sending<'_> {
         mut source: Source,
         before: &Unfinished,
     ) -> Result<(Vec<PartDone>, u64), Stop> {
-        let (size, part_size) = (self.payload.size, self.upload.part_size);
+        let (size, part_size) = (self.payload.place.size, self.upload.part_size);
         let mut in_flight: JoinSet<Result<PartDone>> = JoinSet::new();
         let mut done = Vec::new();
         let mut whole = 0;
+        // All at once, before the first is read again: a bar that fills up as they are
+        // read would show a speed that no line has.
+        let found = self.found(before);
+        self.across.store(found, Ordering::Relaxed);
+        self.meter.found(found);
         let count = i32::try_from(size.div_ceil(part_size)).map_err(|_| too_large())?;
         for number in 1..=count {
             let start = (number as u64 - 1) * part_size;
             let length = part_size.min(size - start);
+            let plain = self.payload.place.plain_within(start, length);
             let held = self.bucket.budget().take(length).await;
             while let Some(part) = in_flight.try_join_next() {
                 done.push(part??);
@@ -316,7 +336,6 @@ impl Sending<'_> {
             };
             match before.parts.get(&number) {
                 Some(there) if there.crc64nvme == part.crc64nvme => {
-                    self.progress.advance(length, 0);
                     done.push(PartDone {
                         number,
                         etag: there.etag.clone(),
@@ -324,8 +343,10 @@ impl Sending<'_> {
                             .then(|| crate::bucket::crc_text(there.crc64nvme)),
                     });
                 }
-                _ => {
-                    let sent = self.send(number, part, held);
+                there => {
+                    // One that was sent otherwise has been counted.
+                    let counts = if there.is_some() { 0 } else { plain };
+                    let sent = self.send(number, part, counts, held);
                     in_flight.spawn(sent);
                 }
             }
@@ -336,21 +357,38 @@ impl Sending<'_> {
         Ok((done, whole))
     }
 
+    /// Bytes of the content in the parts that the server has.
+    fn found(&self, before: &Unfinished) -> u64 {
+        let place = &self.payload.place;
+        let (size, part_size) = (place.size, self.upload.part_size);
+        before
+            .parts
+            .keys()
+            .filter_map(|number| u64::try_from(*number).ok()?.checked_sub(1))
+            .map(|earlier| {
+                let start = earlier * part_size;
+                place.plain_within(start, part_size.min(size.saturating_sub(start)))
+            })
+            .sum()
+    }
+
+    /// `counts`: bytes of the content to be counted once it is there.
     fn send(
         &self,
         number: i32,
         part: PartBody,
+        counts: u64,
         held: tokio::sync::OwnedSemaphorePermit,
     ) -> impl Future<Output = Result<PartDone>> + Send + 'static {
-        let (bucket, key, upload_id, progress, journal) = (
+        let (bucket, key, upload_id, meter, across, journal) = (
             self.bucket.clone(),
-            self.payload.key.to_owned(),
+            self.payload.place.key.clone(),
             self.upload.upload_id.clone(),
-            self.progress.clone(),
+            self.meter.clone(),
+            self.across.clone(),
             self.journal.cloned(),
         );
         async move {
-            let length = part.bytes.len() as u64;
             let crc64nvme = part.crc64nvme;
             let done = bucket.upload_part(&key, &upload_id, number, part).await?;
             drop(held);
@@ -363,7 +401,7 @@ impl Sending<'_> {
                 };
                 journal.part(&upload_id, sent);
             }
-            progress.advance(length, 0);
+            meter.reach(across.fetch_add(counts, Ordering::Relaxed) + counts);
             Ok(done)
         }
     }
@@ -382,10 +420,17 @@ struct Source {
     hasher: Sha256,
     identity: FileIdentity,
     sha256: String,
+    /// `None`: its bytes go as they are.
+    sealing: Option<Sealing>,
 }
 
 impl Source {
-    fn open(path: &Path, size: u64, sha256: String) -> Result<Self, Stop> {
+    fn open(
+        path: &Path,
+        size: u64,
+        sha256: String,
+        sealing: Option<Sealing>,
+    ) -> Result<Self, Stop> {
         let file = File::open(path).map_err(skip_io)?;
         let meta = file.metadata().map_err(skip_io)?;
         if !meta.is_file() || meta.len() != size {
@@ -397,20 +442,35 @@ impl Source {
             hasher: Sha256::new(),
             identity: FileIdentity::of(&meta),
             sha256,
+            sealing,
         })
     }
 
+    /// The next `length` bytes as they are to lie in the bucket.
     fn read(&mut self, length: u64) -> Result<Bytes, Stop> {
-        let mut body = Vec::with_capacity(usize::try_from(length).map_err(|_| too_large())?);
+        let length = usize::try_from(length).map_err(|_| too_large())?;
+        let body = match self.sealing.take() {
+            None => self.read_plain(length)?,
+            Some(mut sealing) => {
+                let body = sealing.take(length, |length| self.read_plain(length))?;
+                self.sealing = Some(sealing);
+                body
+            }
+        };
+        Ok(Bytes::from(body))
+    }
+
+    fn read_plain(&mut self, length: usize) -> Result<Vec<u8>, Stop> {
+        let mut body = Vec::with_capacity(length);
         (&mut self.file)
-            .take(length)
+            .take(length as u64)
             .read_to_end(&mut body)
             .map_err(skip_io)?;
-        if body.len() as u64 != length {
+        if body.len() != length {
             return Err(Stop::Skip(SkipReason::Changed));
         }
         self.hasher.update(&body);
-        Ok(Bytes::from(body))
+        Ok(body)
     }
 
     /// Nothing more to read, the hash is the promised one, and the file that has the

@@ -8,9 +8,10 @@ use futures::stream::{self, StreamExt};
 
 use crate::download::{self, Wanted};
 use crate::manifest::Manifest;
-use crate::points::SkippedPoint;
+use crate::points::{SkippedPoint, catalog_place};
 use crate::progress::{self, Meter, Phase, Progress};
 use crate::restore::{CATALOG, choose};
+use crate::seal::{Kind, Place, key_store};
 use crate::{BackupError, Bucket, ManifestKey, Result};
 
 /// Something a restore would stumble over.
@@ -41,10 +42,12 @@ pub struct VerifyReport {
     pub ok: bool,
 }
 
+/// What opens a sealed backup on another machine. The next backup puts it back.
+const WRAPPED_KEY: &str = "recovery key";
 const CHECKS_AT_ONCE: usize = 32;
 
 struct Target {
-    key: String,
+    place: Place,
     sha256: String,
     size: u64,
     /// Everything that would be lost with it.
@@ -73,7 +76,7 @@ async fn run(
 ) -> Result<VerifyReport> {
     progress.phase(Phase::Verifying);
     let (manifest, skipped) = choose(bucket, key, at).await?;
-    let targets = targets(bucket, &manifest);
+    let targets = targets(bucket, &manifest)?;
     let mut report = VerifyReport {
         point: manifest.head.id.clone(),
         created_at: manifest.head.created_at.clone(),
@@ -93,6 +96,14 @@ async fn run(
         skipped_points: skipped,
         ok: false,
     };
+    if let Some(id) = &manifest.head.encryption
+        && !key_store::has_wrapped(bucket, key, id).await?
+    {
+        report.findings.push(VerifyFinding {
+            what: WRAPPED_KEY.to_owned(),
+            missing: true,
+        });
+    }
     progress.set_total(report.bytes, report.objects);
     let mut checks = stream::iter(targets)
         .map(|target| async move {
@@ -122,32 +133,36 @@ async fn run(
 }
 
 /// Each content once, however many names it has.
-fn targets(bucket: &Bucket, manifest: &Manifest) -> Vec<Target> {
-    let mut by_hash: BTreeMap<(&str, u64), Vec<String>> = BTreeMap::new();
+fn targets(bucket: &Bucket, manifest: &Manifest) -> Result<Vec<Target>> {
+    let mut by_hash: BTreeMap<(&str, u64, Option<&str>), Vec<String>> = BTreeMap::new();
     for file in &manifest.files {
         by_hash
-            .entry((&file.sha256, file.size))
+            .entry((&file.sha256, file.size, file.seal.as_deref()))
             .or_default()
             .push(file.path.clone());
     }
     let catalog = &manifest.head.catalog;
-    let mut all: Vec<Target> = [catalog]
+    let mut all = Vec::with_capacity(by_hash.len() + 1);
+    for catalog in [catalog]
         .into_iter()
         .chain(manifest.others.iter().map(|head| &head.catalog))
-        .map(|catalog| Target {
-            key: bucket.layout().catalog(&catalog.sha256),
+    {
+        all.push(Target {
+            place: catalog_place(bucket, catalog)?,
             sha256: catalog.sha256.clone(),
             size: catalog.size,
             names: vec![CATALOG.to_owned()],
-        })
-        .collect();
-    all.extend(by_hash.into_iter().map(|((sha256, size), names)| Target {
-        key: bucket.layout().object(sha256),
-        sha256: sha256.to_owned(),
-        size,
-        names,
-    }));
-    all
+        });
+    }
+    for ((sha256, size, seal), names) in by_hash {
+        all.push(Target {
+            place: bucket.place(Kind::Object, sha256, size, seal)?,
+            sha256: sha256.to_owned(),
+            size,
+            names,
+        });
+    }
+    Ok(all)
 }
 
 /// `None` if all is well, else whether it is missing.
@@ -156,13 +171,12 @@ async fn check_quick(
     target: &Target,
     progress: &Arc<dyn Progress>,
 ) -> Result<Option<bool>> {
-    let stored = bucket.head(&target.key).await?;
+    let place = &target.place;
+    let stored = bucket.head(&place.key).await?;
     progress.advance(target.size, 0);
     Ok(match stored {
         None => Some(true),
-        Some(s)
-            if s.size == target.size && s.sha256.as_ref().is_none_or(|h| *h == target.sha256) =>
-        {
+        Some(s) if s.size == place.size && s.sha256.as_ref().is_none_or(|h| *h == place.label) => {
             None
         }
         Some(_) => Some(false),
@@ -176,7 +190,7 @@ async fn check_deep(
 ) -> Result<Option<bool>> {
     let what = format!("\"{}\"", target.names[0]);
     let wanted = Wanted {
-        keys: vec![target.key.clone()],
+        places: vec![target.place.clone()],
         what: &what,
         size: target.size,
         sha256: &target.sha256,

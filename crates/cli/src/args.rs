@@ -31,6 +31,8 @@ Environment:
   REDLINE_DATA_DIR      where stores are kept (also USER_STORAGE_BASE_PATH)
   REDLINE_CONFIG_DIR    where profiles and settings are kept
   REDLINE_PASSPHRASE    opens a profile whose key is kept in a passphrase file
+  REDLINE_BACKUP_PASSPHRASE
+                        the recovery passphrase of an encrypted backup
   REDLINE_LOG           what to log on stderr, for example: debug
   NO_COLOR              no colours
 

@@ -4,6 +4,7 @@
 //! behind for that. One switch in the settings stops it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,10 @@ const WAITED_FOR: [JobKind; 5] = [
 
 /// What a person is told of it.
 #[derive(Default)]
-pub(crate) struct Automatic(Mutex<Shown>);
+pub(crate) struct Automatic {
+    shown: Mutex<Shown>,
+    nudged: AtomicBool,
+}
 
 #[derive(Default)]
 struct Shown {
@@ -45,7 +49,7 @@ struct Shown {
 impl Automatic {
     /// Why the last try did not go through, and when the next is due.
     pub(crate) fn shown(&self) -> (Option<ErrorReport>, Option<String>) {
-        let shown = self.0.lock();
+        let shown = self.shown.lock();
         let next = shown.next.map(|next| {
             let wait = next.saturating_duration_since(Instant::now());
             text::from_now(wait)
@@ -54,7 +58,13 @@ impl Automatic {
     }
 
     fn show(&self, problem: Option<ErrorReport>, next: Option<Instant>) {
-        *self.0.lock() = Shown { problem, next };
+        *self.shown.lock() = Shown { problem, next };
+    }
+
+    /// How things are sent has changed: what stood in the way may be gone, and what was
+    /// sent before may be sent again.
+    pub(crate) fn nudge(&self) {
+        self.nudged.store(true, Ordering::Relaxed);
     }
 }
 
@@ -163,6 +173,16 @@ impl Watcher {
             Some(_) => {}
         }
         self.seen = Some(version);
+        if session
+            .0
+            .transfers
+            .automatic
+            .nudged
+            .swap(false, Ordering::Relaxed)
+        {
+            self.schedule.unblock();
+            self.schedule.changed(now);
+        }
         let wanted = session.0.core.settings().auto_backup && !session.transfer().paused;
         if !wanted || !self.schedule.is_due(now) || session.0.jobs.running(&WAITED_FOR).is_some() {
             return;
@@ -228,7 +248,7 @@ impl Watcher {
 impl Session {
     /// As [`Session::backup_now`], but without a trace of tries that may go well later.
     fn back_up_quietly(&self) -> Result<(), CoreError> {
-        let (bucket, settings) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_sending()?;
         let title = format!("Backing up to \"{}\" by itself", settings.bucket);
         let job = self.0.jobs.run(JobKind::Backup, title, |job| -> Finish {
             // A mass delete is a person's to confirm.

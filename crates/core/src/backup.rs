@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
-    BackupOutcome, Bucket, CatalogSnapshot, Manifest, ManifestKey, PlanHints, SkipReason,
+    BackupOutcome, Bucket, CatalogSnapshot, DataKey, Manifest, ManifestKey, PlanHints, SkipReason,
     SkippedPoint, SourceFile,
 };
 use redline_store::{BackupFile, Status};
@@ -20,10 +20,10 @@ use crate::contract::{
     JobResult, MassDeleteView,
 };
 use crate::error::{Code, CoreError};
+use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
-use crate::last_manifest::LastManifest;
 use crate::others::label;
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::restore::skipped_points;
 use crate::schedule::with_due;
 use crate::session::{JobId, Session};
@@ -48,7 +48,10 @@ const TRANSFERS: &[JobKind] = &[
 pub(crate) struct BackupState {
     /// Set up for a key from the environment, which has no profile to keep it.
     pub(crate) bucket: Mutex<Option<BucketSettings>>,
+    /// As the keyring has them; none until somebody asked.
+    pub(crate) data_keys: Mutex<Option<Vec<DataKey>>>,
     remembered: Mutex<Remembered>,
+    pub(crate) index: Mutex<Option<Arc<PointIndex>>>,
 }
 
 impl Session {
@@ -67,6 +70,7 @@ impl Session {
             schedule: notes.schedule,
             undo: self.undoable_restore(),
             retention: notes.retention,
+            encryption: self.encryption_state()?,
         })
     }
 
@@ -84,13 +88,19 @@ impl Session {
             .map(|last| last.head.id.clone())
             .unwrap_or_default();
         let version = self.0.store.version();
+        let sealing = self.known_data_keys().unwrap_or_default();
+        let sealing = sealing.first().map(DataKey::id);
+        let id = format!("{id}|{}", sealing.unwrap_or(""));
         {
             let remembered = self.0.backup.remembered.lock();
             if remembered.of.as_ref() == Some(&(version, id.clone())) {
                 return Ok(remembered.waiting);
             }
         }
-        let there = last.as_ref().map(LastManifest::base).unwrap_or_default();
+        let there = last
+            .as_ref()
+            .map(|last| last.sent_as(sealing))
+            .unwrap_or_default();
         let waiting = self
             .0
             .store
@@ -154,7 +164,7 @@ impl Session {
     }
 
     fn start_backup(&self, confirm_removals: bool) -> Result<JobId, CoreError> {
-        let (bucket, settings) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_sending()?;
         let session = self.clone();
         self.0
             .jobs
@@ -174,7 +184,7 @@ impl Session {
     }
 
     fn make_backup(&self, confirm_removals: bool) -> Result<BackupReport, CoreError> {
-        let (bucket, settings) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_sending()?;
         let job = self.0.jobs.run(JobKind::Backup, title(&settings), |job| {
             self.run_backup(&bucket, &settings, confirm_removals, job)
         });
@@ -187,6 +197,13 @@ impl Session {
     /// One transfer of a store at a time, whichever process runs it.
     pub(crate) fn begin_transfer(&self) -> Result<(Bucket, BucketSettings), CoreError> {
         self.refuse_while_transferring()?;
+        self.connect()
+    }
+
+    /// As [`Session::begin_transfer`], for what must not go in the clear by mistake.
+    pub(crate) fn begin_sending(&self) -> Result<(Bucket, BucketSettings), CoreError> {
+        self.refuse_while_transferring()?;
+        self.refuse_while_locked()?;
         self.connect()
     }
 
@@ -208,6 +225,7 @@ impl Session {
         confirm_removals: bool,
         job: &Arc<Job>,
     ) -> Finish {
+        tell_outages(job, bucket);
         let report = match self.send(bucket, settings, confirm_removals, job) {
             Ok(done) => done,
             Err(error) => return Finish::stopped(error, None),
@@ -289,6 +307,8 @@ impl Session {
             .iter()
             .map(|file| (file.relative_path.clone(), file.sha256.clone()))
             .collect();
+        // Until now nothing here was, and some of it stays.
+        let first_sealed = newest.as_ref().is_some_and(|n| n.head.encryption.is_none());
         let (plan, outcome) = self.0.core.block_on(async move {
             progress.phase(redline_backup::Phase::Comparing);
             let plan =
@@ -315,6 +335,7 @@ impl Session {
             .map(known)
             .collect();
         self.forget_healed(sent_again, &outcome);
+        let in_the_clear = self.stays_in_the_clear(bucket, first_sealed, &outcome)?;
         let removed_files = plan.removed.len() as u64;
         let refused = plan.refused.into_iter().map(|file| {
             let why = CoreError::new(
@@ -348,6 +369,7 @@ impl Session {
             merged_devices,
             conflicts,
             skipped_points: skipped_points(passed_over),
+            in_the_clear,
         };
         self.keep_manifest(settings, outcome.current, stale);
         Ok(report)
@@ -420,12 +442,13 @@ impl Session {
     ) -> Result<(Option<Manifest>, Vec<SkippedPoint>), CoreError> {
         let key = self.manifest_key();
         let held = self.last_manifest(settings).map(|last| last.manifest());
-        Ok(self.0.core.block_on(async move {
+        let newest = self.0.core.block_on(async move {
             match held {
                 Some(held) => redline_backup::latest_manifest_with(bucket, &key, held).await,
                 None => redline_backup::latest_manifest(bucket, &key).await,
             }
-        })??)
+        })?;
+        self.heed(settings, newest)
     }
 
     /// Signs restore points: whoever has the license key can check and make them, and

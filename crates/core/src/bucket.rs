@@ -105,9 +105,12 @@ impl Session {
             checks: Vec::new(),
             checked_at: None,
         };
+        let passphrase = setup.recovery_passphrase.take();
         let report = self.probe(&settings, &secrets)?;
         note_checks(&mut settings, &report);
         if report.ok {
+            let bucket = self.connect_to(&settings, &secrets)?;
+            self.encrypt_from_the_start(&settings, &bucket, passphrase)?;
             self.keep_bucket(&settings, &secrets)?;
             self.tell(Event::Backup);
         }
@@ -119,6 +122,7 @@ impl Session {
         &self,
         path: Option<&Path>,
         server_encryption: Option<ServerEncryption>,
+        recovery_passphrase: Option<String>,
     ) -> Result<BucketView, CoreError> {
         let mut found = match path {
             Some(path) => read_env_file(path)?,
@@ -131,6 +135,7 @@ impl Session {
             access_key: found.access_key.take(),
             secret_key: found.secret_key.take(),
             server_encryption,
+            recovery_passphrase,
         });
         found.zeroize();
         view
@@ -196,6 +201,10 @@ impl Session {
         };
         let bucket = Bucket::connect(config)?;
         self.equip(&bucket);
+        let keys = self.data_keys()?;
+        if !keys.keys.is_empty() {
+            bucket.seal_with(keys);
+        }
         Ok(bucket)
     }
 

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
-use redline_backup::{Bucket, StoredFile};
+use redline_backup::{Bucket, FileEntry, StoredFile};
 use redline_store::{Differing, FileId, FileRecord, RestoreFile, Status};
 
 use crate::bucket::{BucketSettings, SharedProgress};
 use crate::contract::{
-    Event, FailedFile, FetchReport, FreeReport, FreeRule, JobKind, JobResult, LinkView,
+    EncryptionState, Event, FailedFile, FetchReport, FreeReport, FreeRule, JobKind, JobResult,
+    LinkView,
 };
 use crate::error::{Code, CoreError, Doing, store_error};
 use crate::jobs::{Finish, Job};
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::session::{JobId, Session};
 use crate::text;
 
@@ -32,6 +33,16 @@ impl Session {
     pub fn link_file(&self, id: i64, expires: Option<Duration>) -> Result<LinkView, CoreError> {
         let record = self.0.store.get(FileId(id))?;
         let (bucket, _) = self.connect()?;
+        if self.encryption_state()? != EncryptionState::Off {
+            return Err(CoreError::new(
+                Code::Unsupported,
+                format!(
+                    "There is no link to \"{}\": this backup is encrypted, and a link would open nothing that can be read.",
+                    record.filename
+                ),
+                "Save a copy of the file and hand that on.",
+            ));
+        }
         let file = of(&record);
         let lives = expires.unwrap_or(LINK_LIVES);
         let link = self
@@ -52,7 +63,7 @@ impl Session {
 
     /// Starts making files cloud-only; the job's result is [`JobResult::Free`].
     pub fn free_files(&self, ids: Vec<i64>) -> Result<JobId, CoreError> {
-        let (bucket, settings) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_sending()?;
         let records = self.records_of(&ids)?;
         let session = self.clone();
         self.0
@@ -64,7 +75,7 @@ impl Session {
 
     /// The same on this thread.
     pub fn free_files_now(&self, ids: &[i64]) -> Result<FreeReport, CoreError> {
-        let (bucket, settings) = self.begin_transfer()?;
+        let (bucket, settings) = self.begin_sending()?;
         let records = self.records_of(ids)?;
         self.free_now(&bucket, &settings, &records)
     }
@@ -91,6 +102,7 @@ impl Session {
         records: &[FileRecord],
         job: &Arc<Job>,
     ) -> Finish {
+        tell_outages(job, bucket);
         job.phase("proving that the bucket has them");
         job.set_total(
             Some(records.iter().map(|r| r.size_bytes).sum()),
@@ -99,11 +111,11 @@ impl Session {
         let mut report = FreeReport::default();
         // Asked of the bucket: another device may have built a point on ours that no longer
         // has the file, and keep rules delete what no point needs.
-        let in_point: HashMap<String, String> = match self.newest_state(bucket, settings) {
+        let in_point: HashMap<String, FileEntry> = match self.newest_state(bucket, settings) {
             Ok((newest, _)) => newest
                 .into_iter()
                 .flat_map(|newest| newest.files)
-                .map(|file| (file.path, file.sha256))
+                .map(|file| (file.path.clone(), file))
                 .collect(),
             Err(error) => return Finish::stopped(error, None),
         };
@@ -138,7 +150,7 @@ impl Session {
         &self,
         bucket: &Bucket,
         record: &FileRecord,
-        in_point: &HashMap<String, String>,
+        in_point: &HashMap<String, FileEntry>,
         job: &Arc<Job>,
     ) -> Result<(), CoreError> {
         if record.status != Status::Stored {
@@ -147,7 +159,10 @@ impl Session {
                 "Only a file whose bytes are here can give them up.",
             ));
         }
-        if in_point.get(&record.relative_path) != Some(&record.sha256) {
+        let entry = in_point
+            .get(&record.relative_path)
+            .filter(|entry| entry.sha256 == record.sha256);
+        let Some(entry) = entry else {
             return Err(CoreError::new(
                 Code::BadRequest,
                 format!(
@@ -156,8 +171,11 @@ impl Session {
                 ),
                 "Back up first.",
             ));
-        }
-        let file = of(record);
+        };
+        let file = StoredFile {
+            seal: entry.seal.as_deref(),
+            ..of(record)
+        };
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
         self.0
             .core
@@ -187,7 +205,7 @@ impl Session {
 
     /// Starts bringing cloud-only files back; the job's result is [`JobResult::Fetch`].
     pub fn fetch_files(&self, ids: Vec<i64>) -> Result<JobId, CoreError> {
-        let (bucket, _) = self.begin_transfer()?;
+        let (bucket, _) = self.begin_sending()?;
         let records = self.records_of(&ids)?;
         let session = self.clone();
         self.0
@@ -199,7 +217,7 @@ impl Session {
 
     /// The same on this thread.
     pub fn fetch_files_now(&self, ids: &[i64]) -> Result<FetchReport, CoreError> {
-        let (bucket, _) = self.begin_transfer()?;
+        let (bucket, _) = self.begin_sending()?;
         let records = self.records_of(ids)?;
         let job = self
             .0
@@ -214,6 +232,7 @@ impl Session {
     }
 
     fn run_fetch(&self, bucket: &Bucket, records: &[FileRecord], job: &Arc<Job>) -> Finish {
+        tell_outages(job, bucket);
         job.phase("fetching");
         job.set_total(
             Some(records.iter().map(|r| r.size_bytes).sum()),
@@ -319,6 +338,7 @@ impl Session {
                 "Set the bucket up under Backup.",
             )
         })?;
+        self.refuse_while_locked()?;
         self.fetch_one(&bucket, record, Arc::new(()))?;
         self.tell(Event::Files);
         Ok(())
@@ -409,6 +429,7 @@ fn of(record: &FileRecord) -> StoredFile<'_> {
         relative_path: &record.relative_path,
         sha256: &record.sha256,
         size: record.size_bytes,
+        seal: None,
     }
 }
 

@@ -38,6 +38,18 @@ impl LastManifest {
         base
     }
 
+    /// Of that, what lies in the bucket as it would be sent now: sealed with this key, or
+    /// with none.
+    pub(crate) fn sent_as(&self, seal: Option<&str>) -> HashMap<String, String> {
+        let mut base = self.base();
+        for file in &self.files {
+            if file.seal.as_deref() != seal {
+                base.remove(&file.path);
+            }
+        }
+        base
+    }
+
     pub(crate) fn manifest(&self) -> Manifest {
         Manifest {
             head: self.head.clone(),
@@ -50,7 +62,7 @@ impl LastManifest {
 }
 
 impl Session {
-    fn manifest_path(&self) -> PathBuf {
+    pub(crate) fn manifest_path(&self) -> PathBuf {
         self.0.store.private_dir().join("last-manifest.json")
     }
 

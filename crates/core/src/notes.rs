@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{CheckKind, CheckNote, CheckSchedule, FreeRule, KeepRules};
+use crate::encryption::Noted;
 use crate::error::CoreError;
 use crate::fsx::Durability;
 use crate::kept::Kept;
@@ -28,6 +29,7 @@ pub(crate) struct Notes {
     pub(crate) retention: Option<KeepRules>,
     pub(crate) retention_ran_at: Option<String>,
     pub(crate) free_rule: Option<FreeRule>,
+    pub(crate) encryption: Option<Noted>,
 }
 
 impl Notes {

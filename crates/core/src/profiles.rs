@@ -135,6 +135,7 @@ impl Redline {
             SecretName::S3AccessKey,
             SecretName::S3SecretKey,
             SecretName::RecoveryKey,
+            SecretName::DataKey,
         ] {
             if let Ok(Some(secret)) = vault.get(&*from, &before.name, name) {
                 moved &= vault.set(&*to, &before.name, name, &secret).is_ok();

@@ -104,6 +104,12 @@ impl redline_convert::Progress for Converting<'_> {
     }
 }
 
+/// The job says so while requests to `bucket` wait for an answer.
+pub(crate) fn tell_outages(job: &Job, bucket: &redline_backup::Bucket) {
+    let reach = bucket.reach();
+    job.waits_when(move || reach.is_waiting());
+}
+
 /// Shared with the tasks of a transfer.
 pub(crate) struct Transferring(pub(crate) Arc<Job>);
 
@@ -112,10 +118,14 @@ impl redline_backup::Progress for Transferring {
         self.0.phase(phase.as_str());
     }
     fn set_total(&self, bytes: u64, items: u64) {
+        self.0.restart_counts();
         self.0.set_total(Some(bytes), Some(items));
     }
     fn advance(&self, bytes: u64, items: u64) {
         self.0.advance(bytes, items);
+    }
+    fn found(&self, bytes: u64, items: u64) {
+        self.0.found(bytes, items);
     }
     fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()

@@ -19,7 +19,7 @@ use crate::contract::{
 };
 use crate::error::CoreError;
 use crate::jobs::{Finish, Job};
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::session::{JobId, Session};
 use crate::text;
 
@@ -62,6 +62,7 @@ impl Session {
     }
 
     fn run_check(&self, bucket: &Bucket, deep: bool, at: Option<&str>, job: &Arc<Job>) -> Finish {
+        tell_outages(job, bucket);
         job.phase("checking");
         let key = self.manifest_key();
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
@@ -150,6 +151,7 @@ impl Session {
     }
 
     fn run_drill(&self, bucket: &Bucket, job: &Arc<Job>) -> Finish {
+        tell_outages(job, bucket);
         job.phase("choosing a sample");
         let report = match self.drill(bucket, job) {
             Ok(report) => report,

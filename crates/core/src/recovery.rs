@@ -11,12 +11,20 @@ pub(crate) fn kit(
     label: &str,
     store_name: &str,
     bucket: Option<&BucketSettings>,
+    encrypted: bool,
 ) -> String {
+    let sealed = match encrypted {
+        true => {
+            "\n\nThe backup is encrypted. Its recovery passphrase is not on this page either:\n\
+             without it, and without a machine that has opened the backup, nobody can read it."
+        }
+        false => "",
+    };
     let backup = match bucket {
         Some(bucket) => format!(
             "  Bucket    {}\n  Region    {}\n  Endpoint  {}\n  Folder    users/{store_name}/\n\n\
              The bucket's access key and secret key are not on this page. Your storage\n\
-             provider shows or makes them.\n",
+             provider shows or makes them.{sealed}\n",
             bucket.bucket,
             bucket.region,
             bucket.endpoint_url.as_deref().unwrap_or("Amazon S3"),
@@ -58,7 +66,13 @@ mod tests {
             checks: Vec::new(),
             checked_at: None,
         };
-        let text = kit(&key, "Research desk", "0123456789abcdef", Some(&bucket));
+        let text = kit(
+            &key,
+            "Research desk",
+            "0123456789abcdef",
+            Some(&bucket),
+            false,
+        );
         for needed in [
             "RL-05661234-ABCDEFGH-IJKLCC32",
             "desk-backups",
@@ -69,6 +83,9 @@ mod tests {
         ] {
             assert!(text.contains(needed), "{needed} in\n{text}");
         }
-        assert!(kit(&key, "x", "0123456789abcdef", None).contains("None is set up"));
+        assert!(!text.contains("passphrase"));
+        let sealed = kit(&key, "x", "0123456789abcdef", Some(&bucket), true);
+        assert!(sealed.contains("recovery passphrase is not on this page"));
+        assert!(kit(&key, "x", "0123456789abcdef", None, false).contains("None is set up"));
     }
 }

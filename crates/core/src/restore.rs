@@ -22,7 +22,7 @@ use crate::contract::{
 use crate::error::{Code, CoreError, Doing, FREE_SPACE, store_error};
 use crate::jobs::{Finish, Job};
 use crate::others::label;
-use crate::progress::Transferring;
+use crate::progress::{Transferring, tell_outages};
 use crate::session::{JobId, Session};
 use crate::text;
 use crate::transfer::Halves;
@@ -160,9 +160,13 @@ impl Session {
         let key = self.manifest_key();
         let selection = Selection::new(&request.only, &request.paths)?;
         let at = request.at.as_deref();
-        Ok(self.0.core.block_on(async move {
+        let plan = self.0.core.block_on(async move {
             redline_backup::plan_restore_of(bucket, &key, at, &files, &selection).await
-        })??)
+        })?;
+        match self.bucket_settings()? {
+            Some(settings) => self.heed(&settings, plan),
+            None => Ok(plan?),
+        }
     }
 
     fn run_restore(
@@ -172,6 +176,7 @@ impl Session {
         request: &RestoreRequest,
         job: &Arc<Job>,
     ) -> Finish {
+        tell_outages(job, bucket);
         job.phase("comparing");
         match self.bring_back(bucket, settings, request, job) {
             Ok((report, unread)) => {
@@ -462,11 +467,13 @@ pub(crate) fn point_view(point: RestorePoint) -> RestorePointView {
             redline_backup::PointState::Ready => PointState::Ready,
             redline_backup::PointState::Forged => PointState::Forged,
             redline_backup::PointState::TooNew => PointState::TooNew,
+            redline_backup::PointState::Locked => PointState::Locked,
             _ => PointState::Damaged,
         },
         problem: point.problem.map(|why| text::plain(&why)),
         head: point.head,
         grew: point.grew.into_iter().map(grown).collect(),
+        encrypted: point.encrypted,
     }
 }
 
@@ -487,6 +494,7 @@ fn head_view(head: &redline_backup::ManifestHead) -> RestorePointView {
         problem: None,
         head: true,
         grew: head.grew.iter().cloned().map(grown).collect(),
+        encrypted: head.encryption.is_some(),
     }
 }
 

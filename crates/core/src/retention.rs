@@ -84,6 +84,7 @@ impl Session {
     fn carry_out(&self, rules: KeepRules, now: Timestamp, job: &Arc<Job>) -> Finish {
         job.phase("looking at the restore points");
         let outcome = self.connect().and_then(|(bucket, _)| {
+            crate::progress::tell_outages(job, &bucket);
             let key = self.manifest_key();
             Ok(self.0.core.block_on(async move {
                 redline_backup::run_retention(&bucket, &key, &below(rules), now).await

@@ -176,6 +176,7 @@ impl Session {
             &self.profile().label,
             &self.0.store_name,
             bucket.as_ref(),
+            self.encrypts(),
         )
     }
 

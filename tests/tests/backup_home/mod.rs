@@ -50,6 +50,18 @@ impl Home {
         home
     }
 
+    /// Encrypts before it sends, from the first backup on.
+    pub fn with_sealed_bucket(server: &TestS3, passphrase: &str) -> Self {
+        let home = Self::new();
+        home.session
+            .set_bucket(BucketSetup {
+                recovery_passphrase: Some(passphrase.into()),
+                ..setup(server)
+            })
+            .unwrap();
+        home
+    }
+
     pub fn import(&self, files: &[(&str, &[u8])]) {
         // A folder is imported, so that folders within come along.
         let folder = tempfile::tempdir_in(self.dir.path()).unwrap();
@@ -125,6 +137,7 @@ pub fn setup(server: &TestS3) -> BucketSetup {
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
         server_encryption: None,
+        recovery_passphrase: None,
     }
 }
 

@@ -305,6 +305,10 @@ pub struct Watcher {
     pub items: AtomicU64,
     pub total_bytes: AtomicU64,
     pub total_items: AtomicU64,
+    /// Of the bytes, those that an earlier run had brought across.
+    pub found: AtomicU64,
+    /// What was counted and the total, of each count that is over.
+    pub counted: Mutex<Vec<(u64, u64)>>,
     pub phases: Mutex<Vec<Phase>>,
     pub cancel_after_bytes: Option<u64>,
     pub cancel_at: Option<Phase>,
@@ -320,8 +324,11 @@ impl Progress for Watcher {
     }
 
     fn set_total(&self, bytes: u64, items: u64) {
-        self.total_bytes.store(bytes, Ordering::SeqCst);
+        let total = self.total_bytes.swap(bytes, Ordering::SeqCst);
         self.total_items.store(items, Ordering::SeqCst);
+        let counted = self.bytes.swap(0, Ordering::SeqCst);
+        self.counted.lock().unwrap().push((counted, total));
+        self.items.store(0, Ordering::SeqCst);
     }
 
     fn advance(&self, bytes: u64, items: u64) {
@@ -330,6 +337,11 @@ impl Progress for Watcher {
         if self.cancel_after_bytes.is_some_and(|limit| so_far >= limit) {
             self.cancelled.store(true, Ordering::SeqCst);
         }
+    }
+
+    fn found(&self, bytes: u64, items: u64) {
+        self.found.fetch_add(bytes, Ordering::SeqCst);
+        self.advance(bytes, items);
     }
 
     fn is_cancelled(&self) -> bool {

@@ -3,20 +3,17 @@
 // Each test binary uses its share of them.
 #![allow(dead_code)]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+mod backup;
+mod outside;
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use redline_tests::{
-    s3::{ACCESS_KEY, REGION, SECRET_KEY, TestS3},
-    window::{Desktop, Window},
-};
+use redline_tests::window::Window;
 use serde_json::{Value, json};
+
+pub use backup::*;
+pub use outside::*;
 
 /// Work on files may take longer than a window does to answer.
 pub const WORK: Duration = Duration::from_secs(60);
@@ -93,6 +90,33 @@ pub async fn answer(window: &Window<'_>, command: &str, arguments: Value) -> Res
         Ok(answer) => Ok(answer),
         Err(error) => bail!("{command} was refused: {error}"),
     }
+}
+
+/// The code that a command is refused with.
+pub async fn refused_with(window: &Window<'_>, command: &str, arguments: Value) -> Result<String> {
+    match invoke(window, command, arguments).await? {
+        Ok(answer) => bail!("{command} answered {answer}"),
+        Err(error) => Ok(error["code"]
+            .as_str()
+            .map_or(error.to_string(), str::to_owned)),
+    }
+}
+
+/// The error of a job that has to fail.
+pub async fn ended_with(window: &Window<'_>, job: &str) -> Result<Value> {
+    for _ in 0..100 {
+        let jobs = answer(window, "jobs", json!({})).await?;
+        let ours = jobs
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|it| it["id"] == job);
+        if let Some(it) = ours.filter(|it| it["state"] != "running") {
+            return Ok(it["error"].clone());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("the job did not end")
 }
 
 /// Everything the files screen would list.
@@ -182,6 +206,24 @@ pub async fn wait_for_job(window: &Window<'_>, kind: &str) -> Result<()> {
     }
 }
 
+/// Clicks a button once it can be clicked: what needs the bucket waits for its answer.
+pub async fn click_enabled(window: &Window<'_>, id: &str) -> Result<()> {
+    let able = format!("document.querySelector('[data-testid=\"{id}\"]:not(:disabled)')");
+    wait_within(window, WORK, &able).await?;
+    window.click(id).await
+}
+
+/// Clicks what a selector finds, once it does: for what repeats.
+pub async fn click_css(window: &Window<'_>, selector: &str) -> Result<()> {
+    let there = format!("document.querySelector({})", json!(selector));
+    wait_within(window, WORK, &there).await?;
+    let found = window
+        .client()?
+        .find(fantoccini::Locator::Css(selector))
+        .await?;
+    Ok(found.click().await?)
+}
+
 /// `Window::wait_until` with a patience of its own.
 pub async fn wait_within(window: &Window<'_>, patience: Duration, expression: &str) -> Result<()> {
     let deadline = Instant::now() + patience;
@@ -192,177 +234,6 @@ pub async fn wait_within(window: &Window<'_>, patience: Duration, expression: &s
             Err(_) => {}
         }
     }
-}
-
-// --- files from outside ---------------------------------------------------------------------------
-
-/// A table of sales, `rows` long, with what makes CSV hard: a leading zero, an empty and a quoted
-/// value, an umlaut.
-pub fn sales(rows: usize) -> String {
-    let mut text = String::from("id,code,day,amount,city,note\n");
-    for n in 0..rows {
-        let city = ["Köln", "São Paulo", "Kraków", "Oslo"][n % 4];
-        let note = if n % 3 == 0 {
-            "\"said \"\"yes\"\", twice\""
-        } else {
-            ""
-        };
-        text.push_str(&format!(
-            "{n},{:05},2026-{:02}-{:02},{}.{:02},{city},{note}\n",
-            n * 7 % 100_000,
-            n % 12 + 1,
-            n % 28 + 1,
-            n * 13 % 9000,
-            n % 100
-        ));
-    }
-    text
-}
-
-pub fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> Result<PathBuf> {
-    let path = folder.join(name);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    fs::write(&path, bytes).with_context(|| format!("could not write {name}"))?;
-    Ok(path)
-}
-
-/// The app that was built, or that REDLINE_APP names.
-pub fn app() -> Result<PathBuf> {
-    match std::env::var_os("REDLINE_APP") {
-        Some(path) => Ok(path.into()),
-        None => redline_tests::window::built("redline-desktop"),
-    }
-}
-
-/// Starts the app a second time with arguments, as a desktop does for "Open with"; waits until that
-/// process has handed over and ended.
-pub fn second_launch(desktop: &Desktop, folder: &Path, arguments: &[&str]) -> Result<()> {
-    let mut command: Command = desktop.command(app()?);
-    let mut child = command.current_dir(folder).args(arguments).spawn()?;
-    let deadline = Instant::now() + Duration::from_secs(15);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            ensure!(status.success(), "the second launch ended with {status}");
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            bail!("the second launch opened a window of its own");
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Answers a native file dialog, found by its title, with a path.
-pub async fn answer_dialog(desktop: &Desktop, title: &str, path: &Path) -> Result<()> {
-    let id = wait_for_dialog(desktop, title).await?;
-    // A key that begins a path opens the dialog's field for one.
-    xdotool(desktop, &["windowactivate", "--sync", &id])?;
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    xdotool(desktop, &["key", "--window", "0", "ctrl+l"])?;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    xdotool(desktop, &["key", "--window", "0", "ctrl+a"])?;
-    let text = path.to_str().context("a path of the test is not UTF-8")?;
-    xdotool(desktop, &["type", "--delay", "8", text])?;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    xdotool(desktop, &["key", "--window", "0", "Return"])?;
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while dialog(desktop, title).is_some() {
-        ensure!(
-            Instant::now() < deadline,
-            "the dialog {title:?} stayed open"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    Ok(())
-}
-
-pub async fn wait_for_dialog(desktop: &Desktop, title: &str) -> Result<String> {
-    let deadline = Instant::now() + Duration::from_secs(15);
-    loop {
-        if let Some(id) = dialog(desktop, title) {
-            return Ok(id);
-        }
-        ensure!(Instant::now() < deadline, "no dialog {title:?} came up");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-}
-
-fn dialog(desktop: &Desktop, title: &str) -> Option<String> {
-    let found = xdotool(desktop, &["search", "--onlyvisible", "--name", title]).ok()?;
-    found.lines().next_back().map(str::to_owned)
-}
-
-pub fn xdotool(desktop: &Desktop, arguments: &[&str]) -> Result<String> {
-    let output = desktop.command("xdotool").args(arguments).output()?;
-    ensure!(
-        output.status.success(),
-        "xdotool {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
-// --- backup ---------------------------------------------------------------------------------------
-
-/// Sets up the test server's bucket on the backup screen.
-pub async fn set_up_bucket(window: &Window<'_>, s3: &TestS3) -> Result<()> {
-    go(window, "backup").await?;
-    window.click("backup-provider-other").await?;
-    window.fill("backup-bucket-name", s3.bucket()).await?;
-    window.fill("backup-region", REGION).await?;
-    window.fill("backup-endpoint", &s3.endpoint()).await?;
-    window.fill("backup-access-key", ACCESS_KEY).await?;
-    window.fill("backup-secret-key", SECRET_KEY).await?;
-    window.click("backup-save").await?;
-    window.find_within("backup-bucket", WORK).await?;
-    Ok(())
-}
-
-pub async fn back_up(window: &Window<'_>) -> Result<()> {
-    go(window, "backup").await?;
-    window.click("backup-run").await?;
-    window.find_within("restore-point", WORK).await?;
-    wait_for_job(window, "backup").await
-}
-
-/// Asks for what a restore of the newest point would do.
-pub async fn ask_restore(window: &Window<'_>) -> Result<()> {
-    // The button works once the bucket has been listed.
-    window.find_within("restore-point", WORK).await?;
-    window.click("restore-latest").await?;
-    window.find_within("restore-new", WORK).await?;
-    Ok(())
-}
-
-/// The X11 id of the window of a process.
-pub fn main_window(desktop: &Desktop, pid: u32) -> Result<String> {
-    let pid = pid.to_string();
-    let search = [
-        "search",
-        "--onlyvisible",
-        "--pid",
-        &pid,
-        "--name",
-        "^Redline$",
-    ];
-    let found = xdotool(desktop, &search)?;
-    let id = found
-        .lines()
-        .next()
-        .context("no window is called Redline")?;
-    Ok(id.to_owned())
-}
-
-/// Asks the window to close, as the button in its frame does.
-pub fn ask_to_close(desktop: &Desktop, pid: u32) -> Result<()> {
-    let id = main_window(desktop, pid)?;
-    xdotool(desktop, &["windowactivate", "--sync", &id])?;
-    xdotool(desktop, &["key", "alt+F4"])?;
-    Ok(())
 }
 
 // --- what must not be seen ------------------------------------------------------------------------
@@ -401,6 +272,15 @@ fn questions(files: &[Value]) -> Vec<(&'static str, Value)> {
         ("plan_backup", json!({})),
         ("restore_points", json!({})),
         ("plan_restore", json!({ "at": null })),
+        ("encryption", json!({})),
+        (
+            "file_backups",
+            json!({ "files": [{ "relative_path": "a.csv", "sha256": "" }] }),
+        ),
+        ("transfer", json!({})),
+        ("free_rule", json!({})),
+        ("bucket_rules", json!({})),
+        ("bucket_policy", json!({ "bucket": null })),
         ("doctor", json!({})),
         ("formats", json!({})),
         (

@@ -7,7 +7,7 @@ describe('the headline', () => {
   const now = new Date('2026-11-21T12:00:00Z');
   const status = (patch: Partial<BackupStatus>): BackupStatus => ({
     bucket: null, last_backup_at: '2026-11-21T09:00:00Z', last_proven_at: null, waiting_files: 0, waiting_bytes: 0, checks: [],
-    schedule: { quick_days: 1, deep_days: 30, drill_days: 7 }, undo: null, retention: null, ...patch,
+    schedule: { quick_days: 1, deep_days: 30, drill_days: 7 }, undo: null, retention: null, encryption: 'off', ...patch,
   });
   const note = (patch: Partial<CheckNote>): CheckNote => ({ kind: 'drill', at: '2026-11-19T10:00:00Z', point: 'p', ok: true, findings: 0, due: null, ...patch });
 
@@ -29,6 +29,10 @@ describe('the headline', () => {
     expect(headline(status({ last_proven_at: '2026-10-12T10:00:00Z' }), 5, now)).toMatchObject({ figure: 'Last proven restorable 12 Oct', look: 'warn' });
     // Nothing is overdue where nothing is scheduled.
     expect(headline(status({ last_proven_at: '2026-10-12T10:00:00Z', schedule: { quick_days: 0, deep_days: 0, drill_days: 0 } }), 5, now).look).toBe('ok');
+  });
+
+  it('claims nothing of a backup that cannot be opened here', () => {
+    expect(headline(status({ last_proven_at: '2026-11-21T10:00:00Z', encryption: 'locked' }), 5, now)).toMatchObject({ figure: 'Locked', look: 'warn' });
   });
 
   it('is honest where there is nothing yet', () => {

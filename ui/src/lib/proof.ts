@@ -38,12 +38,17 @@ export interface Headline {
   figure: string;
   look: 'ok' | 'warn' | 'danger' | 'plain';
   text: string;
+  /** What would change it is a drill. */
+  drill?: boolean;
 }
 
 const DAY = 86_400_000;
 
 /** The one line that the screen is about, and how it is known. */
 export function headline(status: BackupStatus, points: number | null, now: Date): Headline {
+  if (status.encryption === 'locked') {
+    return { figure: 'Locked', look: 'warn', text: 'The backup is encrypted, and only its recovery passphrase opens it here. Nothing is sent or restored before that.' };
+  }
   const proven = status.last_proven_at;
   const failed = newest(status.checks.filter((c) => !c.ok));
   if (failed && (!proven || Date.parse(failed.at) > Date.parse(proven))) return broken(failed, now);
@@ -53,11 +58,11 @@ export function headline(status: BackupStatus, points: number | null, now: Date)
     const how = check ? CHECK_KINDS[check.kind].proves : 'a restore read every file back from the bucket, and every hash was right';
     const limit = staleAfter(status);
     if (limit !== null && now.getTime() - Date.parse(proven) > limit * DAY) {
-      return { figure: `Last proven restorable ${lower(when)}`, look: 'warn', text: `Then ${how}. That is longer ago than it should be: run a drill.` };
+      return { figure: `Last proven restorable ${lower(when)}`, look: 'warn', text: `Then ${how}. That is longer ago than it should be: run a drill.`, drill: true };
     }
     return { figure: 'Proven restorable', look: 'ok', text: `${capital(when)}: ${how}.` };
   }
-  if (status.last_backup_at) return { figure: 'Backed up, not proven yet', look: 'plain', text: 'A drill restores a sample from the bucket alone and compares it. It takes a few minutes at most.' };
+  if (status.last_backup_at) return { figure: 'Backed up, not proven yet', look: 'plain', text: 'A drill restores a sample from the bucket alone and compares it. It takes a few minutes at most.', drill: true };
   if (points) {
     return {
       figure: 'Not backed up from here yet',

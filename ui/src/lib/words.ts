@@ -1,4 +1,5 @@
 /** Words that more than one screen says. */
+import type { FileBackup } from './contract/FileBackup';
 import type { FileStatus } from './contract/FileStatus';
 import type { FileView } from './contract/FileView';
 import type { JobKind } from './contract/JobKind';
@@ -29,6 +30,14 @@ export const STATUS: Record<FileStatus, { word: string; text: string }> = {
   },
   trashed: { word: 'in the trash', text: 'It can be put back until the trash is emptied.' },
   cloud_only: { word: 'in the cloud only', text: 'Its contents are in the bucket, and come back when the file is used.' },
+};
+
+/** Whether the last restore point has a file, in a word for a list and in a sentence for its details. */
+export const BACKUPS: Record<FileBackup, { word: string; text: string }> = {
+  backed_up: { word: 'backed up', text: 'In the last restore point, just as it is here.' },
+  changed: { word: 'changed since', text: 'The last restore point has it as it was before. The next backup sends it as it is now.' },
+  newer_elsewhere: { word: 'newer elsewhere', text: 'Another device has backed up a newer one. Restore brings it here; yours goes to the trash.' },
+  not_yet: { word: 'not yet', text: 'No restore point has it yet. The next backup sends it.' },
 };
 
 /** What core says in one sentence, with the full stop that some of them lack. */

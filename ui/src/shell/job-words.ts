@@ -140,12 +140,13 @@ function resultWords(job: JobView): { text: string; look: Look } {
         r.left_out.length ? `${formatCount(r.left_out.length)} left out` : '',
         r.conflicts.length ? `${plural(r.conflicts.length, 'file')} kept side by side` : '',
         r.merged_devices.length ? `taken in from ${r.merged_devices.join(', ')}` : '',
+        r.in_the_clear ? 'not all in the bucket is encrypted' : '',
       ]
         .filter(Boolean)
         .map((part) => ` · ${part}`)
         .join('');
       const sent = r.uploaded_files === 0 ? 'nothing new to send' : `${plural(r.uploaded_files, 'file')} sent, ${formatBytes(r.uploaded_bytes)}`;
-      return { text: `Restore point made: ${sent}${left}`, look: r.left_out.length + r.conflicts.length > 0 ? 'warn' : look };
+      return { text: `Restore point made: ${sent}${left}`, look: r.left_out.length + r.conflicts.length > 0 || r.in_the_clear ? 'warn' : look };
     }
     case 'restore': {
       const r = result.value;
@@ -225,7 +226,7 @@ export function hasDetails(job: JobView): boolean {
     case 'restore':
       return r.value.failed.length + r.value.skipped_points.length > 0;
     case 'backup':
-      return r.value.left_out.length + r.value.conflicts.length + r.value.skipped_points.length > 0;
+      return r.value.left_out.length + r.value.conflicts.length + r.value.skipped_points.length > 0 || r.value.in_the_clear !== null;
     case 'check_backup':
     case 'drill':
       return r.value.findings.length > 0;

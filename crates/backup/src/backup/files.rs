@@ -10,6 +10,7 @@ use super::{Run, SkippedFile};
 use crate::manifest::{Changes, FileEntry};
 use crate::plan::{Change, PlannedUpload};
 use crate::progress::Progress;
+use crate::seal::{Kind, Place};
 use crate::upload::{self, Payload, Stop};
 use crate::{BackupError, BackupPlan, Result, SkipReason};
 
@@ -22,9 +23,27 @@ pub(super) struct Sent {
     pub(super) entries: Vec<FileEntry>,
     pub(super) files: u64,
     pub(super) bytes: u64,
+    pub(super) contents: Vec<Crossed>,
     pub(super) changes: Changes,
     pub(super) skipped: Vec<SkippedFile>,
     pub(super) without_plain_copy: Vec<String>,
+}
+
+/// A content that was sent: where to, and how many bytes it has there and of its own.
+pub(super) struct Crossed {
+    pub(super) key: String,
+    pub(super) stored: u64,
+    pub(super) size: u64,
+}
+
+impl Crossed {
+    fn of(place: &Place, planned: &PlannedUpload) -> Self {
+        Self {
+            key: place.key.clone(),
+            stored: place.size,
+            size: planned.file.size,
+        }
+    }
 }
 
 /// One content with all the names it goes by.
@@ -35,12 +54,16 @@ struct GroupDone {
     group: Group,
     /// Per file, why it is not in; `None` if it is.
     skipped: Vec<Option<SkipReason>>,
+    /// Per file, what its bytes are sealed with in the bucket.
+    seals: Vec<Option<String>>,
     bytes: u64,
+    /// Its content, if it crossed in this run.
+    crossed: Option<Crossed>,
     without_plain_copy: Vec<String>,
 }
 
 impl Run {
-    /// `marked` contents do not count as there.
+    /// What lies at `marked` keys does not count as there.
     pub(super) async fn send_files(
         &self,
         plan: &BackupPlan,
@@ -49,7 +72,7 @@ impl Run {
         let mut sent = Sent::default();
         let mut tasks: JoinSet<Result<GroupDone>> = JoinSet::new();
         for mut group in by_content(&plan.upload) {
-            if marked.contains(&group[0].file.sha256) {
+            if !marked.is_empty() && marked.contains(&self.place_of(&group[0])?.key) {
                 for planned in &mut group {
                     planned.in_bucket = false;
                     planned.again = true;
@@ -72,32 +95,44 @@ impl Run {
     /// The content once, then each name. If one file of several with the same
     /// bytes cannot be read, the next stands in for it.
     async fn send_group(&self, group: Group) -> Result<GroupDone> {
+        let place = self.place_of(&group[0])?;
         let mut done = GroupDone {
             skipped: vec![None; group.len()],
+            seals: vec![place.key_id().map(str::to_owned); group.len()],
             group,
             bytes: 0,
+            crossed: None,
             without_plain_copy: Vec::new(),
         };
-        let key = self.bucket.layout().object(&done.group[0].file.sha256);
-        let mut there = done.group[0].in_bucket || self.already_there(&key, &done.group[0]).await?;
+        let mut there =
+            done.group[0].in_bucket || self.already_there(&place, &done.group[0]).await?;
         if there && !done.group[0].in_bucket {
-            self.progress.advance(done.group[0].file.size, 0);
+            self.progress.found(done.group[0].file.size, 0);
         }
         // Its bytes are in the bucket and not here: given up for space, or another device's.
         let mut only_there = false;
         for index in 0..done.group.len() {
             let planned = done.group[index].clone();
             if !there {
-                match self.send_object(&key, &planned, &self.progress).await {
+                match self.send_object(&place, &planned, &self.progress).await {
                     Ok(()) => {
                         there = true;
+                        done.crossed = Some(Crossed::of(&place, &planned));
                         done.bytes += planned.file.size;
                     }
-                    Err(Stop::Skip(SkipReason::Missing)) if self.holds(&key, &planned).await? => {
+                    Err(Stop::Skip(SkipReason::Missing)) if self.holds(&place).await? => {
                         there = true;
                         only_there = true;
                     }
                     Err(Stop::Skip(reason)) => {
+                        // Not here, and in the bucket in another form: it stays in that.
+                        if reason == SkipReason::Missing
+                            && let Some(other) = self.held_otherwise(&place, &planned).await?
+                        {
+                            done.seals[index] = other.key_id().map(str::to_owned);
+                            self.progress.advance(planned.file.size, 1);
+                            continue;
+                        }
                         done.skipped[index] = Some(reason);
                         self.progress.advance(0, 1);
                         continue;
@@ -105,15 +140,18 @@ impl Run {
                     Err(Stop::Fatal(error)) => return Err(error),
                 }
             }
-            match self.send_plain(&key, &planned).await {
+            match self.send_plain(&place, &planned).await {
                 Ok(true) => {}
                 Ok(false) => done
                     .without_plain_copy
                     .push(planned.file.relative_path.clone()),
                 // The list of objects said it was there; it is not.
                 Err(Stop::Fatal(BackupError::NotFound { .. })) => {
-                    match self.resend(&key, &planned).await {
-                        Ok(()) => done.bytes += planned.file.size,
+                    match self.resend(&place, &planned).await {
+                        Ok(()) => {
+                            done.crossed = Some(Crossed::of(&place, &planned));
+                            done.bytes += planned.file.size;
+                        }
                         Err(Stop::Skip(reason)) => done.skipped[index] = Some(reason),
                         Err(Stop::Fatal(error)) => return Err(error),
                     }
@@ -131,25 +169,48 @@ impl Run {
         Ok(done)
     }
 
-    /// Whether the bucket has this content whole, whatever a list said.
-    async fn holds(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
+    fn place_of(&self, planned: &PlannedUpload) -> Result<Place> {
         let file = &planned.file;
-        let stored = self.bucket.head(key).await?;
+        let seal = self.bucket.sealing();
+        self.bucket
+            .place(Kind::Object, &file.sha256, file.size, seal)
+    }
+
+    /// Whether the bucket has this content whole, whatever a list said.
+    async fn holds(&self, place: &Place) -> Result<bool> {
+        let stored = self.bucket.head(&place.key).await?;
         Ok(stored.is_some_and(|s| {
-            s.size == file.size && s.sha256.as_deref() == Some(file.sha256.as_str())
+            s.size == place.size && s.sha256.as_deref() == Some(place.label.as_str())
         }))
     }
 
-    /// One request saves sending a large object again after a run that was cut off.
-    async fn already_there(&self, key: &str, planned: &PlannedUpload) -> Result<bool> {
-        if planned.again || planned.file.size <= self.bucket.tuning().part_size(planned.file.size) {
-            return Ok(false);
+    /// Where else the bucket has it whole: in the clear, or sealed with an earlier key.
+    async fn held_otherwise(
+        &self,
+        place: &Place,
+        planned: &PlannedUpload,
+    ) -> Result<Option<Place>> {
+        if place.seal.is_none() {
+            return Ok(None);
         }
         let file = &planned.file;
-        let there = self.holds(key, planned).await?;
+        for other in self.bucket.places(&file.sha256, file.size)? {
+            if other.key != place.key && self.holds(&other).await? {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
+    }
+
+    /// One request saves sending a large object again after a run that was cut off.
+    async fn already_there(&self, place: &Place, planned: &PlannedUpload) -> Result<bool> {
+        if planned.again || place.size <= self.bucket.tuning().part_size(place.size) {
+            return Ok(false);
+        }
+        let there = self.holds(place).await?;
         if there
             && let Some(journal) = self.open.journal()
-            && let Some(left) = journal.find(key, file.size, &file.sha256)
+            && let Some(left) = journal.find(&place.key, place.size, &place.label)
         {
             // Completed, and killed before that was written down.
             journal.end(&left.begun.upload_id);
@@ -159,13 +220,13 @@ impl Run {
 
     async fn send_object(
         &self,
-        key: &str,
+        place: &Place,
         planned: &PlannedUpload,
         progress: &Arc<dyn Progress>,
     ) -> Result<(), Stop> {
         let file = &planned.file;
         let payload = Payload {
-            key,
+            place,
             path: &file.path,
             size: file.size,
             sha256: &file.sha256,
@@ -173,25 +234,30 @@ impl Run {
         upload::store(&self.bucket, payload, progress, &self.open).await
     }
 
-    async fn resend(&self, key: &str, planned: &PlannedUpload) -> Result<(), Stop> {
+    async fn resend(&self, place: &Place, planned: &PlannedUpload) -> Result<(), Stop> {
         // Not among the planned bytes, so not counted against them.
         let silent: Arc<dyn Progress> = Arc::new(());
-        self.send_object(key, planned, &silent).await?;
-        self.send_plain(key, planned).await.map(|_| ())
+        self.send_object(place, planned, &silent).await?;
+        self.send_plain(place, planned).await.map(|_| ())
     }
 
-    /// The directly readable copy. `Ok(false)`: this server takes no such key.
-    async fn send_plain(&self, object_key: &str, planned: &PlannedUpload) -> Result<bool, Stop> {
+    /// The directly readable copy, which what is sealed has not. `Ok(false)`: this server
+    /// takes no such key.
+    async fn send_plain(&self, place: &Place, planned: &PlannedUpload) -> Result<bool, Stop> {
+        if place.seal.is_some() {
+            return Ok(true);
+        }
         let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else {
             return Ok(false);
         };
         match self
-            .name_object(object_key, &plain, planned.file.size)
+            .name_object(&place.key, &plain, planned.file.size)
             .await
         {
             Ok(true) => Ok(true),
             Ok(false) => {
                 let silent: Arc<dyn Progress> = Arc::new(());
+                let plain = Place::clear(plain, &planned.file.sha256, planned.file.size);
                 self.send_object(&plain, planned, &silent)
                     .await
                     .map(|()| true)
@@ -247,16 +313,19 @@ fn by_content(upload: &[PlannedUpload]) -> Vec<Group> {
 impl Sent {
     fn take(&mut self, done: GroupDone) {
         self.bytes += done.bytes;
+        self.contents.extend(done.crossed);
         self.without_plain_copy.extend(done.without_plain_copy);
-        for (planned, skipped) in done.group.into_iter().zip(done.skipped) {
+        let fates = done.skipped.into_iter().zip(done.seals);
+        for (planned, (skipped, seal)) in done.group.into_iter().zip(fates) {
             match skipped {
                 None => {
                     self.files += 1;
                     match planned.change {
                         Change::New => self.changes.new_files += 1,
                         Change::Changed => self.changes.changed_files += 1,
+                        Change::Sealed => {}
                     }
-                    self.entries.push(planned.file.entry());
+                    self.entries.push(planned.file.entry(seal));
                 }
                 // Not claimed. What the last restore point had stays claimed: it is still there.
                 Some(reason) => {

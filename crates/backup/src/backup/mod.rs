@@ -1,6 +1,7 @@
-//! A backup, in the order that makes it safe to stop anywhere: data, catalog,
-//! shards, and the manifest last.
+//! A backup, in the order that makes it safe to stop anywhere: data and a look at what
+//! came of it, catalog, shards, and the manifest last.
 
+mod check;
 mod files;
 
 use std::collections::HashSet;
@@ -13,13 +14,16 @@ use sha2::{Digest, Sha256};
 use crate::heads::seen_by;
 use crate::layout::PointName;
 use crate::manifest::{
-    EncodedShard, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, VERSION, encode_head,
-    encode_shards,
+    EncodedShard, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, encode_head, encode_shards,
 };
 use crate::open_uploads::OpenUploads;
+use crate::points::{catalog_place, file_place};
 use crate::progress::{self, Phase, Progress};
+use crate::seal::{Kind, Place, key_store};
 use crate::upload::{self, Payload, Stop};
-use crate::{BackupError, BackupPlan, Bucket, CatalogSnapshot, ManifestKey, Result, SkipReason};
+use crate::{
+    BackupError, BackupPlan, Bucket, CatalogSnapshot, Change, ManifestKey, Result, SkipReason,
+};
 use files::Sent;
 
 /// A file that is not in the restore point with its present bytes.
@@ -53,6 +57,9 @@ pub struct BackupOutcome {
     /// Names that this server does not take as a key. Their bytes are safe and
     /// restorable; only the directly readable copy is not there.
     pub without_plain_copy: Vec<String>,
+    /// Files of the point that lie in the bucket in the clear although what is sent is
+    /// sealed: their bytes are not here to be sent again.
+    pub in_the_clear: u64,
     /// The restore point as read back: pass it to the next [`crate::plan_backup`].
     pub current: Manifest,
 }
@@ -102,7 +109,8 @@ pub async fn run_backup(
     // From here on a cancel comes too late: the request may have arrived, and a
     // restore point that exists must not be reported as cancelled.
     if prepared.created {
-        let body = encode_head(&prepared.manifest.head, key)?;
+        let data_key = bucket.data_keys().current();
+        let body = encode_head(&prepared.manifest.head, key, data_key)?;
         let sha256 = hex::encode(Sha256::digest(&body));
         bucket
             .put(
@@ -120,7 +128,9 @@ pub async fn run_backup(
         skipped = prepared.sent.skipped.len(),
         "backed up"
     );
+    let clear = |file: &&FileEntry| bucket.sealing().is_some() && file.seal.is_none();
     Ok(BackupOutcome {
+        in_the_clear: prepared.manifest.files.iter().filter(clear).count() as u64,
         manifest: bucket.layout().manifest(prepared.manifest.id()),
         restore_point: prepared.manifest.id().to_owned(),
         generation: prepared.manifest.head.generation,
@@ -140,15 +150,15 @@ pub async fn run_backup(
 async fn still_there(bucket: &Bucket, manifest: &Manifest) -> Result<()> {
     let head = &manifest.head;
     let objects = crate::plan::objects_there(bucket).await?;
-    let whole = manifest
-        .files
-        .iter()
-        .all(|file| objects.get(&file.sha256) == Some(&file.size))
+    let mut whole = true;
+    for file in &manifest.files {
+        let place = file_place(bucket, file)?;
+        whole &= objects.get(&place.key) == Some(&place.size);
+    }
+    let catalog = catalog_place(bucket, &head.catalog)?;
+    let whole = whole
         && crate::points::has_lists(bucket, head).await?
-        && bucket
-            .head(&bucket.layout().catalog(&head.catalog.sha256))
-            .await?
-            .is_some();
+        && bucket.head(&catalog.key).await?.is_some();
     if whole {
         return Ok(());
     }
@@ -186,6 +196,9 @@ fn grew_most(plan: &BackupPlan) -> Vec<Grown> {
         .upload
         .iter()
         .filter_map(|planned| {
+            if planned.change == Change::Sealed {
+                return None;
+            }
             let before = planned.was.as_ref().map_or(0, |was| was.size);
             let by = planned.file.size.checked_sub(before).filter(|by| *by > 0)?;
             Some(Grown {
@@ -222,13 +235,22 @@ impl Run {
         device: &str,
     ) -> Result<Prepared> {
         self.progress
-            .set_total(plan.bytes + snapshot.size, plan.upload.len() as u64);
+            .set_total(plan.bytes, plan.upload.len() as u64);
         self.progress.phase(Phase::Uploading);
         self.sweep(plan).await;
         let marked = self.marked(plan).await?;
+        if !plan.upload.is_empty() {
+            key_store::ensure(&self.bucket, &self.key).await?;
+        }
         let mut sent = self.send_files(plan, &marked).await?;
 
+        let known = plan.carried.len() + plan.upload.len();
+        self.check_sent(&sent.contents, known as u64).await?;
+
         self.progress.phase(Phase::Committing);
+        self.progress
+            .set_total(snapshot.size, plan.upload.len() as u64);
+        self.progress.found(0, plan.upload.len() as u64);
         let mut files = plan.carried.clone();
         files.append(&mut sent.entries);
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -237,21 +259,30 @@ impl Run {
             .await
             .map_err(|e| BackupError::io("write the list of files", std::io::Error::other(e)))??;
         if let Some(manifest) = self.nothing_new(plan, snapshot, &shards, &files).await? {
-            self.progress.advance(snapshot.size, 0);
+            self.progress.found(snapshot.size, 0);
             return Ok(Prepared {
                 manifest,
                 created: false,
                 sent,
             });
         }
-        self.send_catalog(plan, snapshot).await?;
+        if plan.upload.is_empty() {
+            key_store::ensure(&self.bucket, &self.key).await?;
+        }
+        let seal = self.bucket.sealing().map(str::to_owned);
+        let catalog = ObjectRef {
+            sha256: snapshot.sha256.clone(),
+            size: snapshot.size,
+            seal: seal.clone(),
+        };
+        self.send_catalog(plan, snapshot, &catalog).await?;
         let head_shards = self.send_shards(plan, shards).await?;
 
         let name = PointName::new(plan.generation, device);
         sent.changes.removed_files = plan.removed.len() as u64;
         sent.changes.uploaded_bytes = sent.bytes;
         let head = ManifestHead {
-            version: VERSION,
+            version: ManifestHead::version(seal.as_deref()),
             store: self.bucket.store_hash().to_owned(),
             id: name.id(),
             generation: name.generation,
@@ -259,15 +290,13 @@ impl Run {
             created_at: jiff::Timestamp::now().to_string(),
             parents: plan.heads().map(|p| p.id.clone()).collect(),
             seen: seen_by(&plan.heads().collect::<Vec<_>>()),
-            catalog: ObjectRef {
-                sha256: snapshot.sha256.clone(),
-                size: snapshot.size,
-            },
+            catalog,
             shards: head_shards,
             files: files.len() as u64,
             bytes: files.iter().map(|f| f.size).sum(),
             changes: sent.changes,
             grew: grew_most(plan),
+            encryption: seal,
         };
         Ok(Prepared {
             manifest: Manifest {
@@ -287,7 +316,7 @@ impl Run {
         if plan.upload.is_empty() {
             return Ok(HashSet::new());
         }
-        crate::retention::marked_contents(&self.bucket, &self.key).await
+        crate::retention::marked_keys(&self.bucket, &self.key).await
     }
 
     /// A run that sends parts looks for parts that were left lying; others save the request.
@@ -319,6 +348,7 @@ impl Run {
             return Ok(None);
         };
         let same = plan.others.is_empty()
+            && previous.encryption.as_deref() == self.bucket.sealing()
             && previous.catalog.sha256 == snapshot.sha256
             && previous.shards.len() == shards.len()
             && previous
@@ -344,19 +374,24 @@ impl Run {
         }))
     }
 
-    async fn send_catalog(&self, plan: &BackupPlan, snapshot: &CatalogSnapshot) -> Result<()> {
+    async fn send_catalog(
+        &self,
+        plan: &BackupPlan,
+        snapshot: &CatalogSnapshot,
+        catalog: &ObjectRef,
+    ) -> Result<()> {
         if plan
             .previous
             .as_ref()
-            .is_some_and(|p| p.catalog.sha256 == snapshot.sha256)
+            .is_some_and(|p| p.catalog == *catalog)
         {
-            self.progress.advance(snapshot.size, 0);
+            self.progress.found(snapshot.size, 0);
             return Ok(());
         }
-        let key = self.bucket.layout().catalog(&snapshot.sha256);
-        let send = |key: String, progress: Arc<dyn Progress>| async move {
+        let place = catalog_place(&self.bucket, catalog)?;
+        let send = |place: Place, progress: Arc<dyn Progress>| async move {
             let payload = Payload {
-                key: &key,
+                place: &place,
                 path: &snapshot.path,
                 size: snapshot.size,
                 sha256: &snapshot.sha256,
@@ -370,9 +405,13 @@ impl Run {
                     },
                 })
         };
-        send(key.clone(), self.progress.clone()).await?;
+        send(place.clone(), self.progress.clone()).await?;
+        if place.seal.is_some() {
+            return Ok(());
+        }
         let latest = self.bucket.layout().latest_catalog();
-        if !self.name_object(&key, &latest, snapshot.size).await? {
+        if !self.name_object(&place.key, &latest, snapshot.size).await? {
+            let latest = Place::clear(latest, &snapshot.sha256, snapshot.size);
             send(latest, Arc::new(())).await?;
         }
         Ok(())
@@ -387,18 +426,29 @@ impl Run {
         let there: HashSet<&str> = plan
             .previous
             .iter()
+            .filter(|p| p.encryption.as_deref() == self.bucket.sealing())
             .flat_map(|p| p.shards.iter().map(|s| s.sha256.as_str()))
             .collect();
         let mut references = Vec::with_capacity(shards.len());
         for shard in shards {
             if !there.contains(shard.reference.sha256.as_str()) {
-                let key = self.bucket.layout().shard(&shard.reference.sha256);
-                self.bucket
-                    .put(&key, Bytes::from(shard.bytes), &shard.reference.sha256)
-                    .await?;
+                self.send_shard(&shard.reference, shard.bytes).await?;
             }
             references.push(shard.reference);
         }
         Ok(references)
+    }
+
+    async fn send_shard(&self, shard: &crate::ShardRef, bytes: Vec<u8>) -> Result<()> {
+        let (sha256, seal) = (&shard.sha256, self.bucket.sealing());
+        let place = self.bucket.place(Kind::Shard, sha256, shard.size, seal)?;
+        let body = match &place.seal {
+            None => bytes,
+            Some(seal) => seal.seal_whole(bytes),
+        };
+        self.bucket
+            .put_in(&place, Bytes::from(body))
+            .await
+            .map(drop)
     }
 }

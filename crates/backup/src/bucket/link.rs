@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{Bucket, permission};
 use crate::download::{self, Wanted};
 use crate::progress::{Meter, Progress};
+use crate::seal::{Kind, Place};
 use crate::sink::make_private;
 use crate::{BackupError, Result, SecretText};
 
@@ -29,6 +30,8 @@ pub struct StoredFile<'a> {
     pub relative_path: &'a str,
     pub sha256: &'a str,
     pub size: u64,
+    /// The id of the data key that the restore point says it is sealed with.
+    pub seal: Option<&'a str>,
 }
 
 /// Signature version 4 ends there.
@@ -73,8 +76,8 @@ pub async fn link(bucket: &Bucket, file: &StoredFile<'_>, wanted: Duration) -> R
     })
 }
 
-/// Reads a file's bytes back and hashes them, into `into` or only to know that they are
-/// there and whole.
+/// Reads a file's bytes back and hashes them, into `into` from wherever they are, or only to
+/// know that they are whole where the restore point says.
 ///
 /// # Errors
 /// [`BackupError::NotFound`], [`BackupError::Damaged`].
@@ -84,17 +87,21 @@ pub async fn fetch_file(
     into: Option<PathBuf>,
     progress: Arc<dyn Progress>,
 ) -> Result<()> {
-    let mut keys = vec![bucket.layout().object(file.sha256)];
+    let (sha256, size) = (file.sha256, file.size);
     // To prove it only the object counts that no upload ever replaces.
+    let mut places = vec![bucket.place(Kind::Object, sha256, size, file.seal)?];
     if into.is_some() {
-        keys.extend(bucket.layout().plain(file.relative_path));
+        let elsewhere = bucket.places(sha256, size)?;
+        places.extend(elsewhere.into_iter().filter(|p| p.key_id() != file.seal));
+        let plain = bucket.layout().plain(file.relative_path);
+        places.extend(plain.map(|key| Place::clear(key, sha256, size)));
     }
     if let Some(into) = &into {
         make_private(into).map_err(|e| BackupError::io("write a restored file", e))?;
     }
     let what = format!("\"{}\"", file.relative_path);
     let wanted = Wanted {
-        keys,
+        places,
         what: &what,
         size: file.size,
         sha256: file.sha256,

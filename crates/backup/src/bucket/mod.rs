@@ -8,6 +8,7 @@ mod keys;
 mod link;
 mod objects;
 mod pulse;
+mod reach;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use tokio::sync::watch as signal;
 pub use keys::AccessKeys;
 use keys::HeldKeys;
 pub use link::{Link, StoredFile, fetch_file, link};
+pub use reach::Reach;
 pub use rules::{BucketRule, BucketRules, OwnRule};
 pub(crate) use uploads::{Composed, PartBody, PartDone, crc_text};
 
@@ -40,7 +42,7 @@ use crate::fault::{Fault, FaultKind, Place};
 use crate::journal::Journal;
 use crate::layout::Layout;
 use crate::retry::Retry;
-use crate::{BackupError, BucketConfig, Result, ServerEncryption, Tuning};
+use crate::{BackupError, BucketConfig, DataKeys, Result, ServerEncryption, Tuning};
 use pulse::{Line, PULSE, Pulse};
 use watch::Watch;
 
@@ -69,6 +71,8 @@ struct Inner {
     paused: signal::Sender<bool>,
     /// Where to write down what is on its way in parts.
     journal: OnceLock<PathBuf>,
+    /// What is sealed with, if anything is.
+    data_keys: OnceLock<DataKeys>,
 }
 
 /// How a request proves its body.
@@ -134,6 +138,7 @@ impl Bucket {
             answered: AtomicBool::new(false),
             paused: signal::Sender::new(false),
             journal: OnceLock::new(),
+            data_keys: OnceLock::new(),
             config,
             tuning,
         })))
@@ -148,6 +153,11 @@ impl Bucket {
     /// `None` for as fast as it goes.
     pub fn limit_bandwidth(&self, bytes_per_second: Option<u64>) {
         self.0.line.set_limit(bytes_per_second);
+    }
+
+    /// Tells whether this bucket can be reached, while it is in use.
+    pub fn reach(&self) -> Reach {
+        self.0.line.reach().clone()
     }
 
     /// While paused no request begins; those under way are finished.
@@ -165,6 +175,20 @@ impl Bucket {
     /// that a run after a kill sends only the gaps. The first call counts.
     pub fn keep_journal_in(&self, folder: impl Into<PathBuf>) {
         let _ = self.0.journal.set(folder.into());
+    }
+
+    /// From now on everything is sealed before it is sent, and what was sealed can be
+    /// read. The first call counts: a bucket in use never begins to send in the clear.
+    pub fn seal_with(&self, keys: DataKeys) {
+        let _ = self.0.data_keys.set(keys);
+    }
+
+    pub(crate) fn data_keys(&self) -> &DataKeys {
+        static NONE: DataKeys = DataKeys {
+            keys: Vec::new(),
+            wrapped: None,
+        };
+        self.0.data_keys.get().unwrap_or(&NONE)
     }
 
     /// `None` without a folder, or while another process holds it.
@@ -338,12 +362,16 @@ impl Bucket {
             let fault = match outcome {
                 Ok(value) => {
                     pulse.went_well();
+                    inner.line.reach().moved();
                     inner.answered.store(true, Ordering::Relaxed);
                     inner.pace.went_well(bytes);
                     return Ok(value);
                 }
                 Err(fault) => fault,
             };
+            if fault.is_answer() {
+                inner.line.reach().moved();
+            }
             if fault.is_answer() && fault.kind != FaultKind::Refused {
                 inner.answered.store(true, Ordering::Relaxed);
             }
@@ -372,6 +400,9 @@ impl Bucket {
             let Some(wait) = retry.after(&fault.kind, known) else {
                 return Err(fault);
             };
+            if fault.kind == FaultKind::Transport {
+                inner.line.reach().went_silent();
+            }
             tracing::debug!(permission, kind = ?fault.kind, code = fault.code, ?wait, "trying again");
             tokio::time::sleep(wait).await;
         }

@@ -13,6 +13,7 @@ use super::uploads::crc_text;
 use super::{Bucket, Checksum, permission, pulse};
 use crate::Result;
 use crate::fault::{Fault, FaultKind};
+use crate::seal::Place;
 
 /// Object metadata of ours: the SHA-256 (hex) of the object's bytes.
 pub(crate) const META_SHA256: &str = "sha256";
@@ -52,6 +53,23 @@ pub(super) fn content_md5(body: &[u8]) -> String {
 impl Bucket {
     /// One object in one request. `sha256` is the body's.
     pub(crate) async fn put(&self, key: &str, body: Bytes, sha256: &str) -> Result<PutDone> {
+        self.put_as(key, body, sha256, Some(sha256)).await
+    }
+
+    /// The bytes of a content as they are to lie in `place`.
+    pub(crate) async fn put_in(&self, place: &Place, body: Bytes) -> Result<PutDone> {
+        let known = place.seal.is_none().then_some(place.label.as_str());
+        self.put_as(&place.key, body, &place.label, known).await
+    }
+
+    /// `label` is what the object says of itself; `sha256`, where it is known, the body's.
+    async fn put_as(
+        &self,
+        key: &str,
+        body: Bytes,
+        label: &str,
+        sha256: Option<&str>,
+    ) -> Result<PutDone> {
         let signs = self.signs_payload();
         let size = body.len() as u64;
         let crc64nvme = crc_fast::crc64_nvme(&body);
@@ -59,7 +77,7 @@ impl Bucket {
             .call_with_body(
                 permission::PUT,
                 size,
-                signs.then_some(sha256),
+                sha256.filter(|_| signs),
                 |client, checksum| {
                     let put = client
                         .put_object()
@@ -67,7 +85,7 @@ impl Bucket {
                         .key(key)
                         .set_server_side_encryption(self.sse())
                         .set_ssekms_key_id(self.kms_key())
-                        .metadata(META_SHA256, sha256);
+                        .metadata(META_SHA256, label);
                     let put = match checksum {
                         Checksum::Crc64Nvme => put.checksum_crc64_nvme(crc_text(crc64nvme)),
                         Checksum::ContentMd5 => put.content_md5(content_md5(&body)),
@@ -95,7 +113,7 @@ impl Bucket {
         if matches!(fault.status(), 409 | 412)
             && let Some(stored) = self.head(key).await?
             && stored.size == size
-            && stored.sha256.as_deref() == Some(sha256)
+            && stored.sha256.as_deref() == Some(label)
         {
             return Ok(PutDone { version_id: None });
         }
@@ -301,8 +319,7 @@ impl Bucket {
         .await
     }
 
-    /// Deletes what keep rules dropped. A key outside of this store's backup is refused,
-    /// and so is the newest catalog, which no rule is about.
+    /// Deletes what keep rules dropped. A key outside of this store's backup is refused.
     pub(crate) async fn delete_collected(&self, key: &str) -> Result<()> {
         let layout = self.layout();
         let ours = [
@@ -313,11 +330,26 @@ impl Bucket {
             layout.marks_prefix(),
             layout.plain_prefix(),
         ];
-        if !ours.iter().any(|prefix| key.starts_with(prefix)) {
+        let catalog = layout.latest_catalog();
+        if key != catalog && !ours.iter().any(|prefix| key.starts_with(prefix)) {
             return Err(crate::BackupError::BadConfig {
                 what: "only what belongs to this store's backup is ever deleted".into(),
             });
         }
+        self.delete(key).await
+    }
+
+    /// Deletes a wrapping of the data key that another has taken the place of.
+    pub(crate) async fn delete_replaced_key(&self, key: &str) -> Result<()> {
+        if !key.starts_with(&self.layout().keys_prefix()) {
+            return Err(crate::BackupError::BadConfig {
+                what: "only a wrapped key is replaced".into(),
+            });
+        }
+        self.delete(key).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<()> {
         self.call(permission::DELETE, "The object", 0, |client, _| {
             let (bucket, key) = (self.name().to_owned(), key.to_owned());
             async move {

@@ -18,6 +18,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
+use super::reach::Reach;
+
 tokio::task_local! {
     pub(super) static PULSE: Arc<Pulse>;
 }
@@ -29,6 +31,9 @@ const UNKNOWN_SPEED: u64 = 32 << 10;
 const SLOWEST: u64 = 8 << 10;
 /// A server needs time to put an object of many parts, or a copy, together.
 const SERVER_SPEED: u64 = 4 << 20;
+/// In milliseconds: what a socket takes at once may go nowhere, and what it goes on
+/// taking for so long goes somewhere.
+const FLOWING: u64 = 500;
 /// What a body gives at once.
 const PIECE: usize = 256 << 10;
 
@@ -38,6 +43,8 @@ pub(super) struct Pulse {
     /// Milliseconds after `began`.
     last: AtomicU64,
     sent: AtomicU64,
+    /// When the first piece went, in milliseconds after `began`.
+    first: AtomicU64,
     /// Waits for the bandwidth limit: silence of our own making.
     held: AtomicBool,
     line: Line,
@@ -51,6 +58,7 @@ impl Pulse {
             began: Instant::now(),
             last: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            first: AtomicU64::new(0),
             held: AtomicBool::new(false),
             line,
             body_sha256,
@@ -60,6 +68,18 @@ impl Pulse {
     fn beat(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// The connection took a piece of the body.
+    fn gave(&self, bytes: u64) {
+        let before = self.sent.fetch_add(bytes, Ordering::Relaxed);
+        self.beat();
+        let now = self.last.load(Ordering::Relaxed);
+        if before == 0 {
+            self.first.store(now, Ordering::Relaxed);
+        } else if now.saturating_sub(self.first.load(Ordering::Relaxed)) >= FLOWING {
+            self.line.reach().moved();
+        }
     }
 
     /// Resolves once nothing has moved for longer than can be honest: `quiet`, what is
@@ -99,6 +119,7 @@ pub(super) async fn received(bytes: usize) {
         return;
     };
     pulse.beat();
+    pulse.line.reach().moved();
     if let Some(until) = pulse.line.reserve(bytes as u64) {
         pulse.held.store(true, Ordering::Relaxed);
         tokio::time::sleep_until(until).await;
@@ -120,9 +141,14 @@ struct LineState {
     limit: AtomicU64,
     /// When the bytes that were let through so far are due.
     due: Mutex<Option<Instant>>,
+    reach: Reach,
 }
 
 impl Line {
+    pub(super) fn reach(&self) -> &Reach {
+        &self.0.reach
+    }
+
     /// `None` for as fast as it goes.
     pub(crate) fn set_limit(&self, bytes_per_second: Option<u64>) {
         self.0
@@ -205,8 +231,7 @@ impl Metered {
     fn give(&mut self, piece: Bytes) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let length = piece.len() as u64;
         self.left = self.left.saturating_sub(length);
-        self.pulse.sent.fetch_add(length, Ordering::Relaxed);
-        self.pulse.beat();
+        self.pulse.gave(length);
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 

@@ -53,9 +53,15 @@ Reads S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION and S3_ENDPOINT_URL fro
 the file, or from the environment, or asks for them on a terminal. The secrets are
 never arguments.
 
+--encrypt encrypts everything on this machine before it is sent, from the first backup
+on, and asks for a recovery passphrase (REDLINE_BACKUP_PASSPHRASE, a prompt, or stdin);
+`redline backup encrypt` says what that costs. Where the backup is encrypted already,
+the passphrase opens it.
+
 Examples:
   redline backup setup
-  redline backup setup --env .env")]
+  redline backup setup --env .env
+  redline backup setup --encrypt")]
     Setup {
         /// Read the S3_… settings from this file, once
         #[arg(long, value_name = "FILE")]
@@ -63,7 +69,31 @@ Examples:
         /// How the server encrypts what it stores: `bucket` (its own default), `s3`, `kms` or `kms:KEY`
         #[arg(long, value_name = "HOW")]
         sse: Option<String>,
+        /// Encrypt everything before it is sent; asks for a recovery passphrase
+        #[arg(long)]
+        encrypt: bool,
     },
+    /// Say what encrypting before sending costs and whether it is on, or switch it on
+    #[command(after_long_help = "\
+The recovery passphrase is read from REDLINE_BACKUP_PASSPHRASE, a prompt, or stdin; it
+is never an argument. It cannot be switched off again.
+
+Examples:
+  redline backup encrypt
+  redline backup encrypt --apply")]
+    Encrypt {
+        /// Switch it on
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Open an encrypted backup on this machine, with its recovery passphrase
+    Unlock,
+    /// Choose another recovery passphrase
+    #[command(after_long_help = "\
+The earlier one is not asked for: any machine that has the key can choose a new one,
+so that a forgotten passphrase is not the end. The new one is asked for, or read from
+stdin; REDLINE_BACKUP_PASSPHRASE, if it is set, opens the backup for this command.")]
+    Passphrase,
     /// Check what the bucket allows
     Probe,
     /// Show what a backup would send

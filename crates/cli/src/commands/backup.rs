@@ -6,12 +6,12 @@
 use std::io::IsTerminal;
 
 use redline_core::{
-    BucketSetup, BucketView, FailedFile, KeptIn, OwnRule, RestoreRequest, ServerEncryption,
-    SkippedPointView,
+    BucketSetup, BucketView, EncryptionState, FailedFile, KeptIn, OwnRule, RestoreRequest,
+    ServerEncryption, SkippedPointView,
 };
 use serde_json::json;
 
-use super::{json as to_json, keep, proof, rules};
+use super::{encryption, json as to_json, keep, proof, rules};
 use crate::app::{App, asked, hidden};
 use crate::args::{BackupAction, Line, OnOff, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
@@ -22,8 +22,20 @@ use crate::words;
 
 pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
     hold_back(app, line)?;
+    let of_the_key = matches!(
+        action,
+        BackupAction::Setup { .. } | BackupAction::Unlock | BackupAction::Policy { .. }
+    );
+    if !of_the_key {
+        encryption::open_for_once(&app.session()?)?;
+    }
     match action {
-        BackupAction::Setup { env, sse } => setup(app, env.as_deref(), sse.as_deref()),
+        BackupAction::Setup { env, sse, encrypt } => {
+            setup(app, env.as_deref(), sse.as_deref(), encrypt)
+        }
+        BackupAction::Encrypt { apply } => encryption::encrypt(app, apply),
+        BackupAction::Unlock => encryption::unlock(app),
+        BackupAction::Passphrase => encryption::change(app),
         BackupAction::Probe => {
             let session = app.session()?;
             let bucket = session.probe_bucket()?;
@@ -76,19 +88,26 @@ fn hold_back(app: &App, line: &Line) -> Result<(), Failure> {
     Ok(())
 }
 
-fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>) -> Outcome {
+fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>, encrypt: bool) -> Outcome {
     let session = app.session()?;
     let encryption = sse.map(server_encryption).transpose()?;
+    let passphrase = if encrypt {
+        encryption::tell_costs(app, &session)?;
+        Some(encryption::new_passphrase()?)
+    } else {
+        None
+    };
     let in_environment = ["S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"]
         .iter()
         .any(|v| std::env::var_os(v).is_some());
     let bucket = if env.is_none() && !in_environment && std::io::stdin().is_terminal() {
         session.set_bucket(BucketSetup {
             server_encryption: encryption,
+            recovery_passphrase: passphrase,
             ..ask_for_bucket()?
         })?
     } else {
-        session.set_bucket_from_env_file(env, encryption)?
+        session.set_bucket_from_env_file(env, encryption, passphrase)?
     };
     let outcome = checked(app, &bucket)?;
     if outcome == status::DONE {
@@ -146,6 +165,7 @@ fn ask_for_bucket() -> Result<BucketSetup, Failure> {
         access_key: Some(access_key),
         secret_key: Some(secret_key),
         server_encryption: None,
+        recovery_passphrase: None,
     })
 }
 
@@ -249,6 +269,9 @@ fn run_backup(app: &App, confirm_removals: bool) -> Outcome {
         words::duration((report.seconds * 1000.0) as u64),
         report.generation,
     ))?;
+    if let Some(clear) = &report.in_the_clear {
+        app.out.note(clear);
+    }
     Ok(outcome)
 }
 
@@ -317,6 +340,11 @@ fn show_status(app: &App) -> Outcome {
         || "none yet: redline backup setup".to_owned(),
         |b| words::name(&b.bucket),
     );
+    let encrypted = match now.encryption {
+        EncryptionState::Off => "no",
+        EncryptionState::On => "yes",
+        EncryptionState::Locked => "yes, and not open on this machine: redline backup unlock",
+    };
     app.out.write(|to| {
         pairs(
             &[
@@ -331,6 +359,7 @@ fn show_status(app: &App) -> Outcome {
                     ),
                 ),
                 ("Bucket", bucket),
+                ("Encrypted before sending", encrypted.to_owned()),
             ],
             to,
         )
@@ -341,6 +370,7 @@ fn show_status(app: &App) -> Outcome {
 pub fn restore(app: &App, action: RestoreAction, line: &Line) -> Outcome {
     hold_back(app, line)?;
     let session = app.session()?;
+    encryption::open_for_once(&session)?;
     match action {
         RestoreAction::Plan(a) => {
             let plan = session.plan_restore(&wanted(a))?;

@@ -55,6 +55,7 @@ fn duration(text: &str) -> Result<Duration, Failure> {
 
 pub fn free(app: &App, ids: &[i64]) -> Outcome {
     let session = app.session()?;
+    super::encryption::open_for_once(&session)?;
     let report = session.free_files_now(ids)?;
     tell(app, ids, &report.failed, "free", to_json(&report)?, |app| {
         app.out.summary(format!(
@@ -67,6 +68,7 @@ pub fn free(app: &App, ids: &[i64]) -> Outcome {
 
 pub fn fetch(app: &App, ids: &[i64]) -> Outcome {
     let session = app.session()?;
+    super::encryption::open_for_once(&session)?;
     let report = session.fetch_files_now(ids)?;
     tell(
         app,

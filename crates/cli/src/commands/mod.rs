@@ -4,6 +4,7 @@ mod backup;
 mod choices;
 mod cloud;
 mod convert;
+mod encryption;
 mod export;
 mod files;
 mod history;

@@ -11,7 +11,7 @@ use crate::interrupt::Signals;
 pub fn serve(app: &App, a: &Serve) -> Outcome {
     // A key of the environment counts as signed in: its store is there before the first request.
     if app.env_key {
-        app.session()?;
+        super::encryption::open_for_once(&app.session()?)?;
     }
     let port = a.port.unwrap_or_else(|| app.redline.settings().api_port);
     let signals = Signals::listen()?;

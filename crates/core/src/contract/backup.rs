@@ -25,6 +25,39 @@ pub struct BackupStatus {
     pub undo: Option<UndoView>,
     /// The keep rules that are on; null keeps every restore point.
     pub retention: Option<KeepRules>,
+    pub encryption: EncryptionState,
+}
+
+/// What the last restore point has of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum FileBackup {
+    BackedUp,
+    /// Other bytes, which were here before.
+    Changed,
+    /// Other bytes, which another device backed up since.
+    NewerElsewhere,
+    NotYet,
+}
+
+/// Which file is asked about: its place, and the bytes it has there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileContent {
+    pub relative_path: String,
+    pub sha256: String,
+}
+
+/// What the last restore point has of some files, as far as this machine knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileBackupsView {
+    /// Its id; null where this machine knows of none.
+    pub point: Option<String>,
+    pub created_at: Option<String>,
+    /// In the order of the question.
+    pub files: Vec<FileBackup>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -84,6 +117,9 @@ pub struct BackupReport {
     pub conflicts: Vec<ConflictView>,
     /// Newer restore points that could not be read and were passed over, each with why.
     pub skipped_points: Vec<SkippedPointView>,
+    /// What this backup found in the bucket that is not encrypted and stays there, in a
+    /// sentence; null where nothing does, or encryption is off.
+    pub in_the_clear: Option<String>,
 }
 
 /// The same file, changed on two devices.
@@ -115,6 +151,8 @@ pub enum PointState {
     Damaged,
     /// Written by a newer Redline.
     TooNew,
+    /// Encrypted, and its data key is not on this machine: the recovery passphrase opens it.
+    Locked,
 }
 
 /// A file that a restore point made larger.
@@ -158,6 +196,8 @@ pub struct RestorePointView {
     pub head: bool,
     /// Which files grew most against the point before, the most first; at most five.
     pub grew: Vec<GrownFile>,
+    /// Its files were encrypted before they were sent.
+    pub encrypted: bool,
 }
 
 /// One file of a restore point against the point before.

@@ -20,6 +20,11 @@ pub struct BucketSetup {
     #[serde(default)]
     #[ts(optional = nullable)]
     pub server_encryption: Option<ServerEncryption>,
+    /// Encrypts everything on this machine before it is sent, from the first backup on; null
+    /// leaves that as it is. See [`EncryptionView`].
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub recovery_passphrase: Option<String>,
 }
 
 impl fmt::Debug for BucketSetup {
@@ -31,6 +36,7 @@ impl fmt::Debug for BucketSetup {
             .field("access_key", &masked(&self.access_key))
             .field("secret_key", &masked(&self.secret_key))
             .field("server_encryption", &self.server_encryption)
+            .field("recovery_passphrase", &masked(&self.recovery_passphrase))
             .finish()
     }
 }
@@ -156,6 +162,32 @@ impl fmt::Debug for LinkView {
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
+}
+
+/// Encryption on this machine, before anything leaves it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum EncryptionState {
+    #[default]
+    Off,
+    On,
+    /// The backup is encrypted and its data key is not on this machine: the recovery passphrase opens it.
+    Locked,
+}
+
+/// What encrypting on this machine means, before it is turned on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct EncryptionView {
+    pub state: EncryptionState,
+    /// What it costs, in sentences.
+    pub costs: Vec<String>,
+    /// Why it cannot be turned on now; null when it can, and when it is on.
+    pub refused: Option<String>,
+    /// What lies in the bucket that is not encrypted and stays there, in a sentence; null
+    /// where nothing does.
+    pub in_the_clear: Option<String>,
 }
 
 /// Files whose local bytes may go once the bucket has them for sure.

@@ -69,6 +69,7 @@ mod tests {
             access_key: Some("hunter2".into()),
             secret_key: Some("hunter2".into()),
             server_encryption: None,
+            recovery_passphrase: Some("hunter2".into()),
         };
         let said = format!("{request:?} {setup:#?}");
         assert!(!said.to_lowercase().contains("hunter2"), "{said}");

@@ -241,6 +241,12 @@ fn backup_errors(text: &str) -> Vec<BackupError> {
             what: "The restore point".into(),
             version: 9,
         },
+        BackupError::Locked {
+            what: "This backup".into(),
+            key: "0123456789abcdef".into(),
+        },
+        BackupError::WrongPassphrase,
+        BackupError::NoWrappedKey,
         BackupError::SourceChanged { path: text() },
         BackupError::BadName {
             what: "A file in the restore point".into(),

@@ -17,14 +17,26 @@ pub(crate) struct Job {
     cancel: AtomicBool,
     bytes_done: AtomicU64,
     items_done: AtomicU64,
+    /// Of both, what was done before this job: no part of its speed.
+    bytes_found: AtomicU64,
+    items_found: AtomicU64,
     began: Instant,
     shown: Mutex<Shown>,
     over: Condvar,
 }
 
+/// What a job says it is doing while it waits for an answer.
+const WAITING: &str = "waiting for the network";
+
+/// Asked ten times a second whether the work waits for the network.
+type Waits = Box<dyn Fn() -> bool + Send>;
+
 struct Shown {
     view: JobView,
     meter: Meter,
+    /// What the work says it is doing, which it goes on with after a wait.
+    phase: String,
+    waits: Option<Waits>,
     /// The outcome is known; only its record is still to be written.
     ending: bool,
 }
@@ -35,6 +47,8 @@ impl Job {
             cancel: AtomicBool::new(false),
             bytes_done: AtomicU64::new(0),
             items_done: AtomicU64::new(0),
+            bytes_found: AtomicU64::new(0),
+            items_found: AtomicU64::new(0),
             began: Instant::now(),
             shown: Mutex::new(Shown {
                 view: JobView {
@@ -57,6 +71,8 @@ impl Job {
                     result: None,
                 },
                 meter: Meter::default(),
+                phase: String::new(),
+                waits: None,
                 ending: false,
             }),
             over: Condvar::new(),
@@ -65,10 +81,17 @@ impl Job {
 
     pub(crate) fn phase(&self, name: &str) {
         let mut shown = self.shown.lock();
-        if shown.view.phase != name {
+        if shown.phase != name {
+            name.clone_into(&mut shown.phase);
             name.clone_into(&mut shown.view.phase);
             shown.meter.restart();
         }
+    }
+
+    /// Where to ask whether the work waits for the network; that is a phase of its own
+    /// for as long as it does.
+    pub(crate) fn waits_when(&self, waits: impl Fn() -> bool + Send + 'static) {
+        self.shown.lock().waits = Some(Box::new(waits));
     }
 
     pub(crate) fn set_total(&self, bytes: Option<u64>, items: Option<u64>) {
@@ -82,10 +105,23 @@ impl Job {
         self.items_done.fetch_add(items, Ordering::Relaxed);
     }
 
+    /// As [`Job::advance`], of what was done before this job.
+    pub(crate) fn found(&self, bytes: u64, items: u64) {
+        self.bytes_found.fetch_add(bytes, Ordering::Relaxed);
+        self.items_found.fetch_add(items, Ordering::Relaxed);
+        self.advance(bytes, items);
+    }
+
     /// Counts from nothing again: the next phase goes over the same things.
     pub(crate) fn restart_counts(&self) {
-        self.bytes_done.store(0, Ordering::Relaxed);
-        self.items_done.store(0, Ordering::Relaxed);
+        for count in [
+            &self.bytes_done,
+            &self.items_done,
+            &self.bytes_found,
+            &self.items_found,
+        ] {
+            count.store(0, Ordering::Relaxed);
+        }
         self.shown.lock().meter.restart();
     }
 
@@ -114,15 +150,32 @@ impl Job {
         if shown.ending {
             return None;
         }
-        let Shown { view, meter, .. } = &mut *shown;
+        let Shown {
+            view,
+            meter,
+            phase,
+            waits,
+            ..
+        } = &mut *shown;
         let done = Done {
             bytes: self.bytes_done.load(Ordering::Relaxed),
             items: self.items_done.load(Ordering::Relaxed),
         };
         let before = view.clone();
+        let waiting = waits.as_ref().is_some_and(|waits| waits());
+        let phase = if waiting { WAITING } else { phase.as_str() };
+        if view.phase != phase {
+            phase.clone_into(&mut view.phase);
+            // A speed from before an outage says nothing of the time after it.
+            meter.restart();
+        }
         view.bytes_done = done.bytes;
         view.items_done = done.items;
-        meter.sample(self.began.elapsed(), done);
+        let found = Done {
+            bytes: self.bytes_found.load(Ordering::Relaxed),
+            items: self.items_found.load(Ordering::Relaxed),
+        };
+        meter.sample(self.began.elapsed(), done.without(found));
         view.rate = meter.rate();
         let left = |total: Option<u64>, done: u64| total.map(|total| total.saturating_sub(done));
         view.left = meter.left(
@@ -138,6 +191,7 @@ impl Job {
         self.refresh();
         let mut shown = self.shown.lock();
         shown.ending = true;
+        shown.waits = None;
         self.over.notify_all();
         let view = &mut shown.view;
         view.phase.clear();

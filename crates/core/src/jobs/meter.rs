@@ -22,6 +22,15 @@ pub(crate) struct Done {
     pub(crate) items: u64,
 }
 
+impl Done {
+    pub(crate) fn without(self, found: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_sub(found.bytes),
+            items: self.items.saturating_sub(found.items),
+        }
+    }
+}
+
 /// Samples of a job's progress. Time is handed in, so that tests need no clock.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {

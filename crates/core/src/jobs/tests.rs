@@ -67,6 +67,45 @@ fn progress_is_shown_ten_times_a_second_at_most() {
 }
 
 #[test]
+fn a_wait_for_the_network_is_a_phase_and_the_work_goes_on_with_its_own() {
+    let job = Job::new(JobKind::Backup, "Backing up".into());
+    let away = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let seen = Arc::clone(&away);
+    job.waits_when(move || seen.load(std::sync::atomic::Ordering::Relaxed));
+    job.phase("uploading");
+    job.set_total(Some(100), Some(1));
+    job.advance(40, 0);
+    assert_eq!(job.refresh().unwrap().phase, "uploading");
+
+    away.store(true, std::sync::atomic::Ordering::Relaxed);
+    let waiting = job.refresh().unwrap();
+    assert_eq!(
+        (waiting.phase.as_str(), waiting.bytes_done, waiting.left),
+        ("waiting for the network", 40, None)
+    );
+    assert_eq!(job.refresh(), None, "nothing more to tell");
+
+    away.store(false, std::sync::atomic::Ordering::Relaxed);
+    let on = job.refresh().unwrap();
+    assert_eq!((on.phase.as_str(), on.bytes_done), ("uploading", 40));
+}
+
+#[test]
+fn what_was_done_before_counts_and_is_no_speed() {
+    let job = Job::new(JobKind::Backup, "Backing up".into());
+    job.phase("uploading");
+    job.set_total(Some(1_000_000), Some(1));
+    job.refresh();
+    job.found(900_000, 0);
+    thread::sleep(Duration::from_millis(600));
+    job.advance(600, 0);
+    let view = job.refresh().unwrap();
+    assert_eq!(view.bytes_done, 900_600);
+    let rate = view.rate.unwrap();
+    assert!((1..=1_000).contains(&rate), "{rate}");
+}
+
+#[test]
 fn a_record_outlives_its_process_as_interrupted() {
     let dir = tempfile::tempdir().unwrap();
     let (jobs, _) = jobs(dir.path());

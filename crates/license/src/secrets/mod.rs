@@ -27,14 +27,17 @@ pub enum SecretName {
     S3AccessKey,
     S3SecretKey,
     RecoveryKey,
+    /// What backups are encrypted with before they are sent.
+    DataKey,
 }
 
 impl SecretName {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::LicenseKey,
         Self::S3AccessKey,
         Self::S3SecretKey,
         Self::RecoveryKey,
+        Self::DataKey,
     ];
 
     fn as_str(self) -> &'static str {
@@ -43,6 +46,7 @@ impl SecretName {
             Self::S3AccessKey => "s3_access_key",
             Self::S3SecretKey => "s3_secret_key",
             Self::RecoveryKey => "recovery_key",
+            Self::DataKey => "data_key",
         }
     }
 
@@ -53,6 +57,7 @@ impl SecretName {
             Self::S3AccessKey => "S3 access key",
             Self::S3SecretKey => "S3 secret key",
             Self::RecoveryKey => "recovery key",
+            Self::DataKey => "data key of the backup",
         }
     }
 }

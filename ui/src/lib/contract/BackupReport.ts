@@ -19,4 +19,9 @@ conflicts: Array<ConflictView>,
 /**
  * Newer restore points that could not be read and were passed over, each with why.
  */
-skipped_points: Array<SkippedPointView>, };
+skipped_points: Array<SkippedPointView>, 
+/**
+ * What this backup found in the bucket that is not encrypted and stays there, in a
+ * sentence; null where nothing does, or encryption is off.
+ */
+in_the_clear: string | null, };

@@ -2,6 +2,7 @@
 import type { BucketView } from "./BucketView";
 import type { CheckNote } from "./CheckNote";
 import type { CheckSchedule } from "./CheckSchedule";
+import type { EncryptionState } from "./EncryptionState";
 import type { KeepRules } from "./KeepRules";
 import type { UndoView } from "./UndoView";
 
@@ -25,4 +26,4 @@ undo: UndoView | null,
 /**
  * The keep rules that are on; null keeps every restore point.
  */
-retention: KeepRules | null, };
+retention: KeepRules | null, encryption: EncryptionState, };

@@ -8,4 +8,9 @@ export type BucketSetup = { bucket: string, region: string, endpoint_url: string
 /**
  * How the server encrypts what it stores; null keeps what is set (at first: the bucket's own default).
  */
-server_encryption?: ServerEncryption | null, };
+server_encryption?: ServerEncryption | null, 
+/**
+ * Encrypts everything on this machine before it is sent, from the first backup on; null
+ * leaves that as it is. See [`EncryptionView`].
+ */
+recovery_passphrase?: string | null, };

@@ -22,4 +22,8 @@ head: boolean,
 /**
  * Which files grew most against the point before, the most first; at most five.
  */
-grew: Array<GrownFile>, };
+grew: Array<GrownFile>, 
+/**
+ * Its files were encrypted before they were sent.
+ */
+encrypted: boolean, };

@@ -4,6 +4,9 @@ import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
 import type { CheckSchedule } from '../contract/CheckSchedule';
 import type { ErrorReport } from '../contract/ErrorReport';
+import type { FileBackup } from '../contract/FileBackup';
+import type { FileBackupsView } from '../contract/FileBackupsView';
+import type { FileContent } from '../contract/FileContent';
 import type { FileView } from '../contract/FileView';
 import type { FreeReport } from '../contract/FreeReport';
 import type { FreeRule } from '../contract/FreeRule';
@@ -13,15 +16,18 @@ import type { OwnRule } from '../contract/OwnRule';
 import type { RestoreRequest } from '../contract/RestoreRequest';
 import type { TransferView } from '../contract/TransferView';
 import type { DemoShell } from '.';
-import { backupDemo, bucket, changesOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
+import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
 
 type Command = { run(args: unknown): unknown }['run'];
+
+const LOCKED: ErrorReport = { code: 'backup_locked', message: 'This backup is encrypted, and its key is not on this machine.', hint: 'Enter the recovery passphrase.', retryable: false };
 
 export function backupCommands(shell: DemoShell, options: URLSearchParams): Record<string, Command> {
   const demo = backupDemo(options);
   const changed = () => shell.tell({ type: 'backup' });
   const online = () => {
     if (demo.state === 'offline') throw offlineError();
+    if (demo.encryption === 'locked') throw LOCKED;
   };
   const transfer = (): TransferView => {
     const { auto_backup: automatic, bandwidth_limit } = shell.settings();
@@ -40,10 +46,22 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
 
   const commands: Record<string, Command> = {
     backup_status: () => statusOf(demo),
+    file_backups: ({ files }: { files: FileContent[] }): FileBackupsView | null => {
+      if (!demo.bucket) return null;
+      const point = demo.points[0];
+      // Most are backed up; the newest came after it, a few changed or are newer elsewhere.
+      const state = (f: FileContent): FileBackup => {
+        if (!point) return 'not_yet';
+        const n = [...f.relative_path].reduce((sum, c) => (sum * 31 + c.charCodeAt(0)) % 9_973, 7);
+        return f.relative_path.startsWith('prices_2024') || n % 17 === 3 ? 'not_yet' : n % 11 === 4 ? 'changed' : demo.state === 'met' && n % 13 === 5 ? 'newer_elsewhere' : 'backed_up';
+      };
+      return { point: point?.id ?? null, created_at: point?.created_at ?? null, files: files.map(state) };
+    },
     set_bucket: ({ setup }: { setup: BucketSetup }) => {
       const view = bucket(setup);
       if (view.checks.every((c) => c.ok || !c.required)) {
         demo.bucket = view;
+        if (setup.recovery_passphrase) demo.encryption = 'on';
         changed();
       }
       return view;
@@ -94,11 +112,12 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
               merged_devices: plan.other_devices,
               conflicts: demo.state === 'met' ? [{ path: 'desk/prices_2024.csv', kept_as: 'desk/prices_2024 (from Laptop).csv', device: 'Laptop' }] : [],
               skipped_points: [],
+              in_the_clear: encryptionOf(demo).in_the_clear,
             },
           };
         },
         seconds,
-        ['comparing', 'uploading', 'uploading', 'uploading', 'uploading', 'verifying', 'verifying', 'committing'],
+        demo.state === 'away' ? ['uploading', ...Array.from({ length: 40 }, () => 'waiting for the network')] : ['comparing', 'uploading', 'uploading', 'uploading', 'uploading', 'verifying', 'verifying', 'committing'],
       );
     },
     transfer,
@@ -107,7 +126,10 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       changed();
       return transfer();
     },
-    restore_points: () => (online(), demo.points),
+    restore_points: () => {
+      if (demo.state === 'offline') throw offlineError();
+      return demo.points;
+    },
     point_changes: ({ id }: { id: string }) => (online(), changesOf(demo.points, id)),
     plan_restore: (request: RestoreRequest) => (online(), restorePlan(demo, request)),
     run_restore: (request: RestoreRequest) => {
@@ -173,6 +195,20 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       return rulesOf(demo);
     },
     bucket_policy: ({ bucket: name }: { bucket: string | null }) => policyOf(name ?? demo.bucket?.bucket ?? 'YOUR-BUCKET'),
+    encryption: () => encryptionOf(demo),
+    turn_on_encryption: () => {
+      demo.encryption = 'on';
+      changed();
+      return encryptionOf(demo);
+    },
+    unlock_encryption: ({ passphrase }: { passphrase: string }) => {
+      if (passphrase !== 'open sesame') throw { code: 'wrong_passphrase', message: 'That passphrase does not open this backup.', hint: 'Type it again; capitals and spaces count.', retryable: false } satisfies ErrorReport;
+      demo.encryption = 'on';
+      demo.points = demo.points.map((p) => ({ ...p, state: 'ready', problem: null }));
+      changed();
+      return encryptionOf(demo);
+    },
+    change_passphrase: () => encryptionOf(demo),
     link_file: ({ id, expiresS: seconds }: { id: number; expiresS: number }) => {
       online();
       const most = 12 * 3600;

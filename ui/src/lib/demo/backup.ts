@@ -1,8 +1,8 @@
 /**
  * A bucket and its restore points. `backup=` says in which state:
  * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
- * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `mass` (a mass delete) · `absent` · `undo` · `met`
- * (two devices, not merged yet) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
+ * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
+ * (two devices, not merged yet) · `away` (the network goes in the middle of a transfer) · `long` (long names, ten thousand files in a plan) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
  */
 import type { BackupPlanView } from '../contract/BackupPlanView';
@@ -12,6 +12,7 @@ import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
+import type { EncryptionView } from '../contract/EncryptionView';
 import type { ErrorReport } from '../contract/ErrorReport';
 import type { FreeRule } from '../contract/FreeRule';
 import type { KeepRules } from '../contract/KeepRules';
@@ -54,13 +55,18 @@ export function bucket(setup: Pick<BucketSetup, 'bucket' | 'region' | 'endpoint_
   };
 }
 
+/** As long as S3 has them, and as people have them. */
+const LONG_BUCKET = 'acme-corporation-research-department-redline-backups-eu-central';
+const LONG = 'reports/2026/Quarterly positions of every desk, with corrections and remarks from the second review (final, really) 2026-11-21 v17';
+const LONG_DEVICE = 'Research workstation on the third floor, west wing';
+
 const NAMES = ['trades_q3.feather', 'prices_2024.csv', 'positions.duckdb', 'customers (cleaned).xlsx', 'orders_export_final_v2.json', 'ticks_eurusd.csv.zst'];
 
 /** Newest first; every so often one that cannot be restored. */
-export function restorePoints(count: number, met: boolean): RestorePointView[] {
+export function restorePoints(count: number, met: boolean, sealed: 'off' | 'on' | 'locked' = 'off'): RestorePointView[] {
   return Array.from({ length: count }, (_, i): RestorePointView => {
     const generation = count - i;
-    const state = i === 3 ? 'forged' : i === 8 ? 'damaged' : i === 11 ? 'too_new' : 'ready';
+    const state = sealed === 'locked' ? 'locked' : i === 3 ? 'forged' : i === 8 ? 'damaged' : i === 11 ? 'too_new' : 'ready';
     const laptop = i % 5 === 1;
     const new_files = i === count - 1 ? 1_204 : [41, 0, 12, 1, 104, 0, 7][i % 7]!;
     const by = [1.31e9, 88.4e6, 402e6, 6.1e6, 204e6][i % 5]!;
@@ -77,11 +83,18 @@ export function restorePoints(count: number, met: boolean): RestorePointView[] {
       uploaded_bytes: [1.34e9, 12.4e6, 402e6, 6.2e6, 230e6, 0, 41e6][i % 7]!,
       authentic: state !== 'forged',
       state,
-      problem: { ready: null, forged: 'It is not signed with this license key.', damaged: 'Its list of files was cut short: 41,022 of 96,310 bytes are there.', too_new: 'It was written by Redline 3, in a form that this version does not know.' }[state],
+      problem: { ready: null, forged: 'It is not signed with this license key.', damaged: 'Its list of files was cut short: 41,022 of 96,310 bytes are there.', too_new: 'It was written by Redline 3, in a form that this version does not know.', locked: 'It is encrypted, and its key is not on this machine.' }[state],
+      // Encryption was turned on a few points ago.
+      encrypted: sealed === 'locked' || (sealed === 'on' && i < 6),
       head: i === 0 || (met && i === 1),
       grew: new_files > 0 ? [{ path: `desk/${NAMES[i % NAMES.length]}`, by_bytes: by, size_bytes: i % 2 === 0 ? by : by * 4 }] : [],
     };
   });
+}
+
+function lengthen(long: boolean, points: RestorePointView[]): RestorePointView[] {
+  if (!long) return points;
+  return points.map((p) => ({ ...p, device: p.device === 'Laptop' ? LONG_DEVICE : p.device, grew: p.grew.map((g) => ({ ...g, path: `${LONG}.parquet` })) }));
 }
 
 export function changesOf(points: RestorePointView[], id: string): PointChangesView {
@@ -121,6 +134,7 @@ export interface BackupDemo {
   points: RestorePointView[];
   retention: KeepRules | null;
   schedule: BackupStatus['schedule'];
+  encryption: BackupStatus['encryption'];
   undo: BackupStatus['undo'];
   checks: CheckNote[];
   versioning: BucketRulesView['versioning'];
@@ -133,16 +147,17 @@ export interface BackupDemo {
 export function backupDemo(options: URLSearchParams): BackupDemo {
   const state = options.get('backup') ?? 'some';
   const few = state === 'first' || options.has('empty');
-  const points = state === 'none' || few ? [] : restorePoints(Number(options.get('points') ?? 24), state === 'met');
+  const points = state === 'none' || few ? [] : lengthen(state === 'long', restorePoints(Number(options.get('points') ?? 24), state === 'met', state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off'));
   const note = (kind: CheckKind, hours: number, ok = true): CheckNote => ({ kind, at: ago(hours), point: points[2]?.id ?? '', ok, findings: ok ? 0 : 3, due: ago(hours - (kind === 'quick' ? 24 : kind === 'drill' ? 168 : 720)) });
   const stale = state === 'stale';
   const proven = few || state === 'unproven' || state === 'none' ? null : ago(stale ? 1_400 : 50);
   return {
     state,
-    bucket: state === 'none' ? null : bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }),
+    bucket: state === 'none' ? null : state === 'long' ? bucket({ bucket: LONG_BUCKET, region: 'eu-central-1', endpoint_url: `https://${LONG_BUCKET}.objects.storage.example.com:9000` }) : bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }),
     points,
     retention: state === 'rules' ? { last: 10, daily: 14, weekly: 8, monthly: 12 } : null,
     schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },
+    encryption: state === 'locked' ? 'locked' : state === 'encrypted' ? 'on' : 'off',
     undo: state === 'undo' ? { point: points[2]!.id, restored_at: ago(2), until: ago(-166), new_files: 12, replaced_files: 3 } : null,
     checks: proven ? [state === 'broken' ? note('deep', 1, false) : note('deep', stale ? 1_700 : 200), note('drill', stale ? 1_400 : 50), note('quick', 5)] : [],
     versioning: state === 'rules' ? 'on' : 'off',
@@ -164,6 +179,7 @@ export function statusOf(demo: BackupDemo): BackupStatus {
     schedule: demo.schedule,
     undo: demo.undo,
     retention: demo.retention,
+    encryption: demo.encryption,
   };
 }
 
@@ -183,6 +199,11 @@ export function planOf(demo: BackupDemo): BackupPlanView {
 export function restorePlan(demo: BackupDemo, request: RestoreRequest): RestorePlanView {
   const point = demo.points.find((p) => p.id === request.at) ?? demo.points[0]!;
   const all = request.only.length + request.paths.length === 0;
+  if (demo.state === 'long' && all) {
+    // Core names the first 500 of what it would write; the counts are of all.
+    const listed = Array.from({ length: 500 }, (_, i): RestorePlanItem => ({ path: `${LONG} ${i + 1}.parquet`, size_bytes: 11_200_000 + i * 40_000, replaces: i % 9 === 4 }));
+    return { point, new_files: 9_112, same_files: 41_288, differing_files: 888, kept_files: 12, bytes: 214_400_000_000, free_bytes: 912_000_000_000, chosen_files: 51_288, items: listed, refused: [`../${LONG}.csv`], skipped_points: [], with_devices: [LONG_DEVICE] };
+  }
   const named = request.paths.filter((path) => !ITEMS.some((item) => item.path === path)).map((path) => ({ path, size_bytes: 4_100_000, replaces: true }));
   const items = all ? ITEMS : named.length > 0 ? named : ITEMS.filter((item) => request.paths.includes(item.path) || request.only.some((glob) => fits(glob, item.path)));
   const differing = items.filter((item) => item.replaces).length;
@@ -252,6 +273,20 @@ export function ownRulePlan(demo: BackupDemo, rule: OwnRule | null): OwnRulePlan
       rule?.expire_versions_days ? `What other programs overwrite below users/ can be had back for ${rule?.expire_versions_days} days` : '',
     ].filter(Boolean),
     after: rulesOf({ ...demo, own: rule }).lifecycle,
+  };
+}
+
+export function encryptionOf(demo: BackupDemo): EncryptionView {
+  return {
+    state: demo.encryption,
+    costs: [
+      'No other program can read the files in the bucket, and there are no links to them.',
+      'Who loses the recovery passphrase and this machine loses the backup.',
+      'Everything is sent once more. What lies there unencrypted stays until keep rules drop it.',
+      'It cannot be switched off again for this backup.',
+    ],
+    refused: null,
+    in_the_clear: demo.encryption === 'on' && demo.points.some((p) => !p.encrypted) ? 'Restore points from before are not encrypted: 4.8 GB in 1,284 files can be read by whoever has the bucket’s keys. Keep rules delete them in time.' : null,
   };
 }
 

@@ -172,6 +172,11 @@ export function demoTransport(options: URLSearchParams): Transport {
       view.rate = Math.round(bytes / seconds);
       const left = seconds * (1 - share);
       view.left = { low_s: Math.floor(left * 0.9), high_s: Math.ceil(left * 1.2) };
+      if (view.phase === 'waiting for the network') {
+        // Nothing moves, and nobody knows for how long.
+        view.rate = view.left = null;
+        view.bytes_done = Math.round(bytes * 0.4);
+      }
       if (way === 1) {
         clearInterval(timers.get(id));
         view.state = 'done';

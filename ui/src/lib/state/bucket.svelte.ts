@@ -5,7 +5,11 @@ import { on, throttled } from './bus';
 
 class Bucket {
   status = $state.raw<BackupStatus | null>(null);
-  ready = $derived((this.status?.bucket ?? null) !== null);
+  ready = $derived((this.status?.bucket ?? null) !== null && this.status?.encryption !== 'locked');
+  /** A bucket is set up, whether it can be opened here or not. */
+  known = $derived((this.status?.bucket ?? null) !== null);
+  /** Links to what is encrypted open nothing. */
+  readable = $derived(this.ready && this.status?.encryption === 'off');
   #turn = 0;
 
   constructor() {

@@ -78,6 +78,13 @@ export class FileList {
     return this.#blocks.get(Math.floor(index / BLOCK))?.files[index % BLOCK];
   }
 
+  /** The block that has the row at `index`, and where in it; undefined while it is on its way. */
+  block(index: number): { files: FileView[]; at: number } | undefined {
+    void this.#revision;
+    const files = this.#blocks.get(Math.floor(index / BLOCK))?.files;
+    return files && { files, at: index % BLOCK };
+  }
+
   /** Tells which rows are in view; fetches what is missing there. */
   want(first: number, last: number): void {
     this.#wanted = [Math.max(0, first), Math.max(first, last)];

@@ -6,6 +6,7 @@ import { plural } from '../format';
 import * as shell from '../tauri';
 import { bucket } from './bucket.svelte';
 import { on, throttled } from './bus';
+import { FileBackups } from './file-backups.svelte';
 import { FileList } from './file-list.svelte';
 import { jobs } from './jobs.svelte';
 import { Selection } from './selection.svelte';
@@ -16,6 +17,7 @@ import { toasts } from './toasts.svelte';
 class Library {
   files = new FileList(false);
   trash = new FileList(true);
+  backups = new FileBackups();
   selected = new Selection(this.files);
   selectedTrash = new Selection(this.trash);
   counts = $state.raw<TypeCount[] | null>(null);

@@ -15,7 +15,10 @@ import type { ConversionRequest } from '../contract/ConversionRequest';
 import type { ConversionView } from '../contract/ConversionView';
 import type { DataTableView } from '../contract/DataTableView';
 import type { DoctorCheck } from '../contract/DoctorCheck';
+import type { EncryptionView } from '../contract/EncryptionView';
 import type { Event as CoreEvent } from '../contract/Event';
+import type { FileBackupsView } from '../contract/FileBackupsView';
+import type { FileContent } from '../contract/FileContent';
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
 import type { FileView } from '../contract/FileView';
@@ -123,6 +126,8 @@ export const addTable = (fileId: number, name: string | null) => call<DataTableV
 export const dropTable = (name: string) => call<unknown>('drop_table', { name });
 
 // backup
+/** What the last restore point has of these files, at most 1,000; null without a bucket. */
+export const fileBackups = (files: FileContent[]) => call<FileBackupsView | null>('file_backups', { files });
 export const backupStatus = () => call<BackupStatus>('backup_status');
 export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
 /** Asks for a `.env` file, which core reads once; null when none was chosen. */
@@ -152,6 +157,11 @@ export const setVersioning = (on: boolean) => call<BucketRulesView>('set_version
 /** Null takes the rule out of the bucket. */
 export const planOwnRule = (rule: OwnRule | null) => call<OwnRulePlanView>('plan_own_rule', { rule });
 export const setOwnRule = (rule: OwnRule | null) => call<BucketRulesView>('set_own_rule', { rule });
+export const encryption = () => call<EncryptionView>('encryption');
+export const turnOnEncryption = (passphrase: string) => call<EncryptionView>('turn_on_encryption', { passphrase });
+export const unlockEncryption = (passphrase: string) => call<EncryptionView>('unlock_encryption', { passphrase });
+/** The data key that is here makes the old one unnecessary. */
+export const changePassphrase = (passphrase: string) => call<EncryptionView>('change_passphrase', { passphrase });
 export const linkFile = (id: number, expiresS: number) => call<LinkView>('link_file', { id, expiresS });
 export const freeFiles = (ids: number[]) => call<string>('free_files', { ids });
 /** What a rule would make cloud-only now; changes nothing. */

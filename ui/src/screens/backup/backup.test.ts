@@ -16,6 +16,13 @@ describe('a transfer', () => {
     expect(remainsOf(job({ phase: 'verifying', items_done: 3, items_total: 10 }))).toBe('7 files to check');
   });
 
+  it('says that it waits for the network, and what remains meanwhile', () => {
+    const waiting = job({ phase: 'waiting for the network', bytes_done: 4e9, bytes_total: 5.2e9 });
+    expect(captionOf(waiting)).toBe('Backing up, waiting for the network');
+    expect(remainsOf(waiting)).toBe('1.2 GB to go');
+    expect(remainsOf(job({ phase: 'waiting for the network' }))).toBe('Under way');
+  });
+
   it('never says less than nothing, nor counts where nothing is known', () => {
     expect(remainsOf(job({ bytes_done: 5, bytes_total: 4 }))).toBe('0 B to go');
     expect(remainsOf(job({ phase: 'comparing', bytes_total: 100 }))).toBe('Getting ready');

@@ -3,6 +3,9 @@ import type { JobView } from '../../lib/contract/JobView';
 import { formatBytes, formatCount, formatRate, formatTimeLeft, plural } from '../../lib/format';
 import { JOB_KINDS } from '../../lib/words';
 
+/** Core's word for requests that get no answer and are sent again. */
+export const WAITING = 'waiting for the network';
+
 /** Core's phases as a person reads them; what is not here is shown as core says it. */
 const PHASES: Record<string, { doing: string; rest: string }> = {
   'copying the catalog': { doing: 'copying the catalog', rest: '' },
@@ -16,6 +19,8 @@ const PHASES: Record<string, { doing: string; rest: string }> = {
   verifying: { doing: 'checking', rest: 'to check' },
   checking: { doing: 'checking', rest: 'to check' },
   committing: { doing: 'making the restore point', rest: '' },
+  'taking in other devices': { doing: 'taking in other devices', rest: '' },
+  [WAITING]: { doing: 'waiting for the network', rest: 'to go' },
 };
 
 /** What comes at the end of which job; the same phase may be the first of another. */

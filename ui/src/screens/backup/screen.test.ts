@@ -5,6 +5,7 @@ import { announce } from '../../lib/state/bus';
 import { jobs } from '../../lib/state/jobs.svelte';
 import { route } from '../../lib/state/route.svelte';
 import { session } from '../../lib/state/session.svelte';
+import * as shell from '../../lib/tauri';
 import { subscribe, useTransport } from '../../lib/tauri';
 import Backup from './Backup.svelte';
 
@@ -60,6 +61,16 @@ describe('the backup screen', () => {
     expect((await find('backup-offline')).textContent).toContain('Everything else works');
     expect(get('backup-proven')?.textContent).toBe('Proven restorable');
     expect((get('restore-latest') as HTMLButtonElement).disabled).toBe(true);
+  });
+
+  it('has the drill beside the words that ask for it', async () => {
+    const { of } = open('backup=unproven');
+    expect((await find('backup-headline')).textContent).toBe('Backed up, not proven yet');
+    await able('backup-drill');
+    await click('backup-drill');
+    await vi.waitFor(() => expect(get('backup-proven')?.textContent).toBe('Proven restorable'), { interval: 5, timeout: 4_000 });
+    expect(of('drill_backup').length).toBe(1);
+    expect(get('backup-drill')).toBeNull();
   });
 
   it('asks before a backup leaves out what was deleted in masses', async () => {
@@ -233,6 +244,27 @@ describe('transfers', () => {
     expect(jobs.running.map((j) => j.id)).toEqual([job.id]);
   });
 
+  it('that are paused are the reason that pages give for standing still, and the way on is there', async () => {
+    const { asked, of } = open('backup=rules');
+    await able('backup-run');
+    await shell.pauseTransfers(true);
+    for (const [view, said] of [['proof', 'none begins'], ['keep', 'worked out once you resume'], ['bucket', 'are read once you resume']] as const) {
+      route.go('backup', view);
+      flushSync();
+      await eventually(() => expect(get('backup-held')?.textContent).toContain('Transfers are paused'));
+      expect(get('backup-held')?.textContent).toContain(said);
+      expect((get(view === 'proof' ? 'proof-run' : view === 'keep' ? 'backup-run' : 'backup-probe') as HTMLButtonElement).disabled).toBe(true);
+    }
+    // Longer than any page waits before it asks.
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const bucket = ['plan_retention', 'bucket_rules', 'encryption'];
+    expect(asked.filter((a) => bucket.includes(a.command))).toEqual([]);
+    await click('backup-held-resume');
+    await find('bucket-versioning');
+    expect(get('backup-held')).toBeNull();
+    expect(of('pause_transfers').at(-1)).toEqual({ paused: false });
+  });
+
   it('that are cancelled while paused do not stay held back', async () => {
     const { asked } = open('backup=some', '', '');
     await able('backup-run');
@@ -272,5 +304,104 @@ describe('transfers', () => {
     const said = (await find('backup-automatic')).textContent;
     expect(said).toContain('Could not reach');
     expect(said).toMatch(/Tried again (today|tomorrow|\d)/);
+  });
+});
+
+describe('encryption before sending', () => {
+  const SECRET = 'four plain words here';
+  const send = (form: string) => document.querySelector(form)!.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+  const eventually = (check: () => void) => vi.waitFor(check, { interval: 5, timeout: 4_000 });
+
+  it('is chosen at set-up: what it costs first, then a passphrase twice, then with the bucket in one step', async () => {
+    const { of } = open('backup=none');
+    await type('backup-bucket-name', 'acme-redline');
+    await type('backup-region', 'eu-central-1');
+    await type('backup-access-key', 'AKIA');
+    await type('backup-secret-key', 'secret');
+    await able('backup-save');
+    await click('backup-encrypt-open');
+    await click('backup-encrypt-on');
+    expect((await find('backup-encrypt-costs')).textContent).toContain('loses the backup');
+    await eventually(() => expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true));
+    await type('passphrase', 'short');
+    await type('passphrase-again', 'short');
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase', SECRET);
+    await type('passphrase-again', `${SECRET}s`);
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase-again', SECRET);
+    await able('backup-save');
+    // Whoever thinks better of it sends no passphrase.
+    await click('backup-encrypt-off');
+    await able('backup-save');
+    await click('backup-encrypt-on');
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase', SECRET);
+    await type('passphrase-again', SECRET);
+    await able('backup-save');
+    send('[data-testid=backup-form]');
+    await eventually(() => expect(of('set_bucket').length).toBe(1));
+    expect(of('set_bucket')[0]).toMatchObject({ setup: { bucket: 'acme-redline', recovery_passphrase: SECRET } });
+    expect(of('turn_on_encryption')).toEqual([]);
+    await find('backup-status');
+    expect(document.body.innerHTML).not.toContain(SECRET);
+  });
+
+  it('is off at set-up unless it is asked for', async () => {
+    const { of } = open('backup=none');
+    await type('backup-bucket-name', 'acme-redline');
+    await type('backup-region', 'eu-central-1');
+    await type('backup-access-key', 'AKIA');
+    await type('backup-secret-key', 'secret');
+    await able('backup-save');
+    send('[data-testid=backup-form]');
+    await eventually(() => expect(of('set_bucket')).toMatchObject([{ setup: { recovery_passphrase: null } }]));
+  });
+
+  it('says later what it costs, and takes a passphrase twice before anything changes', async () => {
+    const { of } = open('backup=first', 'bucket');
+    await eventually(() => expect(get('encryption')?.textContent).toContain('loses the backup'));
+    await click('encryption-on');
+    await type('passphrase', SECRET);
+    await type('passphrase-again', 'four plain words');
+    expect((get('encryption-confirm') as HTMLButtonElement).disabled).toBe(true);
+    await type('passphrase-again', SECRET);
+    await able('encryption-confirm');
+    send('#encryption-form');
+    await eventually(() => expect(get('encryption')?.dataset.state).toBe('on'));
+    expect(of('turn_on_encryption')).toEqual([{ passphrase: SECRET }]);
+    expect(document.body.innerHTML).not.toContain(SECRET);
+  });
+
+  it('names what stays in the clear, and changes the passphrase without the old one', async () => {
+    const { of } = open('backup=encrypted', 'bucket');
+    expect((await find('encryption-in-the-clear')).textContent).toContain('not encrypted');
+    await click('encryption-change');
+    await type('passphrase', SECRET);
+    await type('passphrase-again', SECRET);
+    await able('encryption-confirm');
+    send('#encryption-form');
+    await eventually(() => expect(get('encryption-dialog')).toBeNull());
+    expect(of('change_passphrase')).toEqual([{ passphrase: SECRET }]);
+  });
+
+  it('asks for the passphrase where the key is not here, and lists what is locked until then', async () => {
+    const { of } = open('backup=locked');
+    await find('backup-locked');
+    await eventually(() => expect(get('restore-point')?.dataset.state).toBe('locked'));
+    expect(get('backup-headline')?.textContent).toBe('Locked');
+    // What the bucket answers says the same, and is not said twice.
+    expect(get('backup-bucket-error')).toBeNull();
+    expect((get('backup-run') as HTMLButtonElement).disabled).toBe(true);
+    expect((get('restore-latest') as HTMLButtonElement).disabled).toBe(true);
+    await type('unlock-passphrase', 'not this one');
+    send('[data-testid=unlock]');
+    expect((await find('unlock-error')).textContent).toContain('does not open this backup');
+    await type('unlock-passphrase', 'open sesame');
+    send('[data-testid=unlock]');
+    await eventually(() => expect(get('backup-locked')).toBeNull());
+    await able('restore-latest');
+    expect(of('unlock_encryption').length).toBe(2);
+    expect(document.body.innerHTML).not.toContain('open sesame');
   });
 });

@@ -22,6 +22,8 @@ export class BackupState {
 
   offline = $derived(this.bucketError?.code === 'network');
   paused = $derived(this.transfer?.paused ?? false);
+  /** Encrypted, and its key is not here. */
+  locked = $derived(this.status?.encryption === 'locked');
   /** Points that can be restored; null while that is asked. */
   restorable = $derived(this.points ? this.points.filter(restorable).length : null);
   #turn = 0;
@@ -54,6 +56,8 @@ export class BackupState {
     if (points.status === 'fulfilled') this.points = points.value;
     const failed = points.status === 'rejected' ? points : plan.status === 'rejected' ? plan : null;
     this.bucketError = failed ? shell.toReport(failed.reason) : null;
+    // A machine that has never seen this backup learns of it from the bucket.
+    if (this.bucketError?.code === 'backup_locked' && this.status) this.status = { ...this.status, encryption: 'locked' };
   }
   async loadTransfer(): Promise<void> {
     this.transfer = await shell.transfer();

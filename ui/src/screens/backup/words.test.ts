@@ -65,9 +65,9 @@ describe('a restore point', () => {
   });
 
   it('is restored only when it is whole and this key’s', () => {
-    const point = { id: '1', generation: 1, device: 'Desk', created_at: '', files: 1, bytes: 1, new_files: 1, changed_files: 0, removed_files: 0, uploaded_bytes: 0, problem: null, head: true, grew: [] };
+    const point = { id: '1', generation: 1, device: 'Desk', created_at: '', files: 1, bytes: 1, new_files: 1, changed_files: 0, removed_files: 0, uploaded_bytes: 0, problem: null, head: true, grew: [], encrypted: false };
     expect(restorable({ ...point, authentic: true, state: 'ready' })).toBe(true);
     expect(restorable({ ...point, authentic: false, state: 'ready' })).toBe(false);
-    for (const state of ['forged', 'damaged', 'too_new'] as const) expect(restorable({ ...point, authentic: true, state })).toBe(false);
+    for (const state of ['forged', 'damaged', 'too_new', 'locked'] as const) expect(restorable({ ...point, authentic: true, state })).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 /** What the bucket was found to do, and what restore points hold, as a person says it. Names are core's. */
+import type { JobKind } from '../../lib/contract/JobKind';
 import type { PointState } from '../../lib/contract/PointState';
 import type { ProbeCheckView } from '../../lib/contract/ProbeCheckView';
 import type { RestorePointView } from '../../lib/contract/RestorePointView';
@@ -80,12 +81,29 @@ export function grewWords(p: Pick<RestorePointView, 'grew'>): string {
 export const POINT_STATES: Record<Exclude<PointState, 'ready'>, { word: string; why: string; then: string }> = {
   forged: { word: 'Not made with this key', why: 'Its signature is another’s, or it was changed since.', then: 'It is shown, and never restored.' },
   damaged: { word: 'Cannot be read', why: 'Its list of files is damaged or gone.', then: 'The points before and after it are not affected.' },
+  locked: { word: 'Locked', why: 'It is encrypted, and its key is not on this machine.', then: 'The recovery passphrase unlocks it.' },
   too_new: { word: 'Made by a newer Redline', why: 'It is in a form that this version does not know.', then: 'Update Redline on this machine to read it.' },
 };
 
 export function restorable(p: RestorePointView): boolean {
   return p.authentic && p.state === 'ready';
 }
+
+/** What waits on which page while transfers are paused. */
+export const HELD = {
+  proof: 'A check reads from the bucket, so none begins before you resume, by hand or by itself.',
+  keep: 'Which restore points the rules would drop is read from the bucket; it is worked out once you resume.',
+  bucket: 'The bucket is tried and its rules are read once you resume.',
+} as const;
+
+/** As the end of a sentence; undoing a restore asks the bucket nothing. */
+export const HELD_JOBS: Partial<Record<JobKind, string>> = {
+  backup: 'the backup goes on when you resume',
+  restore: 'the restore goes on when you resume',
+  check_backup: 'the check goes on when you resume',
+  drill: 'the drill goes on when you resume',
+  retention: 'tidying goes on when you resume',
+};
 
 /** When an automatic backup that did not go through is tried again. */
 export function nextTry(t: Pick<TransferView, 'automatic' | 'paused' | 'next_at'>, now: Date): string {

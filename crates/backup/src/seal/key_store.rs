@@ -1,0 +1,209 @@
+//! Wrapped data keys in the bucket: put there and read back before anything is sealed with
+//! them, opened on another machine, wrapped anew under another passphrase.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::key_file::MAX_KEY_FILE;
+use super::{DataKey, DataKeys, KeyFile};
+use crate::{BackupError, Bucket, ManifestKey, Result, SecretText};
+
+/// A store has one or two. What is planted besides is not read without end.
+const MOST: usize = 16;
+
+/// A wrapped key, and its name in the bucket.
+struct Found {
+    key: String,
+    file: KeyFile,
+}
+
+/// The wrapped keys that this store's license key has signed, the newest first.
+pub async fn key_files(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<KeyFile>> {
+    Ok(found(bucket, key)
+        .await?
+        .into_iter()
+        .map(|f| f.file)
+        .collect())
+}
+
+async fn found(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<Found>> {
+    let prefix = bucket.layout().keys_prefix();
+    let mut listed = bucket.list(&prefix).await?;
+    // By when they were made, which is what their names end with.
+    listed.sort_by(|a, b| {
+        let made = |key: &str| key.rsplit('-').next().unwrap_or_default().to_owned();
+        made(&b.key).cmp(&made(&a.key))
+    });
+    let mut all = Vec::new();
+    for object in listed.into_iter().take(MOST) {
+        let Some(name) = object
+            .key
+            .strip_prefix(&prefix)
+            .and_then(|name| name.strip_suffix(".json"))
+        else {
+            continue;
+        };
+        if object.size > MAX_KEY_FILE {
+            continue;
+        }
+        let bytes = match bucket
+            .get_small(&object.key, "The backup's wrapped key", MAX_KEY_FILE)
+            .await
+        {
+            Ok(bytes) => bytes,
+            Err(BackupError::NotFound { .. } | BackupError::Damaged { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(file) = KeyFile::decode(name, &bytes, key, bucket.store_hash()) {
+            all.push(Found {
+                key: object.key,
+                file,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// A new data key, wrapped under `passphrase` in the bucket, and read back from there.
+///
+/// # Errors
+/// [`BackupError::Locked`] where the bucket has a data key of this store already.
+pub async fn new_data_key(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    passphrase: &SecretText,
+) -> Result<DataKeys> {
+    if let Some(there) = found(bucket, key).await?.into_iter().next() {
+        return Err(BackupError::Locked {
+            what: "This backup".to_owned(),
+            key: there.file.key().to_owned(),
+        });
+    }
+    let data_key = DataKey::generate()?;
+    let wrapped = wrap(bucket, &data_key, passphrase).await?;
+    put(bucket, key, &wrapped).await?;
+    Ok(DataKeys {
+        keys: vec![data_key],
+        wrapped: Some(wrapped),
+    })
+}
+
+/// Every data key of this store in the bucket that `passphrase` opens; the first is the
+/// one that was wrapped last.
+///
+/// # Errors
+/// [`BackupError::NotFound`] where nothing is encrypted, [`BackupError::WrongPassphrase`].
+pub async fn unlock_data_keys(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    passphrase: &SecretText,
+) -> Result<DataKeys> {
+    let mut open = DataKeys::default();
+    let mut refused = None;
+    for Found { file, .. } in found(bucket, key).await? {
+        if open.get(file.key()).is_some() {
+            continue;
+        }
+        let (wrapped, passphrase) = (file.clone(), passphrase.clone());
+        match blocking(move || wrapped.unwrap_key(&passphrase)).await {
+            Ok(data_key) => {
+                open.keys.push(data_key);
+                open.wrapped.get_or_insert(file);
+            }
+            // Of several reasons the passphrase is the one that a person can do something about.
+            Err(error @ BackupError::WrongPassphrase) => refused = Some(error),
+            Err(error) => {
+                refused.get_or_insert(error);
+            }
+        }
+    }
+    if open.keys.is_empty() {
+        return Err(refused.unwrap_or_else(|| BackupError::NotFound {
+            what: "An encrypted backup of this store".to_owned(),
+        }));
+    }
+    Ok(open)
+}
+
+/// Wraps the same data key under another passphrase. The earlier one stays in the bucket
+/// until the new one was read back. `false`: the bucket does not let it be removed, so the
+/// earlier passphrase still opens the backup.
+pub async fn change_passphrase(
+    bucket: &Bucket,
+    key: &ManifestKey,
+    data_key: &DataKey,
+    passphrase: &SecretText,
+) -> Result<(KeyFile, bool)> {
+    let before = found(bucket, key).await?;
+    let wrapped = wrap(bucket, data_key, passphrase).await?;
+    put(bucket, key, &wrapped).await?;
+    let mut removed = true;
+    for earlier in before {
+        if earlier.file.key() == data_key.id()
+            && let Err(error) = bucket.delete_replaced_key(&earlier.key).await
+        {
+            tracing::warn!(%error, "an earlier wrapping of the backup's key stays in the bucket");
+            removed = false;
+        }
+    }
+    Ok((wrapped, removed))
+}
+
+/// Sees to it that the bucket has the key that seals, wrapped, before anything needs it.
+pub(crate) async fn ensure(bucket: &Bucket, key: &ManifestKey) -> Result<()> {
+    let DataKeys { wrapped, .. } = bucket.data_keys();
+    let Some(id) = bucket.sealing() else {
+        return Ok(());
+    };
+    if has_wrapped(bucket, key, id).await? {
+        return Ok(());
+    }
+    match wrapped {
+        Some(wrapped) if wrapped.key() == id => put(bucket, key, wrapped).await,
+        _ => Err(BackupError::NoWrappedKey),
+    }
+}
+
+/// Whether another machine could open what is sealed with this key.
+pub(crate) async fn has_wrapped(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<bool> {
+    let there = found(bucket, key).await?;
+    Ok(there.iter().any(|found| found.file.key() == id))
+}
+
+async fn wrap(bucket: &Bucket, key: &DataKey, passphrase: &SecretText) -> Result<KeyFile> {
+    let (key, passphrase, store) = (
+        key.clone(),
+        passphrase.clone(),
+        bucket.store_hash().to_owned(),
+    );
+    blocking(move || KeyFile::wrap(&key, &passphrase, &store)).await
+}
+
+/// Under a new name, so that nothing is replaced; read back before anybody relies on it.
+async fn put(bucket: &Bucket, key: &ManifestKey, file: &KeyFile) -> Result<()> {
+    let name = format!("{}-{}", file.key(), ulid::Ulid::new());
+    let place = bucket.layout().wrapped_key(&name);
+    let body = file.encode(&name, key)?;
+    let sha256 = hex::encode(Sha256::digest(&body));
+    bucket
+        .put(&place, Bytes::from(body.clone()), &sha256)
+        .await?;
+    let back = bucket
+        .get_small(&place, "The backup's wrapped key", MAX_KEY_FILE)
+        .await?;
+    if back == body {
+        Ok(())
+    } else {
+        Err(BackupError::Damaged {
+            what: "The backup's wrapped key".to_owned(),
+        })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| BackupError::io("derive a key", std::io::Error::other(e)))?
+}
