@@ -303,6 +303,15 @@ fn another_passphrase_and_another_bucket() {
 
     // It stays on in a bucket that knows nothing of it, which gets the wrapped key first.
     let second = TestS3::start(Server::default()).unwrap();
+    let ignored = home.session.set_bucket(BucketSetup {
+        recovery_passphrase: Some("a third set of words".into()),
+        ..setup(&second)
+    });
+    assert_eq!(
+        ignored.unwrap_err().code(),
+        Code::BadRequest,
+        "a passphrase that would open nothing is not taken in silence"
+    );
     home.session.set_bucket(setup(&second)).unwrap();
     assert_eq!(state(&home), EncryptionState::On);
     home.session.backup_now().unwrap();

@@ -90,6 +90,14 @@ impl Fault {
         }
     }
 
+    /// The object is shorter than it should be: asking again does not make it longer.
+    pub(crate) fn beyond_the_end() -> Self {
+        Self {
+            status: 416,
+            ..Self::refused("InvalidRange", "the object is shorter than it should be")
+        }
+    }
+
     /// The server took exception to a checksum header or algorithm rather than to
     /// the request. Seen from B2 (`InvalidArgument`/`NotImplemented`: unsupported
     /// header), older MinIO and Ceph.

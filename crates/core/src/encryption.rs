@@ -81,10 +81,7 @@ impl Session {
         let passphrase = checked(passphrase)?;
         let (bucket, settings) = self.begin_transfer()?;
         if self.encryption_state()? == EncryptionState::On {
-            return Err(CoreError::bad_request(
-                "Backups are encrypted already.",
-                "Another passphrase is chosen with `redline backup passphrase`.",
-            ));
+            return Err(on_already());
         }
         self.begin_encryption(&bucket, &settings, &passphrase)?;
         self.tell_encryption();
@@ -230,7 +227,7 @@ impl Session {
         };
         let passphrase = checked(passphrase)?;
         if self.encryption_state()? == EncryptionState::On {
-            return Ok(());
+            return Err(on_already());
         }
         match self.unlock(bucket, settings, &passphrase) {
             Err(error) if error.code() == Code::NotFound => {
@@ -412,6 +409,13 @@ fn costs(begun: bool) -> Vec<String> {
     .chain(["Whoever has the bucket still sees how many objects there are, how large they are and when they came."])
     .map(str::to_owned)
     .collect()
+}
+
+fn on_already() -> CoreError {
+    CoreError::bad_request(
+        "Backups are encrypted already.",
+        "Leave the passphrase out; another one is chosen under Backup, or with `redline backup passphrase`.",
+    )
 }
 
 fn checked(passphrase: String) -> Result<SecretText, CoreError> {

@@ -201,6 +201,9 @@ impl Bucket {
                     .range(range)
                     .send()
                     .await?;
+                if whole_size(&got).is_some_and(|size| size < start + length) {
+                    return Err(Fault::beyond_the_end());
+                }
                 collect(got, Some(length), length).await
             }
         })
@@ -387,6 +390,12 @@ impl Bucket {
         })
         .await
     }
+}
+
+/// How large the object is that a range was asked of.
+fn whole_size(got: &GetObjectOutput) -> Option<u64> {
+    let (_, size) = got.content_range.as_ref()?.rsplit_once('/')?;
+    size.parse().ok()
 }
 
 /// Reads a body to its end, and no further than `limit`.

@@ -15,9 +15,9 @@ pub(crate) fn sealed_size(size: u64) -> u64 {
     size.saturating_add(TAG * size.div_ceil(CHUNK).max(1))
 }
 
-/// Bytes of the content among the first `sealed` of the bucket's.
-pub(crate) fn plain_before(sealed: u64) -> u64 {
-    sealed / SEALED * CHUNK + (sealed % SEALED).min(CHUNK)
+/// Bytes of a content of `size` among the first `sealed` of the bucket's.
+pub(crate) fn plain_before(sealed: u64, size: u64) -> u64 {
+    (sealed / SEALED * CHUNK + (sealed % SEALED).min(CHUNK)).min(size)
 }
 
 /// Where a run of whole chunks lies in the bucket, as start and length. `start` is at a
@@ -193,7 +193,8 @@ mod tests {
             let seal = seal(1, &content);
             let whole = sealed(&seal, &content, usize::MAX / 4);
             assert_eq!(whole.len() as u64, sealed_size(size as u64), "{size}");
-            assert_eq!(plain_before(whole.len() as u64), size as u64);
+            let all = plain_before(whole.len() as u64, size as u64);
+            assert_eq!(all, size as u64);
             for step in [7_777, K, K + 16, 5 * K / 3] {
                 assert_eq!(sealed(&seal, &content, step), whole, "{size} by {step}");
             }

@@ -68,9 +68,9 @@ impl Place {
 
     /// Bytes of the content in these of the object.
     pub(crate) fn plain_within(&self, start: u64, length: u64) -> u64 {
-        match self.seal {
+        match &self.seal {
             None => length,
-            Some(_) => plain_before(start + length) - plain_before(start),
+            Some(seal) => plain_before(start + length, seal.size) - plain_before(start, seal.size),
         }
     }
 }
