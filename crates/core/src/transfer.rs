@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redline_backup::{AccessKeys, Bucket, SecretText};
+use redline_backup::Bucket;
 
 use crate::automatic::Automatic;
 use crate::contract::{Event, TransferView};
@@ -91,14 +91,9 @@ impl Session {
         }
         // Weak: the bucket is kept by the session.
         let session = std::sync::Arc::downgrade(&self.0);
-        bucket.renew_keys_with(move || {
-            let session = Session(session.upgrade()?);
-            let (access_key, secret_key) = session.held_keys()?;
-            Some(AccessKeys {
-                access_key: SecretText::from(access_key.expose()),
-                secret_key: SecretText::from(secret_key.expose()),
-                session_token: None,
-            })
+        bucket.renew_keys_with(move || match session.upgrade() {
+            Some(session) => Session(session).renewed_keys(),
+            None => Ok(None),
         });
         let mut buckets = self.0.transfers.buckets.lock();
         // Those that nobody else holds are done.

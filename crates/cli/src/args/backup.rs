@@ -12,6 +12,23 @@ pub struct Backup {
     pub line: Line,
 }
 
+/// A bucket whose keys a profile of the AWS configuration has.
+#[derive(Debug, Args)]
+pub struct AwsBucket {
+    /// Use the keys of this profile in ~/.aws
+    #[arg(long, value_name = "NAME", conflicts_with = "env")]
+    pub aws_profile: Option<String>,
+    /// With --aws-profile: the bucket [default: S3_BUCKET, or asked for]
+    #[arg(long, value_name = "NAME", requires = "aws_profile")]
+    pub bucket: Option<String>,
+    /// With --aws-profile: its region [default: S3_REGION, or the profile's]
+    #[arg(long, value_name = "NAME", requires = "aws_profile")]
+    pub region: Option<String>,
+    /// With --aws-profile: the server's address [default: S3_ENDPOINT_URL, or the profile's]
+    #[arg(long, value_name = "URL", requires = "aws_profile")]
+    pub endpoint_url: Option<String>,
+}
+
 /// How fast a transfer may be.
 #[derive(Debug, Args)]
 pub struct Line {
@@ -53,9 +70,14 @@ Reads S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION and S3_ENDPOINT_URL fro
 the file, or from the environment, or asks for them on a terminal. The secrets are
 never arguments.
 
+With --aws-profile only the name of a profile in ~/.aws is kept, and its keys are
+asked for anew by each backup: static ones, roles, a credential_process, single
+sign-on. Its region and endpoint are taken where none are given.
+
 Examples:
   redline backup setup
-  redline backup setup --env .env")]
+  redline backup setup --env .env
+  redline backup setup --aws-profile work --bucket acme-redline")]
     Setup {
         /// Read the S3_… settings from this file, once
         #[arg(long, value_name = "FILE")]
@@ -63,7 +85,11 @@ Examples:
         /// How the server encrypts what it stores: `bucket` (its own default), `s3`, `kms` or `kms:KEY`
         #[arg(long, value_name = "HOW")]
         sse: Option<String>,
+        #[command(flatten)]
+        aws: AwsBucket,
     },
+    /// List the AWS profiles of this machine that `setup` can use
+    AwsProfiles,
     /// Check what the bucket allows
     Probe,
     /// Show what a backup would send

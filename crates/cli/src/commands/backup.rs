@@ -11,7 +11,7 @@ use redline_core::{
 };
 use serde_json::json;
 
-use super::{json as to_json, keep, proof, rules};
+use super::{aws_profiles, json as to_json, keep, proof, rules};
 use crate::app::{App, asked, hidden};
 use crate::args::{BackupAction, Line, OnOff, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
@@ -23,7 +23,11 @@ use crate::words;
 pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
     hold_back(app, line)?;
     match action {
-        BackupAction::Setup { env, sse } => setup(app, env.as_deref(), sse.as_deref()),
+        BackupAction::Setup { sse, aws, .. } if aws.aws_profile.is_some() => {
+            aws_profiles::setup(app, aws, sse.as_deref())
+        }
+        BackupAction::Setup { env, sse, .. } => setup(app, env.as_deref(), sse.as_deref()),
+        BackupAction::AwsProfiles => aws_profiles::list(app),
         BackupAction::Probe => {
             let session = app.session()?;
             let bucket = session.probe_bucket()?;
@@ -106,7 +110,7 @@ fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>) -> Outcome
     Ok(outcome)
 }
 
-fn server_encryption(how: &str) -> Result<ServerEncryption, Failure> {
+pub(super) fn server_encryption(how: &str) -> Result<ServerEncryption, Failure> {
     match how.split_once(':').unwrap_or((how, "")) {
         ("bucket", "") => Ok(ServerEncryption::BucketDefault),
         ("s3", "") => Ok(ServerEncryption::SseS3),
@@ -145,12 +149,13 @@ fn ask_for_bucket() -> Result<BucketSetup, Failure> {
         endpoint_url: (!endpoint.is_empty()).then_some(endpoint),
         access_key: Some(access_key),
         secret_key: Some(secret_key),
+        aws_profile: None,
         server_encryption: None,
     })
 }
 
 /// A bucket with what was found out about it; fails if a backup could not work.
-fn checked(app: &App, bucket: &BucketView) -> Outcome {
+pub(super) fn checked(app: &App, bucket: &BucketView) -> Outcome {
     let usable = bucket
         .checks
         .iter()
