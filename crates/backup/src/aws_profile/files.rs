@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::env;
+use std::error::Error as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -136,20 +137,15 @@ fn shown(path: &Path) -> String {
 }
 
 fn not_a_config(path: &Path, error: &ProfileFileLoadError) -> BackupError {
-    let why = match error {
-        // "error parsing  on line 3:\n  Expected an '=' sign defining a property": never the line itself.
-        ProfileFileLoadError::ParseError(error) => {
-            let said = error.to_string();
-            let said = said.split_once("on line ").map_or(&*said, |(_, said)| said);
-            match said.split_once(':') {
-                Some((line, what)) => {
-                    format!("line {line}: {}", lower_first(what.trim()))
-                }
-                None => "it is not written as an AWS configuration".to_owned(),
-            }
-        }
-        _ => "it is not written as an AWS configuration".to_owned(),
-    };
+    // "error parsing  on line 3:\n  Expected an '=' sign defining a property": never the line itself.
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
+    let why = said
+        .split_once("on line ")
+        .and_then(|(_, said)| said.split_once(':'))
+        .map_or_else(
+            || "it is not written as an AWS configuration".to_owned(),
+            |(line, what)| format!("line {line}: {}", lower_first(what.trim())),
+        );
     BackupError::AwsFile {
         file: shown(path),
         why,

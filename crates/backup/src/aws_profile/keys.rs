@@ -47,24 +47,10 @@ pub(super) async fn keys_within(
     };
     let sections = Sections::read(files, profile).await?;
     let recipe = Recipe::of(&sections.set, profile).map_err(problem)?;
-    if let Recipe {
-        base:
-            Base::Static {
-                access_key,
-                secret_key,
-                session_token,
-            },
-        ref roles,
-        ..
-    } = recipe
-        && roles.is_empty()
+    if let Base::Static(keys) = &recipe.base
+        && recipe.roles.is_empty()
     {
-        return Ok(AccessKeys {
-            access_key,
-            secret_key,
-            session_token,
-            expires_at: None,
-        });
+        return Ok(keys.clone());
     }
     let region = [profile, &recipe.source]
         .into_iter()
@@ -136,7 +122,7 @@ fn named(error: &CredentialsError, profile: &str, recipe: &Recipe) -> BackupErro
             source: "web_identity_token_file".to_owned(),
         },
         // With keys at hand only the service of the roles is left.
-        Base::Static { .. } => ProfileProblem::RoleRefused {
+        Base::Static(_) => ProfileProblem::RoleRefused {
             role: recipe.roles.first().cloned().unwrap_or_default(),
             why: "no answer that can be read".to_owned(),
         },

@@ -5,14 +5,11 @@ use aws_config::profile::{Profile, ProfileSet};
 
 use super::problem::ProfileProblem;
 use crate::SecretText;
+use crate::bucket::AccessKeys;
 
 /// Where the first keys come from.
 pub(super) enum Base {
-    Static {
-        access_key: SecretText,
-        secret_key: SecretText,
-        session_token: Option<SecretText>,
-    },
+    Static(AccessKeys),
     Process,
     SignIn,
     WebIdentity,
@@ -133,11 +130,12 @@ fn static_keys(profile: &Profile) -> Result<Option<Base>, ProfileProblem> {
         value(profile, "aws_secret_access_key"),
     );
     match pair {
-        (Some(access_key), Some(secret_key)) => Ok(Some(Base::Static {
+        (Some(access_key), Some(secret_key)) => Ok(Some(Base::Static(AccessKeys {
             access_key: access_key.into(),
             secret_key: secret_key.into(),
             session_token: value(profile, "aws_session_token").map(SecretText::from),
-        })),
+            expires_at: None,
+        }))),
         (None, None) => Ok(None),
         _ => Err(ProfileProblem::HalfKeys),
     }
