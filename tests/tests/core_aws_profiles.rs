@@ -194,6 +194,33 @@ fn keys_that_were_entered_are_forgotten_for_a_profile() {
     assert_eq!((view.aws_profile, view.has_secrets), (None, true));
 }
 
+#[test]
+fn a_bucket_is_tried_with_the_keys_that_were_given_and_no_others() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    configure(
+        &home,
+        "",
+        &format!("[other]\n{}", keys("NOBODYKNOWSTHISKEY")),
+    );
+    for given in [
+        with_profile(&server, "other"),
+        BucketSetup {
+            access_key: Some("NOBODYKNOWSTHISKEY".into()),
+            ..setup(&server)
+        },
+    ] {
+        let view = home.session.set_bucket(given).unwrap();
+        assert!(
+            view.checks.iter().any(|check| check.required && !check.ok),
+            "found well with the keys of before: {view:?}"
+        );
+    }
+    // Those are still in use.
+    home.import(&[("a.csv", b"a\n1\n")]);
+    home.backup();
+}
+
 #[cfg(unix)]
 mod processes {
     use super::*;

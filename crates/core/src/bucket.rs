@@ -222,7 +222,9 @@ impl Session {
     pub(crate) fn connect(&self) -> Result<(Bucket, BucketSettings), CoreError> {
         let settings = self.bucket_settings()?.ok_or_else(no_bucket)?;
         let keys = self.keys_of(&settings)?;
-        Ok((self.connect_to(&settings, keys)?, settings))
+        let bucket = self.connect_to(&settings, keys)?;
+        self.renew_keys_of(&bucket);
+        Ok((bucket, settings))
     }
 
     fn connect_to(&self, settings: &BucketSettings, keys: AccessKeys) -> Result<Bucket, CoreError> {

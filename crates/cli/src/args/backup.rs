@@ -72,7 +72,8 @@ never arguments.
 
 With --aws-profile only the name of a profile in ~/.aws is kept, and its keys are
 asked for anew by each backup: static ones, roles, a credential_process, single
-sign-on. Its region and endpoint are taken where none are given.
+sign-on. Its region and endpoint are taken where none are given. S3_BUCKET with
+AWS_PROFILE and without keys says the same.
 
 Examples:
   redline backup setup
