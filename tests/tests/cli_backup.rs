@@ -385,6 +385,7 @@ fn a_profile_of_the_aws_configuration_is_enough() {
     );
     assert_eq!(output.status.code(), Some(1));
     said += &stderr;
+    assert!(said.contains("TRACE"), "nothing was logged at all");
     for secret in [SECRET_KEY, "tok3n-of-work", "hush-hush"] {
         assert!(!said.contains(secret), "{secret} is logged");
     }

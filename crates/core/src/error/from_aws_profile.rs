@@ -13,7 +13,7 @@ pub(super) fn profile_error(profile: &str, problem: &ProfileProblem) -> CoreErro
         ),
         ProfileProblem::NotThere { others } => (
             Code::BucketDenied,
-            format!("There is no AWS profile \"{profile}\" on this machine; there is {}.", listed(others)),
+            format!("There is no AWS profile \"{profile}\" on this machine; there {} {}.", if others.len() == 1 { "is" } else { "are" }, listed(others)),
             "Choose another one under Backup, or make it with `aws configure`.".to_owned(),
         ),
         ProfileProblem::NoKeys => (
