@@ -1,10 +1,10 @@
 //! The backup screen. The bucket's keys come in here and never go out.
 
 use redline_core::{
-    BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView, CheckSchedule,
-    EncryptionView, FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules, LinkView,
-    OwnRule, OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView, RestoreRequest,
-    RetentionPlanView, TransferView,
+    AwsProfileView, BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView,
+    CheckSchedule, EncryptionView, FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules,
+    LinkView, OwnRule, OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView,
+    RestoreRequest, RetentionPlanView, TransferView,
 };
 use tauri::{AppHandle, State};
 
@@ -32,6 +32,12 @@ pub async fn set_bucket(shell: State<'_, Shell>, setup: BucketSetup) -> Answer<B
     shell
         .with_session(|session| session.set_bucket(setup))
         .await
+}
+
+/// Their names, and where their buckets are: never a key.
+#[tauri::command]
+pub async fn aws_profiles(shell: State<'_, Shell>) -> Answer<Vec<AwsProfileView>> {
+    shell.with_session(|session| session.aws_profiles()).await
 }
 
 /// Asks for a `.env` file and reads it once. Null when none was chosen.

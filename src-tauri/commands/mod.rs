@@ -68,6 +68,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         backup::file_backups,
         backup::set_bucket,
         backup::set_bucket_from_env,
+        backup::aws_profiles,
         backup::probe_bucket,
         backup::clear_bucket,
         backup::encryption,

@@ -293,11 +293,12 @@ async fn keys_that_expire_in_the_middle_are_read_again() {
     let seen = asked.clone();
     bucket.renew_keys_with(move || {
         seen.store(true, Ordering::SeqCst);
-        Some(AccessKeys {
+        Ok(Some(AccessKeys {
             access_key: NEXT_ACCESS_KEY.into(),
             secret_key: SECRET_KEY.into(),
             session_token: None,
-        })
+            expires_at: None,
+        }))
     });
     let (over, of) = (server.clone(), server.clone());
     let expire = tokio::task::spawn_blocking(move || {

@@ -441,3 +441,108 @@ fn post_backup(machine: &Machine) -> (u16, Value) {
     let (from, to) = (answer.find('{').unwrap(), answer.rfind('}').unwrap());
     (status, serde_json::from_str(&answer[from..=to]).unwrap())
 }
+
+/// With a profile's name in the environment in place of keys.
+fn machine_with_profile(s3: &TestS3, config: &str, credentials: &str) -> Machine {
+    let mut machine = Machine::new(s3);
+    machine
+        .variables
+        .retain(|(name, _)| !["S3_ACCESS_KEY", "S3_SECRET_KEY"].contains(&&**name));
+    let aws = machine.dir.path().join("aws");
+    std::fs::create_dir(&aws).unwrap();
+    for (variable, name, text) in [
+        ("AWS_CONFIG_FILE", "config", config),
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials", credentials),
+    ] {
+        std::fs::write(aws.join(name), text).unwrap();
+        let path = aws.join(name).to_string_lossy().into_owned();
+        machine.variables.push((variable.to_owned(), path));
+    }
+    machine
+}
+
+#[test]
+fn a_profile_of_the_aws_configuration_is_enough() {
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let credentials = format!(
+        "[work]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\naws_session_token = tok3n-of-work\n"
+    );
+    let config = "[profile work]\nregion = us-east-1\n[profile tool]\ncredential_process = echo hush-hush >&2; exit 3\n";
+    let mut machine = machine_with_profile(&s3, config, &credentials);
+    s3.require_token(ACCESS_KEY, "tok3n-of-work");
+    let listed = machine.json(&["backup", "aws-profiles"])["aws_profiles"].clone();
+    assert_eq!(
+        listed,
+        json!([
+            {"name": "tool", "region": null, "endpoint_url": null},
+            {"name": "work", "region": "us-east-1", "endpoint_url": null},
+        ])
+    );
+    let bucket = machine.json(&["backup", "setup", "--aws-profile", "work"])["bucket"].clone();
+    assert_eq!(
+        (&bucket["aws_profile"], &bucket["has_secrets"]),
+        (&json!("work"), &json!(false))
+    );
+    // What says it all says nothing that is secret.
+    let mut said = String::new();
+    machine
+        .variables
+        .push(("REDLINE_LOG".to_owned(), "trace".to_owned()));
+    machine
+        .variables
+        .push(("AWS_PROFILE".to_owned(), "work".to_owned()));
+    std::fs::write(machine.dir.path().join("a.csv"), "a\n1\n").unwrap();
+    machine.json(&["import", "a.csv"]);
+    let output = machine.run(&["backup", "run"]);
+    said += &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let output = machine.run(&["backup", "setup", "--aws-profile", "tool"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("credential_process of the AWS profile \"tool\" failed: exit status: 3."),
+        "{stderr}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    said += &stderr;
+    assert!(said.contains("TRACE"), "nothing was logged at all");
+    for secret in [SECRET_KEY, "tok3n-of-work", "hush-hush"] {
+        assert!(!said.contains(secret), "{secret} is logged");
+    }
+}
+
+#[test]
+fn a_profile_that_gives_no_keys_says_what_to_do() {
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let config = "[profile corp]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = backup\n\
+         [sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.example/start\n";
+    let machine = machine_with_profile(&s3, config, "");
+    let tell = |profile: &str| {
+        let output = machine.run(&["backup", "setup", "--aws-profile", profile]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // Never signed in, and a sign-in that is over: without asking anybody.
+    let said = tell("corp");
+    assert!(said.contains("aws sso login --profile corp"), "{said}");
+    let cache = machine.dir.path().join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let token = r#"{"accessToken":"hush-hush","expiresAt":"2001-01-01T00:00:00Z","region":"us-east-1","startUrl":"https://corp.example/start"}"#;
+    // The SHA-1 of "corp".
+    std::fs::write(
+        cache.join("ee0bfd2552fbd840c02cc48b6e823320543c450f.json"),
+        token,
+    )
+    .unwrap();
+    let said = tell("corp");
+    assert!(
+        said.contains("single sign-on of the AWS profile \"corp\" has ended")
+            && said.contains("aws sso login --profile corp"),
+        "{said}"
+    );
+    assert!(!said.contains("hush"), "{said}");
+    let said = tell("nobody");
+    assert!(
+        said.contains("There is no AWS profile \"nobody\" on this machine; there is \"corp\"."),
+        "{said}"
+    );
+}

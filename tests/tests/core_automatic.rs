@@ -21,6 +21,7 @@ fn machine(home: &Path, front_end: FrontEnd) -> (Redline, Session) {
         config_dir: Some(home.join("config")),
         front_end,
         env_key: None,
+        aws_files: None,
     })
     .unwrap();
     let request = SignInRequest {
@@ -40,6 +41,7 @@ fn setup(server: &TestS3) -> BucketSetup {
         endpoint_url: Some(server.endpoint()),
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
+        aws_profile: None,
         server_encryption: None,
         recovery_passphrase: None,
     }

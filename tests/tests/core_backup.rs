@@ -18,6 +18,7 @@ fn machine(home: &Path, key: &str) -> (Redline, Session) {
         config_dir: Some(home.join("config")),
         front_end: FrontEnd::CommandLine,
         env_key: None,
+        aws_files: None,
     })
     .unwrap();
     let request = SignInRequest {
@@ -37,6 +38,7 @@ fn setup(server: &TestS3) -> BucketSetup {
         endpoint_url: Some(server.endpoint()),
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
+        aws_profile: None,
         server_encryption: None,
         recovery_passphrase: None,
     }
@@ -284,6 +286,7 @@ fn a_key_from_the_environment_keeps_its_bucket_in_memory() {
         config_dir: Some(home.path().join("config")),
         front_end: FrontEnd::CommandLine,
         env_key: Some(KEY.into()),
+        aws_files: None,
     })
     .unwrap();
     let session = redline.session_for(None).unwrap();

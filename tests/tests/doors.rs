@@ -17,6 +17,7 @@ fn core(machine: &Machine) -> (Redline, Session) {
         config_dir: Some(machine.dir.path().join("config")),
         front_end: FrontEnd::Window,
         env_key: Some(KEY.to_owned()),
+        aws_files: None,
     })
     .unwrap();
     let session = redline.session_for(None).unwrap();

@@ -2,7 +2,7 @@
 //! print masked and are wiped from memory when dropped.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -62,6 +62,10 @@ pub struct BucketConfig {
     pub endpoint_url: Option<String>,
     pub access_key: SecretText,
     pub secret_key: SecretText,
+    /// Of temporary keys.
+    pub session_token: Option<SecretText>,
+    /// When they end, where that is known.
+    pub keys_expire_at: Option<SystemTime>,
     /// The store's hash: 16 lower-case hex digits. Everything of ours is under `users/{prefix_hash}/`.
     pub prefix_hash: String,
     /// `https://host/bucket/key` rather than `https://bucket.host/key`.
@@ -86,6 +90,8 @@ impl BucketConfig {
             endpoint_url,
             access_key: access_key.into(),
             secret_key: secret_key.into(),
+            session_token: None,
+            keys_expire_at: None,
             prefix_hash: prefix_hash.into(),
             path_style,
             encryption: ServerEncryption::default(),

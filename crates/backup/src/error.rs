@@ -5,6 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::aws_profile::ProfileProblem;
 use crate::names::NameProblem;
 
 /// Why a backup, restore or check stopped.
@@ -20,6 +21,14 @@ pub enum BackupError {
     WrongCredentials,
     #[error("The credentials for the bucket have expired.")]
     CredentialsExpired,
+    #[error("The AWS profile \"{profile}\" gives no keys.")]
+    AwsProfile {
+        profile: String,
+        problem: ProfileProblem,
+    },
+    /// `file` as a person knows it, without its folders.
+    #[error("Could not read \"{file}\" of the AWS configuration: {why}.")]
+    AwsFile { file: String, why: String },
     #[error("The bucket is in another region{}.", .expected.as_ref().map(|r| format!(", {r}")).unwrap_or_default())]
     WrongRegion { expected: Option<String> },
     #[error("Could not reach {endpoint}: {detail}.")]
@@ -103,7 +112,11 @@ impl BackupError {
             Self::WrongCredentials => {
                 "copy both keys again; the secret key is shown only when it is made."
             }
-            Self::CredentialsExpired => "enter new credentials under Backup.",
+            Self::CredentialsExpired => {
+                "enter new credentials under Backup; where an AWS profile gives them, sign in to it again."
+            }
+            Self::AwsProfile { .. } => "choose another profile under Backup, or enter keys.",
+            Self::AwsFile { .. } => "correct that file, or enter keys under Backup.",
             Self::WrongRegion { .. } => "set the bucket's own region under Backup.",
             Self::Unreachable { .. } => {
                 "check the network and the endpoint, then try again; nothing was lost."
@@ -200,7 +213,7 @@ mod tests {
             "The bucket \"b\" does not exist at https://e. hint: check the bucket's name and the endpoint, or create the bucket.\n\
              The bucket refused s3:PutObject: these credentials are not allowed to do it. hint: add that permission to the access key's policy; `redline backup probe` tests each one.\n\
              The bucket does not accept the access key or the secret key. hint: copy both keys again; the secret key is shown only when it is made.\n\
-             The credentials for the bucket have expired. hint: enter new credentials under Backup.\n\
+             The credentials for the bucket have expired. hint: enter new credentials under Backup; where an AWS profile gives them, sign in to it again.\n\
              The bucket is in another region, eu-central-1. hint: set the bucket's own region under Backup.\n\
              Could not reach https://e: nothing came or went for a while. hint: check the network and the endpoint, then try again; nothing was lost.\n\
              This machine's clock is 20 min behind the server's. hint: set this machine's date and time, then try again.\n\

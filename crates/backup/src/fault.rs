@@ -30,6 +30,8 @@ pub(crate) struct Fault {
     region: Option<String>,
     /// The request carried a checksum header, so that it can have been refused for it.
     checksummed: bool,
+    /// Why there are no keys to sign with any more, where that is what it came to.
+    keys: Option<BackupError>,
 }
 
 impl Fault {
@@ -41,6 +43,21 @@ impl Fault {
             detail: detail.into(),
             region: None,
             checksummed: false,
+            keys: None,
+        }
+    }
+
+    /// The keys were refused, and where they come from gave no others.
+    pub(crate) fn without_keys(error: BackupError) -> Self {
+        let kind = if error.retryable() {
+            FaultKind::Transport
+        } else {
+            FaultKind::Refused
+        };
+        Self {
+            kind,
+            keys: Some(error),
+            ..Self::transport("")
         }
     }
 
@@ -87,6 +104,7 @@ impl Fault {
             detail: detail.to_owned(),
             region: None,
             checksummed: false,
+            keys: None,
         }
     }
 
@@ -129,6 +147,9 @@ impl Fault {
 
     /// The word for it once no attempt is left. `permission` is the one the request needs.
     pub(crate) fn into_error(self, permission: &str, at: &Place<'_>) -> BackupError {
+        if let Some(error) = self.keys {
+            return error;
+        }
         let operation = permission.to_owned();
         match self.code.as_str() {
             "NoSuchBucket" => {
@@ -221,6 +242,7 @@ where
                     detail,
                     region,
                     checksummed: false,
+                    keys: None,
                 }
             }
             // An answer that is not S3's: a proxy's page, or a connection cut in the middle.
@@ -238,6 +260,7 @@ where
                     detail: root_cause(&error),
                     region: None,
                     checksummed: false,
+                    keys: None,
                 }
             }
             SdkError::ConstructionFailure(_) => Self {
@@ -247,6 +270,7 @@ where
                 detail: root_cause(&error),
                 region: None,
                 checksummed: false,
+                keys: None,
             },
             SdkError::TimeoutError(_) => Self::transport("no answer in time"),
             _ => Self::transport(root_cause(&error)),
@@ -317,6 +341,7 @@ mod tests {
             detail: String::new(),
             region: None,
             checksummed: false,
+            keys: None,
         }
     }
 

@@ -11,6 +11,7 @@
 //! The order that makes a backup safe to interrupt anywhere: data, catalog,
 //! shards, manifest. A restore point exists once its manifest does.
 
+mod aws_profile;
 mod backup;
 mod bucket;
 mod budget;
@@ -39,6 +40,7 @@ mod source;
 mod upload;
 mod verify;
 
+pub use aws_profile::{AwsFiles, AwsProfile, ProfileProblem, aws_profiles, profile_keys};
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
 pub use bucket::{
     AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, Reach, StoredFile, fetch_file, link,
@@ -96,6 +98,7 @@ mod tests {
         sink: Arc<dyn RestoreSink>,
     ) {
         spawnable(bucket.probe());
+        spawnable(profile_keys(&AwsFiles::from_environment(), "default"));
         spawnable(latest_manifest(bucket, key));
         spawnable(point_changes(bucket, key, ""));
         spawnable(list_restore_points(bucket, key));

@@ -5,13 +5,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use redline_backup::{Bucket, BucketConfig, ProbeReport, SecretText};
+use redline_backup::{AccessKeys, BackupError, Bucket, BucketConfig, ProbeReport};
 use redline_license::{Secret, SecretName};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::contract::{BucketSetup, BucketView, Event, ProbeCheckView, ServerEncryption};
-use crate::env_file::{S3Settings, read_env_file, s3_from_environment};
+use crate::env_file::{DEFAULT_REGION, S3Settings, read_env_file, s3_from_environment};
 use crate::error::{Code, CoreError};
 use crate::session::{Owner, Session};
 use crate::text;
@@ -22,6 +22,9 @@ pub(crate) struct BucketSettings {
     pub(crate) bucket: String,
     pub(crate) region: String,
     pub(crate) endpoint_url: Option<String>,
+    /// Where the keys come from, if not from the two that are held. A name and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) aws_profile: Option<String>,
     #[serde(default)]
     pub(crate) server_encryption: ServerEncryption,
     #[serde(default)]
@@ -45,9 +48,10 @@ impl BucketSettings {
             bucket: self.bucket.clone(),
             region: self.region.clone(),
             endpoint_url: self.endpoint_url.clone(),
-            has_secrets,
+            has_secrets: has_secrets && self.aws_profile.is_none(),
             checks: self.checks.clone(),
             checked_at: self.checked_at.clone(),
+            aws_profile: self.aws_profile.clone(),
             server_encryption: self.server_encryption.clone(),
         }
     }
@@ -57,6 +61,17 @@ impl BucketSettings {
 struct BucketSecrets {
     access_key: Secret,
     secret_key: Secret,
+}
+
+impl BucketSecrets {
+    fn signing(&self) -> AccessKeys {
+        AccessKeys {
+            access_key: self.access_key.expose().into(),
+            secret_key: self.secret_key.expose().into(),
+            session_token: None,
+            expires_at: None,
+        }
+    }
 }
 
 impl Session {
@@ -70,22 +85,34 @@ impl Session {
             Some(Secret::from(text.trim())).filter(|secret| !secret.is_empty())
         };
         let (access_key, secret_key) = (given(&mut setup.access_key), given(&mut setup.secret_key));
-        let secrets = match (access_key, secret_key) {
-            (Some(access_key), Some(secret_key)) => BucketSecrets {
+        let aws_profile = setup
+            .aws_profile
+            .as_deref()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty());
+        let secrets = match (&aws_profile, access_key, secret_key) {
+            (Some(_), None, None) => None,
+            (Some(_), _, _) => {
+                return Err(CoreError::bad_request(
+                    "Keys and an AWS profile were given for the bucket.",
+                    "Give one of them.",
+                ));
+            }
+            (None, Some(access_key), Some(secret_key)) => Some(BucketSecrets {
                 access_key,
                 secret_key,
-            },
-            (access_key, secret_key) => {
+            }),
+            (None, access_key, secret_key) => {
                 let held = self.bucket_secrets()?.ok_or_else(|| {
                     CoreError::bad_request(
                         "The bucket needs its access key and its secret key.",
                         "Your storage provider shows or makes them.",
                     )
                 })?;
-                BucketSecrets {
+                Some(BucketSecrets {
                     access_key: access_key.unwrap_or(held.access_key),
                     secret_key: secret_key.unwrap_or(held.secret_key),
-                }
+                })
             }
         };
         let mut settings = BucketSettings {
@@ -95,6 +122,7 @@ impl Session {
                 .endpoint_url
                 .map(|url| url.trim().to_owned())
                 .filter(|url| !url.is_empty()),
+            aws_profile,
             server_encryption: match setup.server_encryption {
                 Some(encryption) => encryption,
                 None => self
@@ -106,12 +134,18 @@ impl Session {
             checked_at: None,
         };
         let passphrase = setup.recovery_passphrase.take();
-        let report = self.probe(&settings, &secrets)?;
+        self.take_place_of_profile(&mut settings)?;
+        let keys = match (&settings.aws_profile, &secrets) {
+            (Some(name), _) => self.profile_keys(name)?,
+            (None, Some(secrets)) => secrets.signing(),
+            (None, None) => return Err(no_secrets()),
+        };
+        let report = self.probe(&settings, keys.clone())?;
         note_checks(&mut settings, &report);
         if report.ok {
-            let bucket = self.connect_to(&settings, &secrets)?;
+            let bucket = self.connect_to(&settings, keys)?;
             self.encrypt_from_the_start(&settings, &bucket, passphrase)?;
-            self.keep_bucket(&settings, &secrets)?;
+            self.keep_bucket(&settings, secrets.as_ref())?;
             self.tell(Event::Backup);
         }
         Ok(settings.view(report.ok))
@@ -134,6 +168,7 @@ impl Session {
             endpoint_url: found.endpoint_url.take(),
             access_key: found.access_key.take(),
             secret_key: found.secret_key.take(),
+            aws_profile: found.aws_profile.take(),
             server_encryption,
             recovery_passphrase,
         });
@@ -144,8 +179,8 @@ impl Session {
     /// Tries the bucket again with what is held, and keeps what was found.
     pub fn probe_bucket(&self) -> Result<BucketView, CoreError> {
         let mut settings = self.bucket_settings()?.ok_or_else(no_bucket)?;
-        let secrets = self.bucket_secrets()?.ok_or_else(no_secrets)?;
-        let report = self.probe(&settings, &secrets)?;
+        let keys = self.keys_of(&settings)?;
+        let report = self.probe(&settings, keys)?;
         note_checks(&mut settings, &report);
         self.keep_settings(Some(&settings))?;
         self.tell(Event::Backup);
@@ -154,44 +189,60 @@ impl Session {
 
     /// Forgets the bucket and its secrets on this machine. What is in it stays.
     pub fn clear_bucket(&self) -> Result<(), CoreError> {
-        let (place, name) = self.secrets()?;
-        for secret in [SecretName::S3AccessKey, SecretName::S3SecretKey] {
-            place.delete(&redline_license::SecretId::new(name.clone(), secret))?;
-        }
+        self.forget_secrets()?;
         self.keep_settings(None)?;
         self.tell(Event::Backup);
         Ok(())
     }
 
-    fn probe(
-        &self,
-        settings: &BucketSettings,
-        secrets: &BucketSecrets,
-    ) -> Result<ProbeReport, CoreError> {
-        let bucket = self.connect_to(settings, secrets)?;
+    /// A profile's region and endpoint, where the person gave none.
+    fn take_place_of_profile(&self, settings: &mut BucketSettings) -> Result<(), CoreError> {
+        let Some(name) = &settings.aws_profile else {
+            return Ok(());
+        };
+        let place = self.profile_place(name)?;
+        if settings.region.is_empty() {
+            settings.region = place.region.unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        }
+        if settings.endpoint_url.is_none() {
+            settings.endpoint_url = place.endpoint_url;
+        }
+        Ok(())
+    }
+
+    fn forget_secrets(&self) -> Result<(), CoreError> {
+        let (place, name) = self.secrets()?;
+        for secret in [SecretName::S3AccessKey, SecretName::S3SecretKey] {
+            place.delete(&redline_license::SecretId::new(name.clone(), secret))?;
+        }
+        Ok(())
+    }
+
+    fn probe(&self, settings: &BucketSettings, keys: AccessKeys) -> Result<ProbeReport, CoreError> {
+        let bucket = self.connect_to(settings, keys)?;
         self.0.core.block_on(async move { bucket.probe().await })
     }
 
     /// Ready to use; sends nothing yet.
     pub(crate) fn connect(&self) -> Result<(Bucket, BucketSettings), CoreError> {
         let settings = self.bucket_settings()?.ok_or_else(no_bucket)?;
-        let secrets = self.bucket_secrets()?.ok_or_else(no_secrets)?;
-        Ok((self.connect_to(&settings, &secrets)?, settings))
+        let keys = self.keys_of(&settings)?;
+        let bucket = self.connect_to(&settings, keys)?;
+        self.renew_keys_of(&bucket);
+        Ok((bucket, settings))
     }
 
-    fn connect_to(
-        &self,
-        settings: &BucketSettings,
-        secrets: &BucketSecrets,
-    ) -> Result<Bucket, CoreError> {
+    fn connect_to(&self, settings: &BucketSettings, keys: AccessKeys) -> Result<Bucket, CoreError> {
         let mut config = BucketConfig::new(
             settings.bucket.clone(),
             settings.region.clone(),
             settings.endpoint_url.clone(),
-            SecretText::from(secrets.access_key.expose()),
-            SecretText::from(secrets.secret_key.expose()),
+            keys.access_key,
+            keys.secret_key,
             self.store_name(),
         );
+        config.session_token = keys.session_token;
+        config.keys_expire_at = keys.expires_at;
         config.encryption = match &settings.server_encryption {
             ServerEncryption::BucketDefault => redline_backup::ServerEncryption::BucketDefault,
             ServerEncryption::SseS3 => redline_backup::ServerEncryption::SseS3,
@@ -208,11 +259,22 @@ impl Session {
         Ok(bucket)
     }
 
-    /// What signs requests now, for a bucket whose keys have expired; a locked keyring
-    /// has none.
-    pub(crate) fn held_keys(&self) -> Option<(Secret, Secret)> {
-        let held = self.bucket_secrets().ok()??;
-        Some((held.access_key, held.secret_key))
+    /// What signs requests from now on.
+    fn keys_of(&self, settings: &BucketSettings) -> Result<AccessKeys, CoreError> {
+        match &settings.aws_profile {
+            Some(name) => self.profile_keys(name),
+            None => Ok(self.bucket_secrets()?.ok_or_else(no_secrets)?.signing()),
+        }
+    }
+
+    /// The same in the middle of a run whose keys have expired; a locked keyring has none.
+    pub(crate) fn renewed_keys(&self) -> Result<Option<AccessKeys>, BackupError> {
+        let settings = self.bucket_settings().ok().flatten();
+        if let Some(name) = settings.and_then(|settings| settings.aws_profile) {
+            return self.renewed_profile_keys(&name);
+        }
+        let held = self.bucket_secrets().ok().flatten();
+        Ok(held.map(|held| held.signing()))
     }
 
     pub(crate) fn bucket_view(&self) -> Result<Option<BucketView>, CoreError> {
@@ -233,18 +295,21 @@ impl Session {
                 if let Some(settings) = self.0.backup.bucket.lock().clone() {
                     return Ok(Some(settings));
                 }
-                Ok(s3_from_environment().ok().map(|mut found| {
-                    let settings = BucketSettings {
-                        bucket: found.bucket.clone(),
-                        region: found.region.clone(),
-                        endpoint_url: found.endpoint_url.clone(),
-                        server_encryption: ServerEncryption::default(),
-                        checks: Vec::new(),
-                        checked_at: None,
-                    };
-                    found.zeroize();
-                    settings
-                }))
+                let Ok(mut found) = s3_from_environment() else {
+                    return Ok(None);
+                };
+                let mut settings = BucketSettings {
+                    bucket: found.bucket.clone(),
+                    region: found.region.clone(),
+                    endpoint_url: found.endpoint_url.clone(),
+                    aws_profile: found.aws_profile.clone(),
+                    server_encryption: ServerEncryption::default(),
+                    checks: Vec::new(),
+                    checked_at: None,
+                };
+                found.zeroize();
+                self.take_place_of_profile(&mut settings)?;
+                Ok(Some(settings))
             }
             Owner::Profile(name) => {
                 let kept = self
@@ -288,12 +353,17 @@ impl Session {
             }))
     }
 
-    /// Secrets first: settings without them would look set up and fail at night.
+    /// Secrets first: settings without them would look set up and fail at night. Where a
+    /// profile has them now, those of before are of no more use and go last.
     fn keep_bucket(
         &self,
         settings: &BucketSettings,
-        secrets: &BucketSecrets,
+        secrets: Option<&BucketSecrets>,
     ) -> Result<(), CoreError> {
+        let Some(secrets) = secrets else {
+            self.keep_settings(Some(settings))?;
+            return self.forget_secrets();
+        };
         let (place, name) = self.secrets()?;
         let vault = &self.0.core.vault;
         vault.set(&*place, &name, SecretName::S3AccessKey, &secrets.access_key)?;

@@ -10,7 +10,7 @@ use crate::error::{Code, CoreError};
 
 /// No settings file is larger; nobody means to hand in a data file.
 const LARGEST: u64 = 1 << 20;
-const DEFAULT_REGION: &str = "us-east-1";
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
 #[derive(Default, Zeroize)]
 pub(crate) struct S3Settings {
@@ -19,6 +19,8 @@ pub(crate) struct S3Settings {
     pub(crate) endpoint_url: Option<String>,
     pub(crate) access_key: Option<String>,
     pub(crate) secret_key: Option<String>,
+    /// Where no keys are given.
+    pub(crate) aws_profile: Option<String>,
 }
 
 pub(crate) fn s3_from_environment() -> Result<S3Settings, CoreError> {
@@ -70,15 +72,27 @@ fn settings(place: &str, value: impl Fn(&str) -> Option<String>) -> Result<S3Set
     let bucket = value("S3_BUCKET").ok_or_else(|| {
         CoreError::bad_request(
             format!("There is no S3_BUCKET in {place}."),
-            "It needs S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY; S3_REGION and S3_ENDPOINT_URL where they differ.",
+            "It needs S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY (or AWS_PROFILE); S3_REGION and S3_ENDPOINT_URL where they differ.",
         )
     })?;
+    let (access_key, secret_key) = (value("S3_ACCESS_KEY"), value("S3_SECRET_KEY"));
+    let aws_profile = match (&access_key, &secret_key) {
+        (None, None) => value("AWS_PROFILE"),
+        _ => None,
+    };
+    let region = match (value("S3_REGION"), &aws_profile) {
+        (Some(region), _) => region,
+        // The profile may have one.
+        (None, Some(_)) => String::new(),
+        (None, None) => DEFAULT_REGION.to_owned(),
+    };
     Ok(S3Settings {
         bucket,
-        region: value("S3_REGION").unwrap_or_else(|| DEFAULT_REGION.to_owned()),
+        region,
         endpoint_url: value("S3_ENDPOINT_URL"),
-        access_key: value("S3_ACCESS_KEY"),
-        secret_key: value("S3_SECRET_KEY"),
+        access_key,
+        secret_key,
+        aws_profile,
     })
 }
 

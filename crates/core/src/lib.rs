@@ -8,6 +8,7 @@
 //! listens, or a terminal, and it hands out neither a secret nor a path.
 
 mod automatic;
+mod aws_profiles;
 mod backup;
 mod bucket;
 mod bucket_rules;
@@ -65,6 +66,7 @@ pub use import::ImportEvents;
 pub use options::{FrontEnd, Options};
 pub use progress::Watch;
 pub use redline::Redline;
+pub use redline_backup::AwsFiles;
 pub use session::{JobId, Session, SourcePath};
 
 /// The version that every front end shows.

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::PathBuf;
 
+use redline_backup::AwsFiles;
+
 /// Which front end this process is; others are told when they wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrontEnd {
@@ -36,6 +38,8 @@ pub struct Options {
     pub front_end: FrontEnd,
     /// The license key from REDLINE_LICENSE_KEY: counts as signed in.
     pub env_key: Option<String>,
+    /// Where the profiles of the AWS configuration are.
+    pub aws_files: Option<AwsFiles>,
 }
 
 impl std::fmt::Debug for Options {
@@ -63,6 +67,7 @@ impl Options {
             env_key: env::var("REDLINE_LICENSE_KEY")
                 .ok()
                 .filter(|key| !key.trim().is_empty()),
+            aws_files: None,
         }
     }
 }
@@ -108,6 +113,7 @@ mod tests {
             config_dir: None,
             front_end: FrontEnd::Server,
             env_key: Some("RL-05661234-ABCDEFGH-IJKLCC32".into()),
+            aws_files: None,
         };
         let shown = format!("{options:?}");
         assert!(!shown.contains("0566") && shown.contains("••••"), "{shown}");

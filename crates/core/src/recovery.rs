@@ -62,6 +62,7 @@ mod tests {
             bucket: "desk-backups".into(),
             region: "eu-central-1".into(),
             endpoint_url: Some("https://s3.example.org".into()),
+            aws_profile: None,
             server_encryption: Default::default(),
             checks: Vec::new(),
             checked_at: None,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use redline_backup::AwsFiles;
 use redline_license::{LicenseKey, ProfileBook};
 use redline_store::{Identity, Store};
 use tokio::sync::broadcast;
@@ -33,6 +34,8 @@ pub(crate) struct Inner {
     pub(crate) data_dir: PathBuf,
     pub(crate) config_dir: PathBuf,
     pub(crate) front_end: FrontEnd,
+    /// Where profiles of the AWS configuration are; none is read before one is asked for.
+    pub(crate) aws_files: AwsFiles,
     env_key: Option<Result<LicenseKey, CoreError>>,
     settings: Mutex<SettingsFile>,
     /// What opening found, to be told with the first session.
@@ -102,6 +105,10 @@ impl Redline {
             data_dir,
             config_dir,
             front_end: options.front_end,
+            aws_files: options
+                .aws_files
+                .take()
+                .unwrap_or_else(AwsFiles::from_environment),
             env_key,
             settings: Mutex::new(settings),
             notes: Mutex::new(notes),

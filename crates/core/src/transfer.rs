@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redline_backup::{AccessKeys, Bucket, SecretText};
+use redline_backup::Bucket;
 
 use crate::automatic::Automatic;
 use crate::contract::{Event, TransferView};
@@ -80,7 +80,18 @@ impl Session {
         self.0.store.private_dir().join(FOLDER)
     }
 
-    /// Makes a bucket this session's: limit, pause, journal, keys.
+    /// Lets a bucket read its keys anew when they expire under it. Only for the bucket that
+    /// is kept: one that is being tried would be found well with the keys of another.
+    pub(crate) fn renew_keys_of(&self, bucket: &Bucket) {
+        // Weak: the bucket is kept by the session.
+        let session = std::sync::Arc::downgrade(&self.0);
+        bucket.renew_keys_with(move || match session.upgrade() {
+            Some(session) => Session(session).renewed_keys(),
+            None => Ok(None),
+        });
+    }
+
+    /// Makes a bucket this session's: limit, pause, journal.
     pub(crate) fn equip(&self, bucket: &Bucket) {
         bucket.limit_bandwidth(self.bandwidth_limit());
         bucket.pause(self.0.transfers.paused.load(Ordering::Relaxed));
@@ -89,17 +100,6 @@ impl Session {
         if fsx::private_dir(&folder).is_ok() {
             bucket.keep_journal_in(folder);
         }
-        // Weak: the bucket is kept by the session.
-        let session = std::sync::Arc::downgrade(&self.0);
-        bucket.renew_keys_with(move || {
-            let session = Session(session.upgrade()?);
-            let (access_key, secret_key) = session.held_keys()?;
-            Some(AccessKeys {
-                access_key: SecretText::from(access_key.expose()),
-                secret_key: SecretText::from(secret_key.expose()),
-                session_token: None,
-            })
-        });
         let mut buckets = self.0.transfers.buckets.lock();
         // Those that nobody else holds are done.
         buckets.retain(|bucket| !bucket.is_idle());

@@ -21,6 +21,7 @@ impl Home {
             config_dir: Some(self.path().join("config")),
             front_end,
             env_key: None,
+            aws_files: None,
         }
     }
 

@@ -23,6 +23,7 @@ impl Desk {
             config_dir: Some(home.path().join("config")),
             front_end: FrontEnd::CommandLine,
             env_key: None,
+            aws_files: None,
         })
         .unwrap();
         let session = redline.sign_in(a_key(None)).unwrap();

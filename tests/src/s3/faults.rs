@@ -118,6 +118,8 @@ pub(super) struct Front {
     clock_offset: AtomicI64,
     /// Access keys that are over.
     expired: Mutex<Vec<String>>,
+    /// Temporary access keys, each with the token that has to come along.
+    tokens: Mutex<Vec<(String, String)>>,
     /// Where the bucket is, if not where everybody asks.
     region: Mutex<Option<String>>,
 }
@@ -154,6 +156,10 @@ impl Front {
         lock(&self.expired).push(access_key.to_owned());
     }
 
+    pub(super) fn require_token(&self, access_key: &str, token: &str) {
+        lock(&self.tokens).push((access_key.to_owned(), token.to_owned()));
+    }
+
     pub(super) fn move_to_region(&self, region: Option<&str>) {
         *lock(&self.region) = region.map(str::to_owned);
     }
@@ -172,6 +178,13 @@ impl Front {
         let (access_key, region) = (scope.next()?, scope.nth(1));
         if lock(&self.expired).iter().any(|key| key == access_key) {
             return Some((400, "ExpiredToken", String::new()));
+        }
+        let token = header("x-amz-security-token");
+        if lock(&self.tokens)
+            .iter()
+            .any(|(key, wanted)| key == access_key && token != Some(wanted))
+        {
+            return Some((403, "InvalidToken", String::new()));
         }
         if let (Some(there), Some(region)) = (lock(&self.region).clone(), region)
             && there != region

@@ -265,6 +265,12 @@ impl TestS3 {
         self.front.expire(access_key);
     }
 
+    /// From now on this access key is a temporary one: nothing signed with it is taken
+    /// without its token.
+    pub fn require_token(&self, access_key: &str, token: &str) {
+        self.front.require_token(access_key, token);
+    }
+
     /// The bucket is there and nowhere else; `None`: wherever one asks.
     pub fn move_to_region(&self, region: Option<&str>) {
         self.front.move_to_region(region);

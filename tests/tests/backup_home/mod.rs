@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use redline_core::{
-    BucketSetup, FileQuery, FileView, FrontEnd, KeptIn, Options, Redline, RestoreRequest, Session,
-    SignInRequest,
+    AwsFiles, BucketSetup, FileQuery, FileView, FrontEnd, KeptIn, Options, Redline, RestoreRequest,
+    Session, SignInRequest,
 };
 use redline_tests::s3::{ACCESS_KEY, REGION, SECRET_KEY, TestS3};
 
@@ -27,6 +27,10 @@ impl Home {
             config_dir: Some(dir.path().join("config")),
             front_end: FrontEnd::CommandLine,
             env_key: None,
+            aws_files: Some(AwsFiles {
+                config: dir.path().join("aws/config"),
+                credentials: dir.path().join("aws/credentials"),
+            }),
         })
         .unwrap();
         let session = redline
@@ -136,6 +140,7 @@ pub fn setup(server: &TestS3) -> BucketSetup {
         endpoint_url: Some(server.endpoint()),
         access_key: Some(ACCESS_KEY.into()),
         secret_key: Some(SECRET_KEY.into()),
+        aws_profile: None,
         server_encryption: None,
         recovery_passphrase: None,
     }

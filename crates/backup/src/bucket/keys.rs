@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use aws_credential_types::provider::future;
 use aws_sdk_s3::config::{Credentials, ProvideCredentials};
 
-use crate::SecretText;
+use crate::{Result, SecretText};
 
 /// What a bucket is opened with. Prints masked.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct AccessKeys {
     pub secret_key: SecretText,
     /// Of temporary keys.
     pub session_token: Option<SecretText>,
+    /// When they end, where that is known.
+    pub expires_at: Option<SystemTime>,
 }
 
 impl AccessKeys {
@@ -27,7 +30,7 @@ impl AccessKeys {
     }
 }
 
-type Source = Arc<dyn Fn() -> Option<AccessKeys> + Send + Sync>;
+type Source = Arc<dyn Fn() -> Result<Option<AccessKeys>> + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct HeldKeys(Arc<Held>);
@@ -65,27 +68,35 @@ impl HeldKeys {
         self.lock().generation
     }
 
+    pub(super) fn expire_at(&self) -> Option<SystemTime> {
+        self.lock().keys.expires_at
+    }
+
     /// True if there are other keys than those of `generation` now.
-    pub(super) async fn renew(&self, generation: u64) -> bool {
+    pub(super) async fn renew(&self, generation: u64) -> Result<bool> {
         let _turn = self.0.renewing.lock().await;
         let source = {
             let state = self.lock();
             if state.generation != generation {
-                return true;
+                return Ok(true);
             }
             state.source.clone()
         };
-        let Some(source) = source else { return false };
+        let Some(source) = source else {
+            return Ok(false);
+        };
         let read = tokio::task::spawn_blocking(move || source()).await;
-        let Ok(Some(keys)) = read else { return false };
+        let Some(keys) = read.unwrap_or(Ok(None))? else {
+            return Ok(false);
+        };
         let mut state = self.lock();
         if state.keys.same_as(&keys) {
-            return false;
+            return Ok(false);
         }
         tracing::info!("the bucket's keys were renewed");
         state.keys = keys;
         state.generation += 1;
-        true
+        Ok(true)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

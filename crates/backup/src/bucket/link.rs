@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::presigning::PresigningConfig;
 use jiff::Timestamp;
@@ -55,6 +55,18 @@ pub async fn link(bucket: &Bucket, file: &StoredFile<'_>, wanted: Duration) -> R
     } else {
         wanted
     };
+    let lives = match bucket.keys_expire_at() {
+        Some(end) if SystemTime::now() + lives > end => {
+            shortened =
+                Some("The keys of the AWS profile end then, and the link with them.".into());
+            let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+            Duration::from_secs(left.as_secs())
+        }
+        _ => lives,
+    };
+    if lives.is_zero() {
+        return Err(BackupError::CredentialsExpired);
+    }
     let keys = [
         bucket.layout().plain(file.relative_path),
         Some(bucket.layout().object(file.sha256)),

@@ -18,7 +18,7 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
@@ -84,6 +84,8 @@ pub(crate) enum Checksum {
 
 /// Seconds; as in the SDK.
 const SIGNED_BY_SERVER: u64 = 4 * 60;
+/// How often one request may be signed with other keys.
+const RENEWALS: u32 = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Bucket {
@@ -98,7 +100,8 @@ impl Bucket {
         let keys = HeldKeys::new(AccessKeys {
             access_key: config.access_key.clone(),
             secret_key: config.secret_key.clone(),
-            session_token: None,
+            session_token: config.session_token.clone(),
+            expires_at: config.keys_expire_at,
         });
         let mut builder = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -166,9 +169,18 @@ impl Bucket {
     }
 
     /// Where `read` gets the keys anew when the ones held are refused or have expired
-    /// in the middle of a run. Called from a thread that may block.
-    pub fn renew_keys_with(&self, read: impl Fn() -> Option<AccessKeys> + Send + Sync + 'static) {
+    /// in the middle of a run; `None` where there are none now. Called from a thread that
+    /// may block. Its error ends the request that asked.
+    pub fn renew_keys_with(
+        &self,
+        read: impl Fn() -> Result<Option<AccessKeys>> + Send + Sync + 'static,
+    ) {
         self.0.keys.renew_with(Arc::new(read));
+    }
+
+    /// When the keys that are held end, where that is known.
+    pub(crate) fn keys_expire_at(&self) -> Option<SystemTime> {
+        self.0.keys.expire_at()
     }
 
     /// A folder of ours on this machine for a journal of what is on its way in parts, so
@@ -339,6 +351,7 @@ impl Bucket {
         let inner = &*self.0;
         let mut retry = Retry::new(&inner.tuning.retry);
         let mut resigned = false;
+        let mut renewals = 0;
         loop {
             self.while_paused().await;
             let slot = inner.pace.slot().await;
@@ -359,7 +372,7 @@ impl Bucket {
             };
             let epoch = slot.epoch();
             drop(slot);
-            let fault = match outcome {
+            let mut fault = match outcome {
                 Ok(value) => {
                     pulse.went_well();
                     inner.line.reach().moved();
@@ -390,8 +403,15 @@ impl Bucket {
             {
                 continue;
             }
-            if fault.may_be_keys() && inner.keys.renew(keys).await {
-                continue;
+            // Some sources have other keys each time: a refusal that is about something else
+            // would be asked about for ever.
+            if fault.may_be_keys() && renewals < RENEWALS {
+                renewals += 1;
+                match inner.keys.renew(keys).await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => fault = Fault::without_keys(error),
+                }
             }
             if fault.kind == FaultKind::Throttled {
                 inner.pace.slow_down(epoch);

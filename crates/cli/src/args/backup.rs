@@ -12,6 +12,23 @@ pub struct Backup {
     pub line: Line,
 }
 
+/// A bucket whose keys a profile of the AWS configuration has.
+#[derive(Debug, Args)]
+pub struct AwsBucket {
+    /// Use the keys of this profile in ~/.aws
+    #[arg(long, value_name = "NAME", conflicts_with = "env")]
+    pub aws_profile: Option<String>,
+    /// With --aws-profile: the bucket [default: S3_BUCKET, or asked for]
+    #[arg(long, value_name = "NAME", requires = "aws_profile")]
+    pub bucket: Option<String>,
+    /// With --aws-profile: its region [default: S3_REGION, or the profile's]
+    #[arg(long, value_name = "NAME", requires = "aws_profile")]
+    pub region: Option<String>,
+    /// With --aws-profile: the server's address [default: S3_ENDPOINT_URL, or the profile's]
+    #[arg(long, value_name = "URL", requires = "aws_profile")]
+    pub endpoint_url: Option<String>,
+}
+
 /// How fast a transfer may be.
 #[derive(Debug, Args)]
 pub struct Line {
@@ -58,10 +75,16 @@ on, and asks for a recovery passphrase (REDLINE_BACKUP_PASSPHRASE, a prompt, or 
 `redline backup encrypt` says what that costs. Where the backup is encrypted already,
 the passphrase opens it.
 
+With --aws-profile only the name of a profile in ~/.aws is kept, and its keys are
+asked for anew by each backup: static ones, roles, a credential_process, single
+sign-on. Its region and endpoint are taken where none are given. S3_BUCKET with
+AWS_PROFILE and without keys says the same.
+
 Examples:
   redline backup setup
   redline backup setup --env .env
-  redline backup setup --encrypt")]
+  redline backup setup --encrypt
+  redline backup setup --aws-profile work --bucket acme-redline")]
     Setup {
         /// Read the S3_… settings from this file, once
         #[arg(long, value_name = "FILE")]
@@ -72,7 +95,11 @@ Examples:
         /// Encrypt everything before it is sent; asks for a recovery passphrase
         #[arg(long)]
         encrypt: bool,
+        #[command(flatten)]
+        aws: AwsBucket,
     },
+    /// List the AWS profiles of this machine that `setup` can use
+    AwsProfiles,
     /// Say what encrypting before sending costs and whether it is on, or switch it on
     #[command(after_long_help = "\
 The recovery passphrase is read from REDLINE_BACKUP_PASSPHRASE, a prompt, or stdin; it

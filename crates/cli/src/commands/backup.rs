@@ -11,7 +11,7 @@ use redline_core::{
 };
 use serde_json::json;
 
-use super::{encryption, json as to_json, keep, proof, rules};
+use super::{aws_profiles, encryption, json as to_json, keep, proof, rules};
 use crate::app::{App, asked, hidden};
 use crate::args::{BackupAction, Line, OnOff, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
@@ -30,9 +30,13 @@ pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
         encryption::open_for_once(&app.session()?)?;
     }
     match action {
-        BackupAction::Setup { env, sse, encrypt } => {
-            setup(app, env.as_deref(), sse.as_deref(), encrypt)
-        }
+        BackupAction::Setup {
+            sse, aws, encrypt, ..
+        } if aws.aws_profile.is_some() => aws_profiles::setup(app, aws, sse.as_deref(), encrypt),
+        BackupAction::Setup {
+            env, sse, encrypt, ..
+        } => setup(app, env.as_deref(), sse.as_deref(), encrypt),
+        BackupAction::AwsProfiles => aws_profiles::list(app),
         BackupAction::Encrypt { apply } => encryption::encrypt(app, apply),
         BackupAction::Unlock => encryption::unlock(app),
         BackupAction::Passphrase => encryption::change(app),
@@ -91,12 +95,7 @@ fn hold_back(app: &App, line: &Line) -> Result<(), Failure> {
 fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>, encrypt: bool) -> Outcome {
     let session = app.session()?;
     let encryption = sse.map(server_encryption).transpose()?;
-    let passphrase = if encrypt {
-        encryption::tell_costs(app, &session)?;
-        Some(encryption::new_passphrase()?)
-    } else {
-        None
-    };
+    let passphrase = encryption::asked_for(app, &session, encrypt)?;
     let in_environment = ["S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"]
         .iter()
         .any(|v| std::env::var_os(v).is_some());
@@ -125,7 +124,7 @@ fn setup(app: &App, env: Option<&std::path::Path>, sse: Option<&str>, encrypt: b
     Ok(outcome)
 }
 
-fn server_encryption(how: &str) -> Result<ServerEncryption, Failure> {
+pub(super) fn server_encryption(how: &str) -> Result<ServerEncryption, Failure> {
     match how.split_once(':').unwrap_or((how, "")) {
         ("bucket", "") => Ok(ServerEncryption::BucketDefault),
         ("s3", "") => Ok(ServerEncryption::SseS3),
@@ -164,13 +163,14 @@ fn ask_for_bucket() -> Result<BucketSetup, Failure> {
         endpoint_url: (!endpoint.is_empty()).then_some(endpoint),
         access_key: Some(access_key),
         secret_key: Some(secret_key),
+        aws_profile: None,
         server_encryption: None,
         recovery_passphrase: None,
     })
 }
 
 /// A bucket with what was found out about it; fails if a backup could not work.
-fn checked(app: &App, bucket: &BucketView) -> Outcome {
+pub(super) fn checked(app: &App, bucket: &BucketView) -> Outcome {
     let usable = bucket
         .checks
         .iter()

@@ -114,8 +114,17 @@ fn show(app: &App, session: &Session) -> Outcome {
     done(app, view)
 }
 
+/// The passphrase of a set-up that is to be encrypted, after saying what that costs.
+pub fn asked_for(app: &App, session: &Session, encrypt: bool) -> Result<Option<String>, Failure> {
+    if !encrypt {
+        return Ok(None);
+    }
+    tell_costs(app, session)?;
+    new_passphrase().map(Some)
+}
+
 /// Before a passphrase is chosen, and only where somebody reads.
-pub fn tell_costs(app: &App, session: &Session) -> Result<(), Failure> {
+fn tell_costs(app: &App, session: &Session) -> Result<(), Failure> {
     if app.out.json || session.backup_status()?.encryption != EncryptionState::Off {
         return Ok(());
     }
@@ -141,7 +150,7 @@ fn passphrase() -> Result<String, Failure> {
 }
 
 /// Asked for twice where somebody types it.
-pub fn new_passphrase() -> Result<String, Failure> {
+fn new_passphrase() -> Result<String, Failure> {
     if let Some(passphrase) = from_environment() {
         return Ok(passphrase);
     }

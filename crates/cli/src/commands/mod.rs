@@ -1,5 +1,6 @@
 //! One function for each command: ask core, print the answer.
 
+mod aws_profiles;
 mod backup;
 mod choices;
 mod cloud;

@@ -16,6 +16,11 @@ pub struct BucketSetup {
     pub endpoint_url: Option<String>,
     pub access_key: Option<String>,
     pub secret_key: Option<String>,
+    /// A profile of the AWS configuration of this machine, instead of keys. Its region and
+    /// endpoint are taken where the ones above are empty.
+    #[serde(default)]
+    #[ts(optional = nullable)]
+    pub aws_profile: Option<String>,
     /// How the server encrypts what it stores; null keeps what is set (at first: the bucket's own default).
     #[serde(default)]
     #[ts(optional = nullable)]
@@ -35,10 +40,20 @@ impl fmt::Debug for BucketSetup {
             .field("endpoint_url", &self.endpoint_url)
             .field("access_key", &masked(&self.access_key))
             .field("secret_key", &masked(&self.secret_key))
+            .field("aws_profile", &self.aws_profile)
             .field("server_encryption", &self.server_encryption)
             .field("recovery_passphrase", &masked(&self.recovery_passphrase))
             .finish()
     }
+}
+
+/// A profile of the AWS configuration of this machine that can be chosen; never its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct AwsProfileView {
+    pub name: String,
+    pub region: Option<String>,
+    pub endpoint_url: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -64,6 +79,8 @@ pub struct BucketView {
     pub has_secrets: bool,
     pub checks: Vec<ProbeCheckView>,
     pub checked_at: Option<String>,
+    /// Where the keys come from, if not from the two that are held.
+    pub aws_profile: Option<String>,
     pub server_encryption: ServerEncryption,
 }
 

@@ -68,6 +68,7 @@ mod tests {
             endpoint_url: None,
             access_key: Some("hunter2".into()),
             secret_key: Some("hunter2".into()),
+            aws_profile: None,
             server_encryption: None,
             recovery_passphrase: Some("hunter2".into()),
         };

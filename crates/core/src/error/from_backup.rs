@@ -10,6 +10,10 @@ impl From<BackupError> for CoreError {
     fn from(error: BackupError) -> Self {
         let code = match &error {
             BackupError::Cancelled => return super::cancelled(),
+            BackupError::AwsProfile { profile, problem } => {
+                return super::from_aws_profile::profile_error(profile, problem);
+            }
+            BackupError::AwsFile { .. } => Code::Unreadable,
             BackupError::Unreachable { .. } | BackupError::Throttled { .. } => Code::Network,
             BackupError::AccessDenied { .. }
             | BackupError::WrongCredentials

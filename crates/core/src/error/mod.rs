@@ -6,6 +6,7 @@
 //! whatever a library below put in its message.
 
 mod code;
+mod from_aws_profile;
 mod from_backup;
 mod from_convert;
 mod from_license;

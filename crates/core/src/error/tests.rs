@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use redline_backup::{BackupError, NameProblem};
+use redline_backup::{BackupError, NameProblem, ProfileProblem};
 use redline_convert::{Certificate, CertificateColumn, ConvertError, Reject, Rejects, Verdict};
 use redline_license::{LicenseKey, ProfileError, SecretError};
 use redline_store::StoreError;
@@ -213,6 +213,10 @@ fn backup_errors(text: &str) -> Vec<BackupError> {
         },
         BackupError::WrongCredentials,
         BackupError::CredentialsExpired,
+        BackupError::AwsFile {
+            file: "~/.aws/config".into(),
+            why: "line 3: expected an '=' sign defining a property".into(),
+        },
         BackupError::WrongRegion {
             expected: Some("eu-west-1".into()),
         },
@@ -350,6 +354,7 @@ fn all(text: &str, name: &str) -> Vec<CoreError> {
             .map(|error| convert_error(error, name)),
     );
     errors.extend(backup_errors(text).into_iter().map(CoreError::from));
+    errors.extend(profile_errors(text).into_iter().map(CoreError::from));
     errors
 }
 
@@ -395,6 +400,62 @@ fn convert_errors_read_well() {
 fn backup_errors_read_well() {
     insta::assert_snapshot!(rendered(
         backup_errors("q3.csv").into_iter().map(CoreError::from)
+    ));
+}
+
+fn profile_errors(text: &str) -> Vec<BackupError> {
+    let text = || text.to_owned();
+    [
+        ProfileProblem::NotThere { others: Vec::new() },
+        ProfileProblem::NotThere {
+            others: vec![text()],
+        },
+        ProfileProblem::NotThere {
+            others: vec!["default".into(), "home".into(), "work".into()],
+        },
+        ProfileProblem::NotThere {
+            others: (0..12).map(|n| format!("p{n}")).collect(),
+        },
+        ProfileProblem::NoKeys,
+        ProfileProblem::HalfKeys,
+        ProfileProblem::SourceNotThere { source: text() },
+        ProfileProblem::Circle,
+        ProfileProblem::RoleWithoutSource,
+        ProfileProblem::SignInIncomplete,
+        ProfileProblem::Mfa,
+        ProfileProblem::AwsLogin,
+        ProfileProblem::RoleRefused {
+            role: String::new(),
+            why: "No access".into(),
+        },
+        ProfileProblem::RoleRefused {
+            role: "arn:aws:iam::123456789012:role/backup".into(),
+            why: text(),
+        },
+        ProfileProblem::SignInExpired {
+            source: "work-base".into(),
+        },
+        ProfileProblem::ProcessFailed {
+            status: "exit status: 3".into(),
+        },
+        ProfileProblem::ProcessAnswer,
+        ProfileProblem::TooSlow { seconds: 60 },
+        ProfileProblem::Expired,
+        ProfileProblem::NoneGiven {
+            source: "Ec2InstanceMetadata".into(),
+        },
+    ]
+    .map(|problem| BackupError::AwsProfile {
+        profile: "work".into(),
+        problem,
+    })
+    .into()
+}
+
+#[test]
+fn aws_profile_errors_read_well() {
+    insta::assert_snapshot!(rendered(
+        profile_errors("q3").into_iter().map(CoreError::from)
     ));
 }
 

@@ -33,6 +33,7 @@ impl Api {
             config_dir: Some(dir.path().join("config")),
             front_end: FrontEnd::Server,
             env_key: Some(KEY_A.to_owned()),
+            aws_files: None,
         })
         .expect("core opens");
         let request = SignInRequest {

@@ -6,6 +6,11 @@ import type { ServerEncryption } from "./ServerEncryption";
  */
 export type BucketSetup = { bucket: string, region: string, endpoint_url: string | null, access_key: string | null, secret_key: string | null, 
 /**
+ * A profile of the AWS configuration of this machine, instead of keys. Its region and
+ * endpoint are taken where the ones above are empty.
+ */
+aws_profile?: string | null, 
+/**
  * How the server encrypts what it stores; null keeps what is set (at first: the bucket's own default).
  */
 server_encryption?: ServerEncryption | null, 

@@ -6,4 +6,8 @@ export type BucketView = { bucket: string, region: string, endpoint_url: string 
 /**
  * Whether both secrets are held; never the secrets.
  */
-has_secrets: boolean, checks: Array<ProbeCheckView>, checked_at: string | null, server_encryption: ServerEncryption, };
+has_secrets: boolean, checks: Array<ProbeCheckView>, checked_at: string | null, 
+/**
+ * Where the keys come from, if not from the two that are held.
+ */
+aws_profile: string | null, server_encryption: ServerEncryption, };

@@ -1,4 +1,5 @@
 /** The commands of the backup screen, on `backup.ts`. */
+import type { AwsProfileView } from '../contract/AwsProfileView';
 import type { BucketSetup } from '../contract/BucketSetup';
 import type { CheckKind } from '../contract/CheckKind';
 import type { CheckNote } from '../contract/CheckNote';
@@ -70,6 +71,15 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       demo.bucket = bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null });
       changed();
       return demo.bucket;
+    },
+    aws_profiles: () => {
+      if (options.get('aws') === 'broken') throw { code: 'unreadable', message: 'Could not read "~/.aws/config" of the AWS configuration: line 3: expected an \'=\' sign defining a property.', hint: 'Correct that file, or enter keys under Backup.', retryable: false } satisfies ErrorReport;
+      if (options.get('aws') === 'none') return [];
+      return [
+        { name: 'default', region: 'eu-central-1', endpoint_url: null },
+        { name: 'lab', region: null, endpoint_url: 'https://minio.lab.example:9000' },
+        { name: 'work', region: 'eu-west-1', endpoint_url: null },
+      ] satisfies AwsProfileView[];
     },
     probe_bucket: () => {
       online();

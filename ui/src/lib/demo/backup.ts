@@ -37,7 +37,8 @@ export function bucket(setup: Pick<BucketSetup, 'bucket' | 'region' | 'endpoint_
     bucket: setup.bucket,
     region: setup.region,
     endpoint_url: setup.endpoint_url,
-    has_secrets: true,
+    has_secrets: !setup.aws_profile,
+    aws_profile: setup.aws_profile ?? null,
     server_encryption: setup.server_encryption ?? { kind: 'bucket_default' },
     checked_at: ago(0.1),
     checks: [

@@ -7,6 +7,7 @@ import type { AppState } from '../contract/AppState';
 import type { BackupPlanView } from '../contract/BackupPlanView';
 import type { BackupStatus } from '../contract/BackupStatus';
 import type { BucketRulesView } from '../contract/BucketRulesView';
+import type { AwsProfileView } from '../contract/AwsProfileView';
 import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { CheckSchedule } from '../contract/CheckSchedule';
@@ -132,6 +133,8 @@ export const backupStatus = () => call<BackupStatus>('backup_status');
 export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
 /** Asks for a `.env` file, which core reads once; null when none was chosen. */
 export const setBucketFromEnv = () => call<BucketView | null>('set_bucket_from_env');
+/** The profiles of this machine’s AWS configuration; never their keys. */
+export const awsProfiles = () => call<AwsProfileView[]>('aws_profiles');
 export const probeBucket = () => call<BucketView>('probe_bucket');
 export const clearBucket = () => call<unknown>('clear_bucket');
 /** The rights that the keys of a bucket need; null for the one that is set up. */

@@ -53,6 +53,13 @@ async function type(id: string, text: string) {
   input.dispatchEvent(new Event('input', { bubbles: true }));
   flushSync();
 }
+/** Chooses in a list. The test's DOM finds no chosen option by `:checked`, as a browser does. */
+function pick(list: HTMLSelectElement, value: string) {
+  list.value = value;
+  list.querySelector = ((query: string) => (query === ':checked' ? list.options[list.selectedIndex] : list.ownerDocument.querySelector(query))) as typeof list.querySelector;
+  list.dispatchEvent(new Event('change', { bubbles: true }));
+  flushSync();
+}
 const able = (id: string) => vi.waitFor(() => expect((get(id) as HTMLButtonElement | null)?.disabled).toBe(false), { interval: 5, timeout: 4_000 });
 
 describe('the backup screen', () => {
@@ -154,6 +161,53 @@ describe('the keys of a bucket', () => {
     // Unchanged, they are not sent again: null keeps the ones that are held.
     (await find('backup-form')).dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
     await vi.waitFor(() => expect(asked.filter((a) => a.command === 'set_bucket').at(-1)?.args).toMatchObject({ setup: { access_key: null, secret_key: null } }));
+  });
+
+  it('can come from an AWS profile, of which the name alone goes in', async () => {
+    const { of } = open('backup=none');
+    await type('backup-bucket-name', 'acme-redline');
+    expect(of('aws_profiles'), 'the files are read when asked for').toEqual([]);
+    await click('backup-keys-profile');
+    const choice = (await find('backup-profile')) as HTMLSelectElement;
+    expect([...choice.options].map((o) => o.value)).toEqual(['default', 'lab', 'work']);
+    expect(get('backup-access-key')).toBeNull();
+    expect((get('backup-region') as HTMLInputElement).value).toBe('eu-central-1');
+    pick(choice, 'work');
+    await able('backup-save');
+    (await find('backup-form')).dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+    await find('backup-status');
+    expect(of('set_bucket')).toMatchObject([{ setup: { aws_profile: 'work', access_key: null, secret_key: null, region: 'eu-west-1' } }]);
+    route.go('backup', 'bucket');
+    flushSync();
+    expect((await find('bucket-connection')).textContent).toContain('AWS profile work');
+    await click('backup-edit');
+    await vi.waitFor(() => expect((get('backup-profile') as HTMLSelectElement | null)?.value).toBe('work'));
+  });
+
+  it('of a profile for another server show that server', async () => {
+    open('backup=none');
+    await click('backup-keys-profile');
+    const choice = (await find('backup-profile')) as HTMLSelectElement;
+    pick(choice, 'lab');
+    expect(((await find('backup-endpoint')) as HTMLInputElement).value).toBe('https://minio.lab.example:9000');
+    pick(choice, 'work');
+    expect(get('backup-endpoint'), 'the keys of one are not sent to the other’s server').toBeNull();
+    expect((get('backup-region') as HTMLInputElement).value).toBe('eu-west-1');
+  });
+
+  it('of profiles that cannot be read are told why, and can be entered still', async () => {
+    open('backup=none&aws=broken');
+    await click('backup-keys-profile');
+    expect((await find('backup-profiles-error')).textContent).toContain('line 3');
+    expect((get('backup-save') as HTMLButtonElement).disabled).toBe(true);
+    await click('backup-keys');
+    expect(await find('backup-access-key')).toBeTruthy();
+  });
+
+  it('say so where there is no profile', async () => {
+    open('backup=none&aws=none');
+    await click('backup-keys-profile');
+    expect((await find('backup-profiles-none')).textContent).toContain('aws configure');
   });
 
   it('of a .env file never come into the page at all', async () => {
