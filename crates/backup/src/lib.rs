@@ -37,7 +37,7 @@ mod source;
 mod upload;
 mod verify;
 
-pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
+pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup, run_backup_told};
 pub use bucket::{
     AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, StoredFile, fetch_file, link,
 };
@@ -53,7 +53,7 @@ pub use plan::{
 };
 pub use points::{
     PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_with,
-    list_restore_points,
+    list_restore_points, was_made,
 };
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};
