@@ -10,6 +10,7 @@
 //!
 //! A server whose variable is not set is left out, and the test says so.
 
+mod backup_home;
 mod backup_support;
 
 use std::io::{Read, Write};
@@ -18,8 +19,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use backup_home::{Home, request};
 use backup_support::*;
 use redline_backup::BucketConfig;
+use redline_core::{BucketSetup, OwnRule, VersioningState};
 
 struct Running(Child);
 
@@ -67,14 +70,9 @@ fn config_of(port: u16, bucket: &str, region: &str, access: &str, secret: &str) 
     BucketConfig::new(bucket, region, endpoint, access, secret, STORE)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs moto; the command is at the top of this file"]
-async fn moto() {
-    let Some(program) = program("REDLINE_TEST_MOTO") else {
-        return;
-    };
+fn start_moto(program: PathBuf) -> (Running, u16) {
     let port = free_port();
-    let _moto = start(
+    let moto = start(
         Command::new(program).args(["-H", "127.0.0.1", "-p", &port.to_string()]),
         port,
     );
@@ -88,6 +86,66 @@ async fn moto() {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    (moto, port)
+}
+
+/// Versioning switched on from here, proven, and a store that goes there and comes back.
+#[test]
+#[ignore = "needs moto; the command is at the top of this file"]
+fn moto_with_versions() {
+    let Some(program) = program("REDLINE_TEST_MOTO") else {
+        return;
+    };
+    let (_moto, port) = start_moto(program);
+    let machine = || {
+        let home = Home::new();
+        let setup = BucketSetup {
+            bucket: "redline-test".into(),
+            region: "us-east-1".into(),
+            endpoint_url: Some(format!("http://127.0.0.1:{port}")),
+            access_key: Some("key".into()),
+            secret_key: Some("secret".into()),
+            server_encryption: None,
+        };
+        let view = home.session.set_bucket(setup).unwrap();
+        assert!(view.has_secrets, "{view:?}");
+        home
+    };
+    let home = machine();
+    let before = home.session.bucket_rules().unwrap();
+    assert_eq!(before.versioning, VersioningState::Off);
+    let rules = home.session.set_versioning(true).unwrap();
+    assert_eq!(rules.versioning, VersioningState::On);
+    assert!(rules.versioning_proven, "{rules:?}");
+    let rule = OwnRule {
+        abort_uploads_days: Some(7),
+        archive_versions_days: None,
+        expire_versions_days: Some(90),
+    };
+    let rules = home.session.set_own_rule(Some(rule)).unwrap();
+    assert_eq!(rules.own_rule, Some(rule));
+
+    home.import(&[("a.csv", b"a\n1\n"), ("b.txt", b"b")]);
+    let first = home.backup();
+    home.edit("a.csv", b"a\n2\n");
+    home.backup();
+    for (at, expected) in [(first.as_str(), b"a\n1\n"), ("", b"a\n2\n")] {
+        let there = machine();
+        let restored = there.session.restore_now(&request(at, &[])).unwrap();
+        assert_eq!(restored.failed, []);
+        assert_eq!(there.read("a.csv"), expected);
+    }
+    let rules = home.session.set_versioning(false).unwrap();
+    assert_eq!(rules.versioning, VersioningState::Suspended);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs moto; the command is at the top of this file"]
+async fn moto() {
+    let Some(program) = program("REDLINE_TEST_MOTO") else {
+        return;
+    };
+    let (_moto, port) = start_moto(program);
     conformance(
         "moto",
         config_of(port, "redline-test", "us-east-1", "key", "secret"),

@@ -5,8 +5,9 @@ use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use redline_tests::s3::{ACCESS_KEY, Options, REGION, SECRET_KEY, TestS3};
+use redline_tests::s3::{ACCESS_KEY, Fault, FaultKind, Options, REGION, SECRET_KEY, TestS3};
 use serde_json::{Value, json};
 
 const KEY: &str = "RL-TESTCLIB-ACKUPAAA-AAAAAAAA";
@@ -544,5 +545,71 @@ fn a_profile_that_gives_no_keys_says_what_to_do() {
     assert!(
         said.contains("There is no AWS profile \"nobody\" on this machine; there is \"corp\"."),
         "{said}"
+    );
+}
+
+fn stored(machine: &Machine, name: &str) -> PathBuf {
+    let found = walk(&machine.dir.path().join("data"));
+    let is_it = |path: &&PathBuf| path.ends_with(Path::new("files").join(name));
+    found.iter().find(is_it).expect("a stored file").clone()
+}
+
+#[test]
+fn killed_between_the_manifest_and_its_note_a_file_put_back_is_this_devices_change() {
+    let s3 = TestS3::start(Options::default()).expect("a server");
+    let first = Machine::new(&s3);
+    std::fs::write(first.dir.path().join("f.txt"), "first").unwrap();
+    first.json(&["import", "f.txt"]);
+    first.json(&["backup", "setup"]);
+    first.json(&["backup", "run"]);
+    std::fs::write(stored(&first, "f.txt"), "second").unwrap();
+    first.json(&["verify"]);
+
+    // The manifest is stored; its answer is lost, and the next try hangs until the kill.
+    let manifest = |kind| {
+        Fault::new(kind)
+            .on("PutObject")
+            .path_contains("/manifests/")
+    };
+    s3.inject(manifest(FaultKind::LostResponse));
+    s3.inject(manifest(FaultKind::Stall).times(9));
+    let manifests = || {
+        let keys = s3.objects();
+        keys.iter()
+            .filter(|(key, _)| key.contains("/manifests/"))
+            .count()
+    };
+    let mut run = first
+        .command(&["backup", "run"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("redline runs");
+    let began = Instant::now();
+    while manifests() < 2 {
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "no manifest came"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    s3.clear_faults();
+
+    std::fs::write(stored(&first, "f.txt"), "first").unwrap();
+    first.json(&["verify"]);
+    let backup = first.json(&["backup", "run"])["backup"].clone();
+    assert_eq!(
+        (&backup["uploaded_files"], &backup["conflicts"]),
+        (&json!(1), &json!([])),
+        "{backup}"
+    );
+    let second = Machine::new(&s3);
+    second.json(&["backup", "setup"]);
+    second.json(&["restore", "run"]);
+    assert_eq!(
+        std::fs::read_to_string(stored(&second, "f.txt")).unwrap(),
+        "first"
     );
 }

@@ -174,6 +174,86 @@ fn the_only_copy_is_never_given_up() {
 }
 
 #[test]
+fn what_another_device_deleted_keeps_its_bytes_here() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let a = Home::with_bucket(&server);
+    a.import(&[("big.csv", b"a\n1\n"), ("kept.txt", b"k")]);
+    a.backup();
+    let b = Home::with_bucket(&server);
+    b.session.restore_now(&Default::default()).unwrap();
+    b.backup();
+    let id = b.file("big.csv").id;
+
+    a.delete("big.csv");
+    assert_eq!(a.session.backup_now().unwrap().removed_files, 1);
+    // This one has not heard of it: its own last point still has the file.
+    let report = b.session.free_files_now(&[id]).unwrap_err();
+    assert_eq!(report.code(), Code::BadRequest, "{:?}", report.report());
+    assert_eq!(b.read("big.csv"), b"a\n1\n");
+    assert_eq!(b.file("big.csv").status, FileStatus::Stored);
+
+    // Whatever keep rules collect afterwards, the bytes are somewhere.
+    a.session
+        .set_retention(Some(redline_core::KeepRules {
+            last: 1,
+            daily: 0,
+            weekly: 0,
+            monthly: 0,
+        }))
+        .unwrap();
+    let in_hours = |hours| Timestamp::now() + SignedDuration::from_hours(hours);
+    a.session.run_retention_now(in_hours(0)).unwrap();
+    a.session.run_retention_now(in_hours(25)).unwrap();
+    b.session.backup_now().unwrap();
+    let there = Home::with_bucket(&server);
+    let restored = there.session.restore_now(&Default::default()).unwrap();
+    assert_eq!(restored.failed, []);
+    assert_eq!(there.read("big.csv"), b"a\n1\n");
+    assert_eq!(there.read("kept.txt"), b"k");
+}
+
+#[test]
+fn a_cloud_only_file_that_was_deleted_is_cloud_only_again() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[
+        ("big.csv", b"a\n1\n"),
+        ("gone.csv", b"a\n2\n"),
+        ("k.txt", b"k"),
+    ]);
+    home.backup();
+    let ids = [home.file("big.csv").id, home.file("gone.csv").id];
+    let lost = home.file("gone.csv").sha256;
+    home.session.free_files_now(&ids).unwrap();
+    home.session.delete(&ids).unwrap();
+    home.session.backup_confirmed_now().unwrap();
+    assert_eq!(home.session.restore_points().unwrap()[0].files, 1);
+
+    home.session.undelete(&ids).unwrap();
+    assert_eq!(home.file("big.csv").status, FileStatus::CloudOnly);
+    home.session.fetch_files_now(&ids[..1]).unwrap();
+    assert_eq!(home.read("big.csv"), b"a\n1\n");
+    // The other one went from the bucket meanwhile: the next backup says so.
+    for (key, _) in server.objects() {
+        if key.ends_with(&lost) || key.ends_with("/gone.csv") {
+            server.remove(&key);
+        }
+    }
+    assert_eq!(home.file("gone.csv").status, FileStatus::CloudOnly);
+    let report = home.session.backup_now().unwrap();
+    let left_out: Vec<&str> = report.left_out.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(left_out, ["gone.csv"]);
+    assert_eq!(home.file("gone.csv").status, FileStatus::Missing);
+    assert_eq!(home.session.restore_points().unwrap()[0].files, 2);
+    assert!(home.session.check_backup_now(true, None).unwrap().ok);
+    // One that was here when it was deleted has its bytes, and no such state.
+    let id = [home.file("big.csv").id];
+    home.session.delete(&id).unwrap();
+    home.session.undelete(&id).unwrap();
+    assert_eq!(home.file("big.csv").status, FileStatus::Stored);
+}
+
+#[test]
 fn a_rule_frees_what_is_large_and_old() {
     let server = TestS3::start(Server::default()).unwrap();
     let home = Home::with_bucket(&server);

@@ -4,7 +4,7 @@ mod backup_home;
 
 use backup_home::{Home, request};
 use redline_core::{ConversionRequest, FileStatus, PresetView, RestoreRequest};
-use redline_tests::s3::{Options as Server, TestS3};
+use redline_tests::s3::{Options as Server, Personality, TestS3};
 
 fn everything() -> RestoreRequest {
     RestoreRequest::default()
@@ -34,8 +34,18 @@ fn pairs(found: &[(String, String)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn two_first_backups_at_once_are_both_kept() {
-    let server = TestS3::start(Server::default()).unwrap();
-    let (a, b) = (Home::with_bucket(&server), Home::with_bucket(&server));
+    // Whatever becomes of `If-None-Match`: looked at, ignored, refused.
+    for personality in [Personality::AWS, Personality::GARAGE, Personality::B2] {
+        let server = TestS3::start(Server {
+            personality,
+            ..Server::default()
+        });
+        first_backups(&server.unwrap());
+    }
+}
+
+fn first_backups(server: &TestS3) {
+    let (a, b) = (Home::with_bucket(server), Home::with_bucket(server));
     a.import(&[
         ("same.txt", b"same"),
         ("f.txt", b"of a"),
@@ -62,15 +72,22 @@ fn two_first_backups_at_once_are_both_kept() {
     let plan = b.session.plan_backup().unwrap();
     assert_eq!(plan.other_devices.len(), 1);
     let report = b.session.backup_now().unwrap();
-    assert_eq!(
-        (report.merged_devices.len(), report.conflicts.len()),
-        (1, 0),
-        "{report:?}"
-    );
+    assert_eq!(report.merged_devices.len(), 1, "{report:?}");
+    // Two files that share a name: both are kept, and it is said where.
+    let shown: Vec<(&str, &str)> = report
+        .conflicts
+        .iter()
+        .map(|conflict| (conflict.path.as_str(), conflict.kept_as.as_str()))
+        .collect();
+    assert_eq!(shown, [("f.txt", "f (2).txt")]);
+    assert_eq!(report.conflicts[0].device, report.merged_devices[0]);
+    assert_eq!(b.read("f.txt"), b"of b");
+    let again = b.session.backup_now().unwrap();
+    assert_eq!(again.conflicts, [], "said once");
     let points = a.session.restore_points().unwrap();
     assert_eq!(points.iter().filter(|p| p.head).count(), 1);
 
-    let found = restored(&server);
+    let found = restored(server);
     let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
@@ -98,11 +115,30 @@ fn two_first_backups_at_once_are_both_kept() {
 
 #[test]
 fn the_same_file_changed_on_both_is_kept_side_by_side() {
-    let server = TestS3::start(Server::default()).unwrap();
-    let a = Home::with_bucket(&server);
+    let no_copy = Personality {
+        refuses_copy: true,
+        ..Personality::AWS
+    };
+    for personality in [
+        Personality::AWS,
+        no_copy,
+        Personality::GARAGE,
+        Personality::B2,
+        Personality::R2,
+    ] {
+        let server = TestS3::start(Server {
+            personality,
+            ..Server::default()
+        });
+        changed_on_both(&server.unwrap());
+    }
+}
+
+fn changed_on_both(server: &TestS3) {
+    let a = Home::with_bucket(server);
     a.import(&[("f.txt", b"from the start"), ("g.txt", b"g")]);
     a.session.backup_now().unwrap();
-    let b = Home::with_bucket(&server);
+    let b = Home::with_bucket(server);
     b.session.restore_now(&everything()).unwrap();
 
     a.edit("f.txt", b"edited on a");
@@ -115,7 +151,7 @@ fn the_same_file_changed_on_both_is_kept_side_by_side() {
     assert_eq!(b.read("f.txt"), b"edited on b");
     assert_eq!(b.file(&beside).status, FileStatus::CloudOnly);
     assert_eq!(
-        pairs(&restored(&server)),
+        pairs(&restored(server)),
         [
             (beside.as_str(), "edited on a"),
             ("f.txt", "edited on b"),
@@ -125,7 +161,7 @@ fn the_same_file_changed_on_both_is_kept_side_by_side() {
     // Again with nothing new: it does not multiply.
     a.session.backup_now().unwrap();
     b.session.backup_now().unwrap();
-    assert_eq!(restored(&server).len(), 3);
+    assert_eq!(restored(server).len(), 3);
 }
 
 #[test]

@@ -172,6 +172,43 @@ fn a_point_that_cannot_be_read_stops_the_collecting() {
 }
 
 #[test]
+fn one_flipped_bit_in_any_manifest_stops_the_collecting() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let (home, points) = home(&server);
+    home.session.set_retention(Some(last(1))).unwrap();
+    home.session.run_retention_now(in_hours(0)).unwrap();
+    for id in &points {
+        let (key, size) = server
+            .objects()
+            .into_iter()
+            .find(|(key, _)| key.contains("/manifests/") && key.contains(id))
+            .unwrap();
+        let size = usize::try_from(size).unwrap();
+        // In the signature, in a brace, in a hash, in what closes it.
+        for offset in [0, 2, size / 3, size / 2, size * 2 / 3, size - 1] {
+            let before = server.object(&key).unwrap();
+            server.rot(&key, offset).unwrap();
+            let plan = home.session.plan_retention(last(1)).unwrap();
+            let refused = plan.refused.unwrap_or_default();
+            assert!(refused.contains(id.as_str()), "{id} at {offset}: {refused}");
+            let objects = server.objects();
+            let done = home.session.run_retention_now(in_hours(25)).unwrap();
+            assert_eq!(
+                (done.deleted_points, done.deleted_objects),
+                (0, 0),
+                "{done:?}"
+            );
+            assert_eq!(server.objects(), objects);
+            server.rot(&key, offset).unwrap();
+            assert_eq!(server.object(&key).unwrap(), before);
+        }
+    }
+    // As they were, what was marked goes.
+    let done = home.session.run_retention_now(in_hours(25)).unwrap();
+    assert_eq!(done.deleted_points, 2, "{done:?}");
+}
+
+#[test]
 fn what_a_backup_under_way_has_sent_is_not_collected() {
     let server = TestS3::start(Server::default()).unwrap();
     let (home, points) = home(&server);

@@ -213,12 +213,16 @@ pub struct Tuning {
     pub byte_budget: u64,
     /// The smallest part, and the largest single PUT. S3 takes no part under 5 MiB but the last.
     pub min_part: u64,
+    /// Parts of one upload at most; larger files get larger parts. S3 takes 10,000.
+    pub most_parts: u64,
     /// Requests in flight at most; it starts lower, grows while it helps and halves on SlowDown.
     pub max_requests: usize,
     /// A request on which nothing moved for this long (and what its bytes in the
     /// socket need on top) is ended and tried again.
     pub stall_after: Duration,
     pub retry: RetryPolicy,
+    /// Tells how long a run has taken, a sleep of the machine included.
+    pub clock: fn() -> jiff::Timestamp,
 }
 
 impl Default for Tuning {
@@ -226,18 +230,21 @@ impl Default for Tuning {
         Self {
             byte_budget: 256 << 20,
             min_part: 16 << 20,
+            most_parts: 9_000,
             max_requests: 128,
             stall_after: Duration::from_secs(30),
             retry: RetryPolicy::default(),
+            clock: jiff::Timestamp::now,
         }
     }
 }
 
 impl Tuning {
     /// Parts of one constant size, so that every server takes them (R2 insists),
-    /// and never over 9,000 of S3's 10,000.
+    /// and never over [`Tuning::most_parts`].
     pub(crate) fn part_size(&self, size: u64) -> u64 {
-        self.min_part.max(size.div_ceil(9_000)).max(1)
+        let smallest = size.div_ceil(self.most_parts.max(1));
+        self.min_part.max(smallest).max(1)
     }
 }
 

@@ -44,7 +44,8 @@ pub(crate) async fn fetch(
         for fresh in [false, true, true] {
             match fetch_once(bucket, place, wanted, into.clone(), fresh, meter).await {
                 Ok(()) => return Ok(()),
-                Err(error @ BackupError::Damaged { .. }) => last = Some(error),
+                // A stand-in that has other bytes does not make what is gone damaged.
+                Err(error @ BackupError::Damaged { .. }) => last = last.or(Some(error)),
                 Err(error @ BackupError::NotFound { .. }) => {
                     last = last.or(Some(error));
                     break;

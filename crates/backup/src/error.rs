@@ -67,6 +67,13 @@ pub enum BackupError {
         status: u16,
         message: String,
     },
+    /// `contents` (SHA-256) were there when this run looked first, and are not any more.
+    #[error(
+        "Something that the new restore point needs was removed from the bucket meanwhile, so none was made."
+    )]
+    TidiedAway {
+        contents: std::collections::BTreeSet<String>,
+    },
     #[error("Cancelled.")]
     Cancelled,
     #[error("Could not {what}: {source}.")]
@@ -147,6 +154,7 @@ impl BackupError {
             Self::BadConfig { .. } => "correct it under Backup.",
             Self::Unsupported { .. } => "`redline backup probe` shows what this server can do.",
             Self::Service { .. } => "try again; if it stays, look at the server's own log.",
+            Self::TidiedAway { .. } => "run the backup again: it sends what is missing.",
             Self::Cancelled => "run it again to go on; what was sent already is kept.",
             Self::Io { .. } => "check the free space and the permissions of the folder.",
         }
@@ -159,6 +167,7 @@ impl BackupError {
             Self::Unreachable { .. }
                 | Self::Throttled { .. }
                 | Self::Service { .. }
+                | Self::TidiedAway { .. }
                 | Self::SourceChanged { .. }
                 | Self::Cancelled
         )

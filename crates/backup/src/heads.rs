@@ -87,7 +87,7 @@ pub(crate) async fn newest(
     if heads.len() < 2 {
         return Ok((heads.pop(), skipped));
     }
-    let base = common(bucket, key, &names, &heads).await?;
+    let base = common(bucket, key, &heads).await?;
     Ok((Some(merge(heads, base.as_ref())), skipped))
 }
 
@@ -111,35 +111,35 @@ async fn load(
     }
 }
 
-/// The newest point that all heads build on, for telling an edit from a delete.
+/// The newest point that all heads build on, for telling an edit from a delete. Named by
+/// the heads themselves: of those that are still listed, the newest may be an older one.
 async fn common(
     bucket: &Bucket,
     key: &ManifestKey,
-    names: &[PointName],
     heads: &[Manifest],
 ) -> Result<Option<Manifest>> {
-    for name in names {
-        let id = name.id();
-        if heads.iter().any(|head| head.id() == id)
-            || !heads.iter().all(|head| covers(&head.head, name))
-        {
-            continue;
-        }
-        return match points::load_manifest(bucket, key, &id).await {
-            Ok(manifest) => Ok(Some(manifest)),
-            // An older one would take what was undone since for unchanged. Without any, both
-            // sides are kept, and nothing is taken for deleted.
-            Err(
-                BackupError::Forged { .. }
-                | BackupError::Damaged { .. }
-                | BackupError::NotFound { .. }
-                | BackupError::TooNew { .. }
-                | BackupError::Locked { .. },
-            ) => Ok(None),
-            Err(error) => Err(error),
-        };
+    let named = heads
+        .iter()
+        .flat_map(|head| head.head.parents.iter().chain(&head.head.seen))
+        .filter_map(|id| PointName::parse(id))
+        .filter(|name| heads.iter().all(|head| covers(&head.head, name)))
+        .max_by_key(PointName::order);
+    let Some(name) = named else {
+        return Ok(None);
+    };
+    match points::load_manifest(bucket, key, &name.id()).await {
+        Ok(manifest) => Ok(Some(manifest)),
+        // An older one would take what was undone since for unchanged. Without any, both
+        // sides are kept, and nothing is taken for deleted.
+        Err(
+            BackupError::Forged { .. }
+            | BackupError::Damaged { .. }
+            | BackupError::NotFound { .. }
+            | BackupError::TooNew { .. }
+            | BackupError::Locked { .. },
+        ) => Ok(None),
+        Err(error) => Err(error),
     }
-    Ok(None)
 }
 
 /// Path by path against what all had in common: an edit on one side wins over nothing

@@ -41,7 +41,7 @@ mod upload;
 mod verify;
 
 pub use aws_profile::{AwsFiles, AwsProfile, ProfileProblem, aws_profiles, profile_keys};
-pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup};
+pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup, run_backup_told};
 pub use bucket::{
     AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, Reach, StoredFile, fetch_file, link,
 };
@@ -57,7 +57,7 @@ pub use plan::{
 };
 pub use points::{
     PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_with,
-    list_restore_points,
+    list_restore_points, was_made,
 };
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};

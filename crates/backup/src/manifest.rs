@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::heads::Conflict;
+use crate::layout::PointName;
 use crate::names::{self, NameProblem};
 use crate::{BackupError, DataKey, DataKeys, ManifestKey, Result};
 
@@ -374,6 +375,16 @@ impl Manifest {
             others: Vec::new(),
             conflicts: Vec::new(),
         }
+    }
+
+    /// Whether this is the restore point `id`, or was made knowing it. One that is gone or
+    /// cannot be read is not built on: what stands for it may be older.
+    pub fn builds_on(&self, id: &str) -> bool {
+        let Some(name) = PointName::parse(id) else {
+            return false;
+        };
+        let mut heads = std::iter::once(&self.head).chain(&self.others);
+        heads.any(|head| crate::heads::covers(head, &name))
     }
 
     /// The restore point's id, as `--at` takes it.

@@ -213,6 +213,33 @@ pub async fn latest_manifest_with(
     heads::newest(bucket, key, Some(held)).await
 }
 
+/// Whether the manifest of this restore point has arrived: it is there, or a later one
+/// was built on it.
+pub async fn was_made(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<bool> {
+    let Some(name) = PointName::parse(id) else {
+        return Ok(false);
+    };
+    let names = point_names(bucket).await?;
+    if names.contains(&name) {
+        return Ok(true);
+    }
+    // Keep rules may have dropped it since.
+    for later in names.iter().filter(|n| n.order() > name.order()) {
+        match read_head(bucket, key, &later.id()).await {
+            Ok(head) if heads::covers(&head, &name) => return Ok(true),
+            Ok(_)
+            | Err(
+                BackupError::Forged { .. }
+                | BackupError::Damaged { .. }
+                | BackupError::NotFound { .. }
+                | BackupError::TooNew { .. },
+            ) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
 /// One restore point by its id, authenticated, with its files.
 pub(crate) async fn load_manifest(
     bucket: &Bucket,

@@ -3,12 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
-    BackupOutcome, Bucket, CatalogSnapshot, DataKey, Manifest, ManifestKey, PlanHints, SkipReason,
-    SkippedPoint, SourceFile,
+    BackupError, BackupOutcome, BackupPlan, Bucket, CatalogSnapshot, DataKey, Manifest,
+    ManifestKey, PlanHints, SkipReason, SkippedFile, SkippedPoint, SourceFile,
 };
 use redline_store::{BackupFile, Status};
 use sha2::Sha256;
@@ -16,12 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
 use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, FailedFile, JobKind,
-    JobResult, MassDeleteView,
+    BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, JobKind, JobResult,
 };
 use crate::error::{Code, CoreError};
 use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
+use crate::last_manifest::LastManifest;
+use crate::left_out::{self, confirm_first, mass_delete};
 use crate::others::label;
 use crate::progress::{Transferring, tell_outages};
 use crate::restore::skipped_points;
@@ -31,8 +33,6 @@ use crate::text;
 
 /// Files listed as left out; more are counted nowhere else, so this is generous.
 const LISTED: usize = 500;
-/// Files named where many were deleted.
-const EXAMPLES: usize = 5;
 /// Jobs that change the store together with its backup.
 const TRANSFERS: &[JobKind] = &[
     JobKind::Backup,
@@ -256,17 +256,20 @@ impl Session {
     ) -> Result<(Vec<String>, Vec<ConflictView>), CoreError> {
         let last = self.last_manifest(settings);
         let known = last.as_ref().map(|last| last.head.id.as_str());
+        let before = self.contents()?;
         let devices = self.take_in_others(bucket, newest, known, job)?;
         if devices.is_empty() {
             return Ok(Default::default());
         }
         let files = self.listed_files()?;
         let hints = self.plan_hints(settings, Some(newest))?;
+        let namesakes = self.namesakes(newest, &files, &before)?;
         let plan = self.0.core.block_on(async move {
             redline_backup::plan_backup_with(bucket, &files, Some(newest), &hints).await
         })??;
         let mut conflicts = newest.conflicts.clone();
         conflicts.extend(plan.conflicts);
+        conflicts.extend(namesakes);
         let shown = self.list_conflicts(newest, &conflicts)?;
         Ok((devices, shown))
     }
@@ -309,6 +312,17 @@ impl Session {
             .collect();
         // Until now nothing here was, and some of it stays.
         let first_sealed = newest.as_ref().is_some_and(|n| n.head.encryption.is_none());
+        // Of what another device has the last word on, this one goes on knowing its own.
+        let before = before.unwrap_or_default();
+        let stale_of = |plan: &BackupPlan| -> HashMap<String, String> {
+            let known = |path: &String| {
+                let own = local.get(path).or_else(|| before.get(path));
+                (path.clone(), own.cloned().unwrap_or_default())
+            };
+            let paths = plan.theirs.iter().chain(&plan.kept_edits);
+            paths.map(known).collect()
+        };
+        let (stale_of, is_noted) = (&stale_of, &AtomicBool::new(false));
         let (plan, outcome) = self.0.core.block_on(async move {
             progress.phase(redline_backup::Phase::Comparing);
             let plan =
@@ -317,46 +331,24 @@ impl Session {
             if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
                 return Err(confirm_first(&mass));
             }
-            let outcome =
-                redline_backup::run_backup(bucket, &plan, &snapshot, &key, &device, progress)
-                    .await?;
+            let pending = |made: &Manifest| {
+                let noted = self.note_pending(settings, made, &stale_of(&plan));
+                is_noted.store(noted, Ordering::Relaxed);
+            };
+            let outcome = redline_backup::run_backup_told(
+                bucket, &plan, &snapshot, &key, &device, progress, &pending,
+            )
+            .await
+            .map_err(|error| self.note_tidied(error))?;
             Ok::<_, CoreError>((plan, outcome))
         })??;
-        // Of what another device has the last word on, this one goes on knowing its own.
-        let before = before.unwrap_or_default();
-        let known = |path: &String| {
-            let own = local.get(path).or_else(|| before.get(path));
-            (path.clone(), own.cloned().unwrap_or_default())
-        };
-        let stale = plan
-            .theirs
-            .iter()
-            .chain(&plan.kept_edits)
-            .map(known)
-            .collect();
+        let stale = stale_of(&plan);
         self.forget_healed(sent_again, &outcome);
         let in_the_clear = self.stays_in_the_clear(bucket, first_sealed, &outcome)?;
+        self.note_lost(&outcome);
         let removed_files = plan.removed.len() as u64;
-        let refused = plan.refused.into_iter().map(|file| {
-            let why = CoreError::new(
-                Code::BadName,
-                format!(
-                    "\"{}\" cannot be backed up under its name: {}.",
-                    file.relative_path, file.problem
-                ),
-                "Rename the file and run the backup again.",
-            );
-            FailedFile {
-                path: file.relative_path,
-                error: why.report(),
-                token: None,
-            }
-        });
-        let skipped = outcome.skipped.into_iter().map(|file| FailedFile {
-            error: skipped_error(&file.relative_path, &file.reason, file.earlier_kept).report(),
-            path: file.relative_path,
-            token: None,
-        });
+        let refused = plan.refused.into_iter().map(left_out::refused);
+        let skipped = outcome.skipped.into_iter().map(left_out::skipped);
         let report = BackupReport {
             manifest: outcome.manifest,
             generation: outcome.generation,
@@ -371,8 +363,41 @@ impl Session {
             skipped_points: skipped_points(passed_over),
             in_the_clear,
         };
-        self.keep_manifest(settings, outcome.current, stale);
+        if is_noted.load(Ordering::Relaxed) {
+            self.take_pending();
+        } else {
+            self.keep_manifest(settings, outcome.current, stale);
+        }
         Ok(report)
+    }
+
+    /// What was removed from the bucket while a backup relied on it is sent again by the
+    /// next one.
+    fn note_tidied(&self, error: BackupError) -> CoreError {
+        if let BackupError::TidiedAway { contents } = &error {
+            self.note(|notes| notes.damaged.extend(contents.iter().cloned()));
+        }
+        error.into()
+    }
+
+    /// Files that were listed as being in the bucket, and are not.
+    fn note_lost(&self, outcome: &BackupOutcome) {
+        let gone = |file: &&SkippedFile| file.reason == SkipReason::Missing && !file.earlier_kept;
+        let uids: Vec<String> = outcome
+            .skipped
+            .iter()
+            .filter(gone)
+            .map(|file| file.uid.clone())
+            .collect();
+        if uids.is_empty() {
+            return;
+        }
+        match self.0.store.lost_in_bucket(&uids) {
+            Ok(()) => self.tell(Event::Files),
+            Err(error) => {
+                tracing::warn!(code = ?CoreError::from(error).code(), "a file that the bucket lost is still listed as being there");
+            }
+        }
     }
 
     /// Of what was damaged in the bucket, what this run sent again.
@@ -393,6 +418,12 @@ impl Session {
                 .damaged
                 .retain(|sha256| !(sent_again.contains(sha256) && whole.contains(sha256)));
         });
+    }
+
+    /// SHA-256 of all files that are listed here.
+    fn contents(&self) -> Result<HashSet<String>, CoreError> {
+        let files = self.0.store.files_for_backup()?;
+        Ok(files.into_iter().map(|file| file.sha256).collect())
     }
 
     /// What is here: files whose bytes are in the store's folder.
@@ -419,13 +450,19 @@ impl Session {
         settings: &BucketSettings,
         newest: Option<&Manifest>,
     ) -> Result<PlanHints, CoreError> {
-        let base = match (self.last_manifest(settings), newest) {
+        let last = self.last_manifest(settings);
+        let base = match (last, newest) {
             (_, None) => None,
-            (Some(last), _) => Some(last.base()),
-            // What was known here is lost; this device's own last word says the same.
-            (None, Some(newest)) if newest.head.device == self.device()? => None,
+            (Some(last), Some(newest)) if newest.builds_on(&last.head.id) => Some(last.base()),
+            // What was known here is lost, or its point is, and an older one stands for it:
+            // what differs from this device's own last word is this device's change.
+            (_, Some(newest))
+                if newest.others.is_empty() && newest.head.device == self.device()? =>
+            {
+                None
+            }
             // A first meeting: what differs was changed by both.
-            (None, Some(_)) => Some(HashMap::new()),
+            (_, Some(_)) => Some(HashMap::new()),
         };
         Ok(PlanHints {
             deleted: Some(self.0.store.deleted_uids()?),
@@ -440,6 +477,7 @@ impl Session {
         bucket: &Bucket,
         settings: &BucketSettings,
     ) -> Result<(Option<Manifest>, Vec<SkippedPoint>), CoreError> {
+        self.settle_pending(bucket, settings)?;
         let key = self.manifest_key();
         let held = self.last_manifest(settings).map(|last| last.manifest());
         let newest = self.0.core.block_on(async move {
@@ -476,68 +514,8 @@ fn source_file(file: BackupFile) -> SourceFile {
     }
 }
 
-/// Deleting this much at once is more often an accident, or somebody else's doing, than
-/// what a person wants their next restore point to be like.
-fn mass_delete(removed: &[String], of: u64) -> Option<MassDeleteView> {
-    let count = removed.len() as u64;
-    let many = count >= 5 && count.saturating_mul(4) >= of;
-    let all = count >= 2 && count >= of;
-    (many || all).then(|| MassDeleteView {
-        removed_files: count,
-        of_files: of,
-        examples: removed.iter().take(EXAMPLES).cloned().collect(),
-    })
-}
-
-fn confirm_first(mass: &MassDeleteView) -> CoreError {
-    CoreError::new(
-        Code::ConfirmationNeeded,
-        format!(
-            "{} of {} were deleted since the last restore point, \"{}\" among them, so nothing was backed up.",
-            text::grouped(mass.removed_files),
-            text::counted(mass.of_files, "file"),
-            mass.examples.first().map_or("", String::as_str),
-        ),
-        "If that is meant, back up with the removals confirmed (`redline backup run --confirm-removals`); else bring them back from the trash or the last restore point.",
-    )
-}
-
 fn title(settings: &BucketSettings) -> String {
     format!("Backing up to \"{}\"", settings.bucket)
-}
-
-fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreError {
-    let kept = if earlier_kept {
-        " The restore point has the revision before."
-    } else {
-        ""
-    };
-    let could_not = format!("Could not back up \"{path}\"");
-    match reason {
-        SkipReason::Changed => CoreError::new(
-            Code::SourceChanged,
-            format!("{could_not}: it changed since it was stored.{kept}"),
-            "Check the file with Verify, then run the backup again.",
-        ),
-        SkipReason::Missing => CoreError::new(
-            Code::SourceVanished,
-            format!("{could_not}: it is gone from the store's folder.{kept}"),
-            "Put it back or delete it from the list, then run the backup again.",
-        ),
-        SkipReason::Unreadable { detail } => CoreError::new(
-            Code::Unreadable,
-            format!(
-                "{could_not}: it cannot be read ({}).{kept}",
-                detail.trim_end_matches('.')
-            ),
-            "Check the disk, then run the backup again.",
-        ),
-        _ => CoreError::new(
-            Code::Unreadable,
-            format!("{could_not}.{kept}"),
-            "Run the backup again.",
-        ),
-    }
 }
 
 /// What this machine is called in the list of restore points.

@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use redline_backup::{FileEntry, Manifest, ManifestHead};
+use redline_backup::{Bucket, FileEntry, Manifest, ManifestHead};
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::BucketSettings;
+use crate::error::CoreError;
 use crate::fsx::{self, Durability};
 use crate::session::Session;
 
@@ -27,6 +29,15 @@ pub(crate) struct LastManifest {
 }
 
 impl LastManifest {
+    fn new(settings: &BucketSettings, manifest: Manifest, stale: HashMap<String, String>) -> Self {
+        Self {
+            place: settings.place(),
+            head: manifest.head,
+            files: manifest.files,
+            stale,
+        }
+    }
+
     /// What this device last knew of each path.
     pub(crate) fn base(&self) -> HashMap<String, String> {
         let mut base: HashMap<String, String> = self
@@ -66,10 +77,12 @@ impl Session {
         self.0.store.private_dir().join("last-manifest.json")
     }
 
+    fn pending_path(&self) -> PathBuf {
+        self.0.store.private_dir().join("pending-manifest.json")
+    }
+
     pub(crate) fn last_manifest(&self, settings: &BucketSettings) -> Option<LastManifest> {
-        let bytes = fs::read(self.manifest_path()).ok()?;
-        let last: LastManifest = serde_json::from_slice(&bytes).ok()?;
-        (last.place == settings.place()).then_some(last)
+        read(&self.manifest_path(), settings)
     }
 
     pub(crate) fn keep_manifest(
@@ -78,35 +91,98 @@ impl Session {
         manifest: Manifest,
         stale: HashMap<String, String>,
     ) {
-        let last = LastManifest {
-            place: settings.place(),
-            head: manifest.head,
-            files: manifest.files,
-            stale,
+        let last = LastManifest::new(settings, manifest, stale);
+        keep(&self.manifest_path(), &last);
+        self.drop_pending();
+    }
+
+    /// What [`Session::keep_manifest`] will keep once the manifest has arrived. Written
+    /// before it is sent: a process that is killed in between would go on from the point
+    /// before, and take what was put back as it was then for another device's change.
+    /// Answers whether it is noted.
+    pub(crate) fn note_pending(
+        &self,
+        settings: &BucketSettings,
+        manifest: &Manifest,
+        stale: &HashMap<String, String>,
+    ) -> bool {
+        let pending = LastManifest::new(settings, manifest.clone(), stale.clone());
+        match write(&self.pending_path(), &pending, Durability::Synced) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(error = %error, "a restore point is made that was not noted before");
+                false
+            }
+        }
+    }
+
+    /// A restore point that was being sent when the process ended, or whose answer was
+    /// lost: whether it arrived is asked of the bucket.
+    pub(crate) fn settle_pending(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+    ) -> Result<(), CoreError> {
+        let Some(pending) = read(&self.pending_path(), settings) else {
+            return Ok(());
         };
-        self.write_last_manifest(&last);
+        let (key, id) = (self.manifest_key(), pending.head.id);
+        let arrived = self
+            .0
+            .core
+            .block_on(async move { redline_backup::was_made(bucket, &key, &id).await })??;
+        if arrived {
+            self.take_pending();
+        } else {
+            self.drop_pending();
+        }
+        Ok(())
+    }
+
+    /// The pending one has arrived.
+    pub(crate) fn take_pending(&self) {
+        if let Err(error) = fs::rename(self.pending_path(), self.manifest_path()) {
+            tracing::warn!(error = %error.kind(), "what waits for the next backup will be counted from nothing");
+        }
+    }
+
+    fn drop_pending(&self) {
+        // One that stays is settled by the bucket.
+        let _ = fs::remove_file(self.pending_path());
     }
 
     /// These files were just restored: whatever they are now, a person chose it.
     pub(crate) fn no_longer_stale(&self, settings: &BucketSettings, paths: &[String]) {
-        let Some(mut last) = self.last_manifest(settings) else {
-            return;
-        };
-        let before = last.stale.len();
-        for path in paths {
-            last.stale.remove(path);
-        }
-        if last.stale.len() < before {
-            self.write_last_manifest(&last);
+        for path in [self.manifest_path(), self.pending_path()] {
+            let Some(mut last) = read(&path, settings) else {
+                continue;
+            };
+            let before = last.stale.len();
+            for restored in paths {
+                last.stale.remove(restored);
+            }
+            if last.stale.len() < before {
+                keep(&path, &last);
+            }
         }
     }
+}
 
-    fn write_last_manifest(&self, last: &LastManifest) {
-        let written = serde_json::to_vec(last)
-            .map_err(std::io::Error::from)
-            .and_then(|text| fsx::replace(&self.manifest_path(), &text, Durability::Whole));
-        if let Err(error) = written {
-            tracing::warn!(error = %error.kind(), "what waits for the next backup will be counted from nothing");
-        }
+fn read(path: &Path, settings: &BucketSettings) -> Option<LastManifest> {
+    let bytes = fs::read(path).ok()?;
+    let last: LastManifest = serde_json::from_slice(&bytes).ok()?;
+    (last.place == settings.place()).then_some(last)
+}
+
+fn keep(path: &Path, last: &LastManifest) {
+    if let Err(error) = write(path, last, Durability::Whole) {
+        tracing::warn!(error = %error, "what waits for the next backup will be counted from nothing");
     }
+}
+
+fn write(path: &Path, last: &LastManifest, durability: Durability) -> Result<(), ErrorKind> {
+    serde_json::to_vec(last)
+        .map_err(std::io::Error::from)
+        .and_then(|text| fsx::replace(path, &text, durability))
+        .map_err(|error| error.kind())
 }

@@ -30,6 +30,7 @@ mod import;
 mod jobs;
 mod kept;
 mod last_manifest;
+mod left_out;
 mod notes;
 mod notice;
 mod options;

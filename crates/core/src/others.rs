@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redline_backup::{Bucket, Conflict, Manifest, RestoreItem, RestoreSink};
+use redline_backup::{Bucket, Conflict, Manifest, RestoreItem, RestoreSink, SourceFile};
 use redline_store::{CloudFile, MergeChoice, ScratchDir, Status};
 
 use crate::bucket::SharedProgress;
@@ -109,6 +109,44 @@ impl Session {
             .collect();
         store.list_cloud_files(&missing)?;
         Ok(())
+    }
+
+    /// Other files under a name that one here has, too: what was taken in just now (and
+    /// is not among the contents of `before`) has a name beside it.
+    pub(crate) fn namesakes(
+        &self,
+        newest: &Manifest,
+        files: &[SourceFile],
+        before: &HashSet<String>,
+    ) -> Result<Vec<Conflict>, CoreError> {
+        let own = self.device()?;
+        let device = [&newest.head]
+            .into_iter()
+            .chain(&newest.others)
+            .map(|head| &head.device)
+            .find(|device| **device != own)
+            .unwrap_or(&newest.head.device);
+        let at: HashMap<&str, &SourceFile> = files
+            .iter()
+            .map(|f| (f.relative_path.as_str(), f))
+            .collect();
+        let named: HashMap<&str, &SourceFile> = files.iter().map(|f| (f.uid.as_str(), f)).collect();
+        Ok(newest
+            .files
+            .iter()
+            .filter(|entry| !before.contains(&entry.sha256))
+            .filter_map(|entry| {
+                let here = at.get(entry.path.as_str())?;
+                let beside = named.get(entry.uid.as_str())?;
+                let differs = here.uid != entry.uid && here.sha256 != entry.sha256;
+                (differs && beside.sha256 == entry.sha256).then(|| Conflict {
+                    path: entry.path.clone(),
+                    kept_as: beside.relative_path.clone(),
+                    sha256: entry.sha256.clone(),
+                    device: device.clone(),
+                })
+            })
+            .collect())
     }
 
     /// Lists the other device's bytes of files that both changed, beside the local ones.

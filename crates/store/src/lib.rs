@@ -25,6 +25,7 @@
 //!   .redline/cache/         what can be made again
 //! ```
 
+mod aside;
 mod audit;
 mod backup;
 mod blocks;

@@ -3,7 +3,7 @@
 
 use crate::layout::Layout;
 use crate::lease::open_lock;
-use crate::{Result, StoreError, durable};
+use crate::{Result, StoreError, aside, durable};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use ulid::Ulid;
@@ -19,6 +19,7 @@ fn gate(layout: &Layout) -> Result<File> {
 pub struct ScratchDir {
     path: PathBuf,
     name: String,
+    layout: Layout,
     // Held until after the folder is removed.
     _lock: File,
 }
@@ -38,6 +39,7 @@ impl ScratchDir {
         Ok(Self {
             path,
             name,
+            layout: layout.clone(),
             _lock: lock,
         })
     }
@@ -67,11 +69,23 @@ impl ScratchDir {
 
 impl Drop for ScratchDir {
     fn drop(&mut self) {
-        if let Err(e) = fs::remove_dir_all(&self.path)
-            && e.kind() != std::io::ErrorKind::NotFound
-        {
+        if let Err(e) = clear(&self.layout, &self.path) {
             tracing::warn!(error = %e, "a scratch folder could not be removed; the next open sweeps it");
         }
+    }
+}
+
+/// Removes a folder of work that has ended. A stored file that it moved aside goes back
+/// first; while that cannot be, the folder stays.
+fn clear(layout: &Layout, folder: &Path) -> Result<()> {
+    if aside::put_back(layout, folder)? {
+        tracing::warn!("a file that had been moved aside is back in its place");
+    }
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("the store's folder", e))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -106,9 +120,10 @@ pub(crate) fn sweep(layout: &Layout) -> Result<u64> {
         }
         let path = entry.path();
         if entry.file_type().is_ok_and(|t| t.is_dir()) {
-            swept += count_files(&path);
-            if let Err(e) = fs::remove_dir_all(&path) {
-                tracing::warn!(error = %e, "an orphaned partial could not be swept");
+            let files = count_files(&path);
+            match clear(layout, &path) {
+                Ok(()) => swept += files,
+                Err(e) => tracing::warn!(error = %e, "an orphaned partial could not be swept"),
             }
         } else if fs::remove_file(&path).is_ok() {
             swept += 1;

@@ -14,6 +14,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Metadata of a file in the trash whose bytes were in the bucket only.
+const WAS_CLOUD_ONLY: &str = "was_cloud_only";
+
 /// What emptying the trash removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Emptied {
@@ -33,6 +36,7 @@ impl Store {
             let mut records = all_of(conn, ids, |s| s != Status::Trashed)?;
             let mut sidecars = Vec::new();
             for record in &mut records {
+                note_place(record);
                 record.status = Status::Trashed;
                 sidecars.push(self.write_sidecar(record)?);
             }
@@ -58,7 +62,8 @@ impl Store {
             conn.execute(
                 &format!(
                     "UPDATE user_files SET status = 'trashed', metadata = \
-                     json_merge_patch(coalesce(metadata, '{{}}'), json_object('deleted_at', ?)) \
+                     json_merge_patch(coalesce(metadata, '{{}}'), json_object('deleted_at', ?, \
+                         '{WAS_CLOUD_ONLY}', CASE WHEN status = 'cloud_only' THEN true END)) \
                      WHERE id IN ({})",
                     id_list(&records)
                 ),
@@ -118,15 +123,18 @@ impl Store {
                             number += 1;
                             record.relative_path = names::numbered(&wanted, number);
                         }
-                        // It was missing when it was deleted, and still is.
-                        Err(e) if e.kind() == io::ErrorKind::NotFound => break Status::Missing,
+                        // It was not here when it was deleted, and still is not.
+                        Err(e) if e.kind() == io::ErrorKind::NotFound => break not_here(record),
                         Err(e) => return Err(StoreError::io(record.filename.clone(), e)),
                     }
                 };
                 record.filename = names::filename_of(&record.relative_path).to_owned();
                 conn.execute(
-                    "UPDATE user_files SET status = ?, relative_path = ?, filename = ?, name_key = ?, \
-                     metadata = json_merge_patch(coalesce(metadata, '{}'), '{\"deleted_at\":null}') WHERE id = ?",
+                    &format!(
+                        "UPDATE user_files SET status = ?, relative_path = ?, filename = ?, name_key = ?, \
+                         metadata = json_merge_patch(coalesce(metadata, '{{}}'), \
+                             '{{\"deleted_at\":null,\"{WAS_CLOUD_ONLY}\":null}}') WHERE id = ?"
+                    ),
                     duckdb::params![
                         record.status.as_str(),
                         record.relative_path,
@@ -224,6 +232,23 @@ impl Store {
             .map_err(|e| {
                 StoreError::writing(&record.filename, text.len() as u64, self.free_space(), e)
             })
+    }
+}
+
+fn note_place(record: &mut FileRecord) {
+    if record.status == Status::CloudOnly
+        && let Some(map) = record.metadata.as_object_mut()
+    {
+        map.insert(WAS_CLOUD_ONLY.into(), true.into());
+    }
+}
+
+/// What a file without bytes in the trash is again.
+fn not_here(record: &FileRecord) -> Status {
+    match record.metadata.get(WAS_CLOUD_ONLY) {
+        // Unless the bucket has lost it since, which the next backup finds.
+        Some(serde_json::Value::Bool(true)) => Status::CloudOnly,
+        _ => Status::Missing,
     }
 }
 

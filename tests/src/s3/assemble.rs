@@ -12,9 +12,6 @@ use s3s::{S3Response, S3Result, s3_error};
 use super::body::internal;
 use super::service::Service;
 
-/// AWS's smallest part, but for the last.
-const MIN_PART: u64 = 5 << 20;
-
 pub(super) fn assemble(
     service: &Service,
     input: CompleteMultipartUploadInput,
@@ -60,7 +57,7 @@ pub(super) fn assemble(
         if part.e_tag.as_ref().map(ETag::value) != Some(service.part_etag(&stored.md5).as_str()) {
             return Err(s3_error!(InvalidPart));
         }
-        if index + 1 < named.len() && stored.size < MIN_PART {
+        if index + 1 < named.len() && stored.size < service.personality.smallest_part {
             return Err(s3_error!(EntityTooSmall));
         }
         of_parts.update(&stored.md5);

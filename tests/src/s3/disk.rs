@@ -361,6 +361,33 @@ impl Disk {
         let _ = fs::remove_dir_all(self.root.join(bucket));
     }
 
+    pub(super) fn expire(&self, bucket: &str, key: &str) {
+        self.remove(bucket, key);
+        let slot = (bucket.to_owned(), key.to_owned());
+        for earlier in self.lock().earlier.remove(&slot).into_iter().flatten() {
+            if let Earlier::Object(object) = earlier {
+                let _ = fs::remove_file(self.root.join(bucket).join(&object.file));
+            }
+        }
+    }
+
+    pub(super) fn expire_noncurrent(&self, bucket: &str) -> usize {
+        let mut state = self.lock();
+        let mut gone = 0;
+        for ((of, _), earlier) in &mut state.earlier {
+            if of != bucket {
+                continue;
+            }
+            for one in earlier.drain(..) {
+                gone += 1;
+                if let Earlier::Object(object) = one {
+                    let _ = fs::remove_file(self.root.join(bucket).join(&object.file));
+                }
+            }
+        }
+        gone
+    }
+
     pub(super) fn remove(&self, bucket: &str, key: &str) {
         let mut state = self.lock();
         let Some(object) = state.buckets.get_mut(bucket).and_then(|o| o.remove(key)) else {
@@ -404,6 +431,12 @@ impl Disk {
             .get(&(bucket.to_owned(), id.to_owned()))
             .cloned()?;
         (upload.key == key).then_some(upload)
+    }
+
+    pub(super) fn has_upload(&self, bucket: &str, key: &str, id: &str) -> bool {
+        let state = self.lock();
+        let upload = state.uploads.get(&(bucket.to_owned(), id.to_owned()));
+        upload.is_some_and(|upload| upload.key == key)
     }
 
     pub(super) fn add_part(&self, bucket: &str, id: &str, number: i32, part: Part) -> bool {

@@ -32,6 +32,8 @@ pub enum FaultKind {
     Truncated,
     /// Answers with one bit flipped in the body.
     FlippedBit,
+    /// A list says that there is more, and not from where.
+    HalfList,
     /// One bit flips on the way in: the server's own checks see it.
     FlippedOnTheWayIn,
     /// Does the work and answers with another ETag than the one it keeps.
@@ -253,6 +255,7 @@ impl Front {
             }
             Some(FaultKind::Truncated) => truncate(service.call(request).await?).await,
             Some(FaultKind::FlippedBit) => flip(service.call(request).await?).await,
+            Some(FaultKind::HalfList) => half_list(service.call(request).await?).await,
             Some(FaultKind::Slow(time)) => {
                 tokio::time::sleep(time).await;
                 service.call(request).await?
@@ -324,6 +327,22 @@ async fn truncate(response: Response<Body>) -> Response<Body> {
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
     ]);
     Response::from_parts(parts, Body::from(s3s::dto::StreamingBlob::wrap(cut)))
+}
+
+async fn half_list(response: Response<Body>) -> Response<Body> {
+    let (mut parts, mut body) = response.into_parts();
+    let text = String::from_utf8_lossy(&collect(&mut body).await).into_owned();
+    let token = ("<NextContinuationToken>", "</NextContinuationToken>");
+    let text = match (text.find(token.0), text.find(token.1)) {
+        (Some(from), Some(to)) => format!("{}{}", &text[..from], &text[to + token.1.len()..]),
+        _ => text,
+    };
+    let text = text.replace(
+        "<IsTruncated>false</IsTruncated>",
+        "<IsTruncated>true</IsTruncated>",
+    );
+    parts.headers.remove(hyper::header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(text))
 }
 
 async fn flip_request(request: Request<Body>) -> Request<Body> {

@@ -56,6 +56,10 @@ pub struct Personality {
     pub fake_versions: bool,
     /// Versioning can be switched on, and works.
     pub versions: bool,
+    /// No part but the last may be smaller, in bytes.
+    pub smallest_part: u64,
+    /// Parts of one upload at most.
+    pub most_parts: i32,
 }
 
 impl Default for Personality {
@@ -74,6 +78,8 @@ impl Personality {
         equal_parts: false,
         fake_versions: false,
         versions: true,
+        smallest_part: 5 << 20,
+        most_parts: 10_000,
     };
     pub const MINIO: Self = Self::AWS;
     pub const R2: Self = Self {
@@ -309,6 +315,17 @@ impl TestS3 {
         self.disk.put_bytes(&self.bucket, key, bytes)
     }
 
+    /// As a lifecycle rule ends an object and all it was before: for good, whatever
+    /// versions there are.
+    pub fn expire(&self, key: &str) {
+        self.disk.expire(&self.bucket, key);
+    }
+
+    /// As a lifecycle rule ends what objects were before. How many versions there were.
+    pub fn expire_noncurrent(&self) -> usize {
+        self.disk.expire_noncurrent(&self.bucket)
+    }
+
     /// Flips one bit of an object at rest, behind the server's back.
     pub fn rot(&self, key: &str, offset: usize) -> io::Result<()> {
         let object = self
@@ -325,6 +342,12 @@ impl TestS3 {
 
     pub fn remove(&self, key: &str) {
         self.disk.remove(&self.bucket, key);
+    }
+
+    /// [`TestS3::remove`] for a thread that outlives this borrow.
+    pub fn remover(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let (disk, bucket) = (self.disk.clone(), self.bucket.clone());
+        move |key| disk.remove(&bucket, key)
     }
 
     pub fn open_uploads(&self) -> usize {

@@ -475,12 +475,15 @@ impl S3 for Service {
     ) -> S3Result<S3Response<UploadPartOutput>> {
         self.refuse_checksums(&req.headers)?;
         let input = req.input;
-        if !(1..=10_000).contains(&input.part_number) {
+        if !(1..=self.personality.most_parts).contains(&input.part_number) {
             return Err(s3_error!(InvalidArgument));
         }
-        self.disk
-            .upload(&input.bucket, &input.key, &input.upload_id)
-            .ok_or_else(|| s3_error!(NoSuchUpload))?;
+        if !self
+            .disk
+            .has_upload(&input.bucket, &input.key, &input.upload_id)
+        {
+            return Err(s3_error!(NoSuchUpload));
+        }
         let claims = Claims {
             md5: input.content_md5,
             sums: Checksum {
@@ -573,9 +576,17 @@ impl S3 for Service {
             .disk
             .upload(&input.bucket, &input.key, &input.upload_id)
             .ok_or_else(|| s3_error!(NoSuchUpload))?;
-        let parts = upload
-            .parts
-            .iter()
+        // A thousand at a time, as everywhere.
+        let limit = input
+            .max_parts
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(1000)
+            .min(1000);
+        let after = input.part_number_marker.unwrap_or(0);
+        let mut later = upload.parts.range(after.saturating_add(1)..);
+        let parts: Vec<Part> = later
+            .by_ref()
+            .take(limit)
             .map(|(number, part)| Part {
                 part_number: Some(*number),
                 size: i64::try_from(part.size).ok(),
@@ -584,12 +595,15 @@ impl S3 for Service {
                 ..Default::default()
             })
             .collect();
+        let truncated = later.next().is_some();
+        let last = parts.last().and_then(|part| part.part_number);
         Ok(S3Response::new(ListPartsOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
             upload_id: Some(input.upload_id),
+            next_part_number_marker: last.filter(|_| truncated),
             parts: Some(parts),
-            is_truncated: Some(false),
+            is_truncated: Some(truncated),
             ..Default::default()
         }))
     }

@@ -9,6 +9,7 @@ use redline_core::{
     AwsFiles, BucketSetup, FileQuery, FileView, FrontEnd, KeptIn, Options, Redline, RestoreRequest,
     Session, SignInRequest,
 };
+use redline_store::{Identity, Store, StoreOptions};
 use redline_tests::s3::{ACCESS_KEY, REGION, SECRET_KEY, TestS3};
 
 pub const KEY: &str = "RL-CORE0000-BACKUP00-FEATURES";
@@ -46,6 +47,14 @@ impl Home {
             redline,
             session,
         }
+    }
+
+    /// Notices what was laid into the store by hand, as opening it does.
+    pub fn look_through(&self) {
+        let data = self.dir.path().join("data");
+        let identity = Identity::of_key(KEY);
+        let (store, _) = Store::open(&data, &identity, StoreOptions::default()).unwrap();
+        store.reconcile(&()).unwrap();
     }
 
     pub fn with_bucket(server: &TestS3) -> Self {

@@ -26,6 +26,8 @@ pub type Hashes = BTreeMap<String, String>;
 pub struct Machine {
     pub dir: tempfile::TempDir,
     pub data: PathBuf,
+    /// More of its environment: a bucket, say.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// How a command ended, and what it said.
@@ -87,6 +89,7 @@ impl Machine {
         Self {
             data: dir.path().join("data"),
             dir,
+            variables: Vec::new(),
         }
     }
 
@@ -95,6 +98,7 @@ impl Machine {
         Self {
             dir: tempfile::tempdir().expect("a temporary folder"),
             data: data.to_owned(),
+            variables: Vec::new(),
         }
     }
 
@@ -107,6 +111,7 @@ impl Machine {
             .env("REDLINE_DATA_DIR", &self.data)
             .env("REDLINE_CONFIG_DIR", self.dir.path().join("config"))
             .env("REDLINE_LICENSE_KEY", KEY)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .current_dir(self.dir.path());
     }

@@ -4,7 +4,7 @@
 mod check;
 mod files;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,8 +83,24 @@ pub async fn run_backup(
     device: &str,
     progress: Arc<dyn Progress>,
 ) -> Result<BackupOutcome> {
+    run_backup_told(bucket, plan, snapshot, key, device, progress, &|_| {}).await
+}
+
+/// As [`run_backup`]; `about_to_send` hears of the new restore point before its manifest
+/// is sent. Whether it arrived is not known to a run that ends right there (killed, or
+/// its answer lost): see [`crate::was_made`].
+pub async fn run_backup_told(
+    bucket: &Bucket,
+    plan: &BackupPlan,
+    snapshot: &CatalogSnapshot,
+    key: &ManifestKey,
+    device: &str,
+    progress: Arc<dyn Progress>,
+    about_to_send: &(dyn Fn(&Manifest) + Sync),
+) -> Result<BackupOutcome> {
     let started = Instant::now();
-    let begun_at = jiff::Timestamp::now().as_second();
+    let now = bucket.tuning().clock;
+    let begun_at = now().as_second();
     let requests_before = bucket.requests();
     let open = OpenUploads::new(bucket.journal().await);
     let run = Run {
@@ -102,7 +118,7 @@ pub async fn run_backup(
             return Err(error);
         }
     };
-    let took = jiff::Timestamp::now().as_second().saturating_sub(begun_at);
+    let took = now().as_second().saturating_sub(begun_at);
     if prepared.created && took >= LOOK_AGAIN_AFTER {
         still_there(bucket, &prepared.manifest).await?;
     }
@@ -112,6 +128,7 @@ pub async fn run_backup(
         let data_key = bucket.data_keys().current();
         let body = encode_head(&prepared.manifest.head, key, data_key)?;
         let sha256 = hex::encode(Sha256::digest(&body));
+        about_to_send(&prepared.manifest);
         bucket
             .put(
                 &bucket.layout().manifest(prepared.manifest.id()),
@@ -150,23 +167,21 @@ pub async fn run_backup(
 async fn still_there(bucket: &Bucket, manifest: &Manifest) -> Result<()> {
     let head = &manifest.head;
     let objects = crate::plan::objects_there(bucket).await?;
-    let mut whole = true;
+    let mut contents = BTreeSet::new();
     for file in &manifest.files {
         let place = file_place(bucket, file)?;
-        whole &= objects.get(&place.key) == Some(&place.size);
+        if objects.get(&place.key) != Some(&place.size) {
+            contents.insert(file.sha256.clone());
+        }
     }
     let catalog = catalog_place(bucket, &head.catalog)?;
-    let whole = whole
+    let whole = contents.is_empty()
         && crate::points::has_lists(bucket, head).await?
         && bucket.head(&catalog.key).await?.is_some();
     if whole {
         return Ok(());
     }
-    Err(BackupError::Service {
-        operation: "a backup of many hours".to_owned(),
-        status: 404,
-        message: "something it relies on was tidied away meanwhile, by another device".to_owned(),
-    })
+    Err(BackupError::TidiedAway { contents })
 }
 
 /// Ends unfinished uploads under this store's prefix that were begun more than

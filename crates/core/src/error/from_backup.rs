@@ -22,6 +22,7 @@ impl From<BackupError> for CoreError {
             | BackupError::WrongRegion { .. }
             | BackupError::ClockSkew { .. }
             | BackupError::Unsupported { .. }
+            | BackupError::TidiedAway { .. }
             | BackupError::Service { .. } => Code::BucketUnusable,
             BackupError::BadConfig { .. } => Code::BadRequest,
             BackupError::NotFound { .. } => Code::NotFound,

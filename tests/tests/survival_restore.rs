@@ -1,0 +1,96 @@
+//! A disk that fills up while a restore is under way: a real one, of a few megabytes.
+#![cfg(target_os = "linux")]
+
+mod survival_support;
+
+use redline_tests::s3::{ACCESS_KEY, Options, REGION, SECRET_KEY, TestS3};
+use survival_support::*;
+
+/// Small files, and one that is fetched in ranges and kept when it is cut off.
+const SMALL: usize = 40;
+const LARGE: usize = 18 * MIB;
+
+fn with_bucket(mut machine: Machine, s3: &TestS3) -> Machine {
+    machine.variables = vec![
+        ("USE_S3_STORAGE", "true".into()),
+        ("S3_BUCKET", s3.bucket().into()),
+        ("S3_ACCESS_KEY", ACCESS_KEY.into()),
+        ("S3_SECRET_KEY", SECRET_KEY.into()),
+        ("S3_REGION", REGION.into()),
+        ("S3_ENDPOINT_URL", s3.endpoint()),
+    ];
+    machine
+}
+
+fn ballast(mount: &Mount, leave: u64) -> std::path::PathBuf {
+    let path = mount.path.join("ballast");
+    let len = mount.free().saturating_sub(leave);
+    let file = std::fs::File::create(&path).unwrap();
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, len.max(1)).unwrap();
+    path
+}
+
+#[test]
+fn a_disk_that_fills_up_in_a_restore_leaves_the_store_whole_and_it_goes_on_with_space() {
+    where_mounting_is_allowed(
+        "a_disk_that_fills_up_in_a_restore_leaves_the_store_whole_and_it_goes_on_with_space",
+        || {
+            let s3 = TestS3::start(Options::default()).unwrap();
+            let first = with_bucket(Machine::new(), &s3);
+            let mut files: Vec<(String, Vec<u8>)> = (0..SMALL)
+                .map(|n| (format!("{n}.csv"), noise(n as u64, 50_000)))
+                .collect();
+            files.push(("large.bin".into(), noise(99, LARGE)));
+            let folder = first.sources("some", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
+            assert_eq!(first.import(&folder).code(), 0);
+            first.json(&["backup", "run"]);
+            let expected = first.on_disk();
+            assert_eq!(expected.len(), SMALL + 1);
+            let bytes = (SMALL * 50_000 + LARGE) as u64;
+
+            let mut full = 0;
+            // From too little for the files to enough for everything around them.
+            for more in [-1, 0, 1, 2, 4, 8, 12, 16, 24].map(|n| n * 128 * 1024_i64) {
+                let when = format!("{more} bytes more than the files");
+                let mount = Mount::tmpfs(64 * MIB);
+                let machine = with_bucket(Machine::with_data(&mount.path.join("data")), &s3);
+                // Something of its own, which no restore may harm.
+                let own = machine.sources("own", [("own.txt", b"mine".to_vec())]);
+                assert_eq!(machine.import(&own).code(), 0);
+                let mine = machine.on_disk();
+
+                let filler = ballast(&mount, bytes.saturating_add_signed(more));
+                let said = machine.run(&["restore", "run"]);
+                if said.code() != 0 {
+                    full += 1;
+                    assert_eq!(said.code(), 1, "{when}: {}", said.stderr);
+                    let error = said.error();
+                    assert_eq!(error["code"], "disk_full", "{when}: {error}");
+                    assert!(!error["hint"].as_str().unwrap().is_empty(), "{when}");
+                }
+                // Whatever lies there is whole; nothing of ours is half.
+                let now = machine.on_disk();
+                for (path, sha256) in &now {
+                    let known = expected.get(path).or_else(|| mine.get(path));
+                    assert_eq!(known, Some(sha256), "{when}: {path}");
+                }
+                assert!(mine.keys().all(|path| now.contains_key(path)), "{when}");
+
+                std::fs::remove_file(filler).unwrap();
+                assert_eq!(machine.run(&["doctor"]).code(), 0, "{when}");
+                let restored = machine.json(&["restore", "run"])["restore"].clone();
+                assert_eq!(restored["failed"], serde_json::json!([]), "{when}");
+                let now = machine.on_disk();
+                assert_eq!(now.len(), expected.len() + 1, "{when}: {now:?}");
+                assert!(
+                    expected
+                        .iter()
+                        .all(|(path, sha)| now.get(path) == Some(sha))
+                );
+                nothing_is_left_over(&machine, &when);
+                verify_is_clean(&machine, SMALL + 2, &when);
+            }
+            assert!(full >= 2, "the disk was never full in the middle");
+        },
+    );
+}
