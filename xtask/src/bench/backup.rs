@@ -3,7 +3,8 @@
 //! with 40 ms of round trip. Time, the most memory held, and CPU seconds. And what a backup costs when
 //! nothing changed.
 //!
-//! Everybody's files are synced to the disk before the clock stops where they come back, since ours are.
+//! Everybody's files are synced to the disk and held against a checksum before the clock stops where
+//! they come back, since ours are.
 
 use std::{
     fs,
@@ -264,10 +265,10 @@ impl Cell<'_> {
                 remove(&into)?;
                 fs::create_dir_all(&into)?;
                 data::settle()?;
-                let sample = measure::in_turn(&mut [
-                    self.peers.back(peer, &server, &into),
-                    data::sync_file_system(&self.bench.scratch),
-                ])?;
+                let mut steps = vec![self.peers.back(peer, &server, &into)];
+                steps.extend(self.peers.check(peer, &into));
+                steps.push(data::sync_file_system(&self.bench.scratch));
+                let sample = measure::in_turn(&mut steps)?;
                 let came = count(&into)?;
                 ensure!(
                     came == self.load.files,

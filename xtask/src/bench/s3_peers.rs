@@ -24,6 +24,8 @@ pub struct Peer {
     program: &'static str,
     /// Several files in one object.
     pub packs: bool,
+    /// Holds what it fetched against a checksum.
+    checks: bool,
     arguments: &'static [&'static str],
 }
 
@@ -32,6 +34,7 @@ const ALL: [Peer; 4] = [
         name: "rclone",
         program: "rclone",
         packs: false,
+        checks: true,
         arguments: &[],
     },
     // As somebody would set it who has read its manual, with parts like ours.
@@ -39,6 +42,7 @@ const ALL: [Peer; 4] = [
         name: "rclone tuned",
         program: "rclone",
         packs: false,
+        checks: true,
         arguments: &[
             "--transfers=64",
             "--checkers=64",
@@ -52,6 +56,7 @@ const ALL: [Peer; 4] = [
         name: "s5cmd",
         program: "s5cmd",
         packs: false,
+        checks: false,
         arguments: &[],
     },
     // It also encrypts and packs, so it is shown for what it is.
@@ -59,6 +64,7 @@ const ALL: [Peer; 4] = [
         name: "restic",
         program: "restic",
         packs: true,
+        checks: true,
         arguments: &[],
     },
 ];
@@ -199,6 +205,20 @@ impl Peers {
             _ => command.args(["backup", "--quiet"]).arg(source),
         };
         command
+    }
+
+    /// What reads everything that came once more, where the peer believes whatever it was
+    /// sent: all sides have their checksums on.
+    pub fn check(&self, peer: &Peer, into: &Path) -> Option<Command> {
+        if peer.checks {
+            return None;
+        }
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg("find \"$0\" -type f -print0 | xargs -0 -P 2 -n 100 sha256sum > /dev/null")
+            .arg(into);
+        Some(command)
     }
 
     pub fn back(&self, peer: &Peer, server: &Server, into: &Path) -> Command {
