@@ -5,7 +5,7 @@ mod backup_home;
 use std::fs;
 
 use backup_home::{Home, request};
-use redline_core::{Code, FileStatus, RestoreRequest};
+use redline_core::{Code, ConversionRequest, FileStatus, RestoreRequest};
 use redline_tests::s3::{Options as Server, TestS3};
 
 #[test]
@@ -156,6 +156,42 @@ fn one_file_or_some_bring_nothing_else() {
     uids.sort();
     from.sort();
     assert_eq!(uids, from);
+}
+
+#[test]
+fn beside_files_that_are_here_each_restored_one_has_an_id_of_its_own() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.csv", b"a\n1\n")]);
+    home.import(&[("b.csv", b"b\n1\n2\n")]);
+    for file in home.files() {
+        home.session
+            .convert_now(file.id, &ConversionRequest::to("json"))
+            .unwrap();
+    }
+    home.backup();
+    let there = Home::with_bucket(&server);
+    there.import(&[("mine.csv", b"c\n1\n")]);
+    let mine = there.files()[0].id;
+    there
+        .session
+        .convert_now(mine, &ConversionRequest::to("json"))
+        .unwrap();
+    there
+        .session
+        .restore_now(&RestoreRequest::default())
+        .unwrap();
+    let mut ids: Vec<i64> = there.files().into_iter().map(|f| f.id).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 6, "{ids:?}");
+    let history = there.session.history(10, 0).unwrap();
+    let mut made: Vec<(i64, String)> = history.into_iter().map(|c| (c.id, c.source_name)).collect();
+    made.sort();
+    made.dedup_by_key(|(id, _)| *id);
+    let mut of: Vec<&str> = made.iter().map(|(_, name)| name.as_str()).collect();
+    of.sort();
+    assert_eq!(of, ["a.csv", "b.csv", "mine.csv"], "{made:?}");
 }
 
 #[test]

@@ -227,6 +227,11 @@ impl Store {
             }
         }
         let free = self.free_ids(conn, &ids)?;
+        let top = ids.iter().copied().max().unwrap_or(0);
+        // One that cannot keep its id gets one that no other that comes along has.
+        if free.len() < ids.len() {
+            migrate::advance(conn, "user_files_id", top).map_err(failed)?;
+        }
         append_files(conn, &mut incoming)?;
         // Appending gave out new ids; those of the snapshot are taken where free.
         for (record, old) in incoming.iter().zip(&ids) {
@@ -238,12 +243,7 @@ impl Store {
                 .map_err(failed)?;
             }
         }
-        migrate::advance(
-            conn,
-            "user_files_id",
-            ids.iter().copied().max().unwrap_or(0),
-        )
-        .map_err(failed)?;
+        migrate::advance(conn, "user_files_id", top).map_err(failed)?;
         Ok(incoming.into_iter().map(|record| record.uid).collect())
     }
 
@@ -338,12 +338,29 @@ fn check_owner(conn: &Connection) -> Result<()> {
     catalog::check(version.parse().unwrap_or(i64::MAX), &theirs, &ours)
 }
 
+const SEQUENCES: [(&str, &str); 2] = [
+    ("converted_files_id", "converted_files"),
+    ("user_data_tables_id", "user_data_tables"),
+];
+
 /// History and tables by uid; ids are kept where free, and a conversion points
 /// at its files by what they are called here.
 fn merge_others(conn: &Connection) -> duckdb::Result<MergeReport> {
     let uids = |sql: &str| -> duckdb::Result<Vec<String>> {
         conn.prepare(sql)?.query_map([], |r| r.get(0))?.collect()
     };
+    // As with files: a new id is none that another row comes with.
+    for (sequence, table) in SEQUENCES {
+        let top: i64 = conn.query_row(
+            &format!(
+                "SELECT coalesce(max(id), 0) FROM restored.{table} \
+                 WHERE EXISTS (SELECT 1 FROM {table})"
+            ),
+            [],
+            |r| r.get(0),
+        )?;
+        migrate::advance(conn, sequence, top)?;
+    }
     let conversions = uids(
         "SELECT uid FROM restored.converted_files \
          WHERE uid NOT IN (SELECT uid FROM converted_files) ORDER BY id",
@@ -380,10 +397,7 @@ fn merge_others(conn: &Connection) -> duckdb::Result<MergeReport> {
            AND lower(t.table_name) NOT IN (SELECT lower(table_name) FROM user_data_tables)",
         [],
     )?;
-    for (sequence, table) in [
-        ("converted_files_id", "converted_files"),
-        ("user_data_tables_id", "user_data_tables"),
-    ] {
+    for (sequence, table) in SEQUENCES {
         let top: i64 = conn.query_row(
             &format!("SELECT coalesce(max(id), 0) FROM {table}"),
             [],
