@@ -7,6 +7,7 @@ mod assemble;
 mod body;
 mod disk;
 mod faults;
+mod parts;
 mod service;
 mod settings;
 mod versions;

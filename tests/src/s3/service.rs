@@ -11,6 +11,7 @@ use super::Personality;
 use super::assemble::assemble;
 use super::body::{Claims, internal, receive, send};
 use super::disk::{Disk, Object as Stored, Part as StoredPart};
+use super::parts::list_parts;
 use super::settings::Settings;
 use super::versions::list_versions;
 
@@ -576,35 +577,6 @@ impl S3 for Service {
             .disk
             .upload(&input.bucket, &input.key, &input.upload_id)
             .ok_or_else(|| s3_error!(NoSuchUpload))?;
-        // A thousand at a time, as everywhere.
-        let limit = input
-            .max_parts
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(1000)
-            .min(1000);
-        let after = input.part_number_marker.unwrap_or(0);
-        let mut later = upload.parts.range(after.saturating_add(1)..);
-        let parts: Vec<Part> = later
-            .by_ref()
-            .take(limit)
-            .map(|(number, part)| Part {
-                part_number: Some(*number),
-                size: i64::try_from(part.size).ok(),
-                e_tag: Some(ETag::Strong(self.part_etag(&part.md5))),
-                checksum_crc64nvme: part.crc64nvme.clone(),
-                ..Default::default()
-            })
-            .collect();
-        let truncated = later.next().is_some();
-        let last = parts.last().and_then(|part| part.part_number);
-        Ok(S3Response::new(ListPartsOutput {
-            bucket: Some(input.bucket),
-            key: Some(input.key),
-            upload_id: Some(input.upload_id),
-            next_part_number_marker: last.filter(|_| truncated),
-            parts: Some(parts),
-            is_truncated: Some(truncated),
-            ..Default::default()
-        }))
+        Ok(S3Response::new(list_parts(self, upload, input)))
     }
 }
