@@ -113,9 +113,15 @@ fn moto_with_versions() {
     };
     let home = machine();
     let before = home.session.bucket_rules().unwrap();
-    assert_eq!(before.versioning, VersioningState::Off);
+    assert!(!before.versioning_proven, "{before:?}");
     let rules = home.session.set_versioning(true).unwrap();
-    assert_eq!(rules.versioning, VersioningState::On);
+    // Some of its releases answer with an element of another name: then the setting is
+    // not known, and trying still tells.
+    let known = rules.versioning != VersioningState::Unknown;
+    assert!(
+        !known || rules.versioning == VersioningState::On,
+        "{rules:?}"
+    );
     assert!(rules.versioning_proven, "{rules:?}");
     let rule = OwnRule {
         abort_uploads_days: Some(7),
@@ -136,7 +142,7 @@ fn moto_with_versions() {
         assert_eq!(there.read("a.csv"), expected);
     }
     let rules = home.session.set_versioning(false).unwrap();
-    assert_eq!(rules.versioning, VersioningState::Suspended);
+    assert!(!known || rules.versioning == VersioningState::Suspended);
 }
 
 #[tokio::test(flavor = "multi_thread")]

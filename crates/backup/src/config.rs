@@ -228,7 +228,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            byte_budget: 256 << 20,
+            byte_budget: 160 << 20,
             min_part: 16 << 20,
             most_parts: 9_000,
             max_requests: 128,

@@ -16,18 +16,15 @@ impl Session {
     /// is tried, not believed.
     pub fn bucket_rules(&self) -> Result<BucketRulesView, CoreError> {
         let (bucket, _) = self.connect()?;
-        let (rules, proven) = self.0.core.block_on(async move {
+        let (rules, asked, proven) = self.0.core.block_on(async move {
             let rules = bucket.rules().await;
-            let on = rules.versioning.as_deref() == Some("Enabled");
-            (
-                rules,
-                on && bucket.prove_versioning().await.unwrap_or(false),
-            )
+            let refused = |why: &String| why.contains("GetBucketVersioning");
+            let asked = !rules.unknown.iter().any(refused);
+            // Where the setting cannot be read, trying still tells.
+            let may_work = !asked || rules.versioning.as_deref() == Some("Enabled");
+            let proven = may_work && bucket.prove_versioning().await.unwrap_or(false);
+            (rules, asked, proven)
         })?;
-        let asked = !rules
-            .unknown
-            .iter()
-            .any(|why| why.contains("GetBucketVersioning"));
         Ok(BucketRulesView {
             versioning: match rules.versioning.as_deref() {
                 Some("Enabled") => VersioningState::On,

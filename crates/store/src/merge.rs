@@ -203,7 +203,6 @@ impl Store {
                 .and_then(|rows| rows.collect::<duckdb::Result<Vec<FileRecord>>>())
                 .map_err(failed)?
         };
-        let ids: Vec<i64> = incoming.iter().map(|r| r.id.0).collect();
         for record in &mut incoming {
             // Names in a bucket are hostile until proven otherwise.
             let safe = names::tame_relative(Path::new(&record.relative_path));
@@ -215,24 +214,21 @@ impl Store {
                 map.insert("restored_from".into(), restored_from.into());
             }
         }
-        choose_names(conn, &mut incoming)?;
-        for record in &mut incoming {
-            let same = record
-                .metadata
-                .get("restored_from")
-                .and_then(|v| v.as_str())
-                == Some(record.relative_path.as_str());
-            if let (true, Some(map)) = (same, record.metadata.as_object_mut()) {
-                map.remove("restored_from");
-            }
-        }
+        let (mut incoming, mut others) = by_name(conn, incoming)?;
+        let ids: Vec<i64> = incoming.iter().chain(&others).map(|r| r.id.0).collect();
         let free = self.free_ids(conn, &ids)?;
         let top = ids.iter().copied().max().unwrap_or(0);
         // One that cannot keep its id gets one that no other that comes along has.
         if free.len() < ids.len() {
             migrate::advance(conn, "user_files_id", top).map_err(failed)?;
         }
+        drop_same_origin(&mut incoming);
         append_files(conn, &mut incoming)?;
+        // Names that arrive now are taken, too.
+        choose_names(conn, &mut others)?;
+        drop_same_origin(&mut others);
+        append_files(conn, &mut others)?;
+        incoming.append(&mut others);
         // Appending gave out new ids; those of the snapshot are taken where free.
         for (record, old) in incoming.iter().zip(&ids) {
             if record.id.0 != *old && free.contains(old) {
@@ -313,6 +309,42 @@ fn facts(conn: &Connection) -> duckdb::Result<SnapshotFacts> {
         conversions: count("converted_files")?,
         tables,
     })
+}
+
+/// Rows that keep their names, since nobody has them to the letter, and the others. A
+/// name that differs in case or form alone is no hindrance: they lay side by side where
+/// they come from. A file system that cannot tell them apart numbers the second when its
+/// bytes come.
+fn by_name(
+    conn: &Connection,
+    incoming: Vec<FileRecord>,
+) -> Result<(Vec<FileRecord>, Vec<FileRecord>)> {
+    let run = || -> duckdb::Result<HashSet<String>> {
+        let paths = incoming.iter().map(|r| r.relative_path.as_str());
+        fill_temp(conn, "arriving_paths", paths)?;
+        conn.prepare(
+            "SELECT relative_path FROM user_files WHERE status <> 'trashed' \
+             AND relative_path IN (SELECT text FROM arriving_paths)",
+        )?
+        .query_map([], |r| r.get(0))?
+        .collect()
+    };
+    let mut taken = run().map_err(|e| catalog_error("choose a name", &e))?;
+    Ok(incoming
+        .into_iter()
+        .partition(|record| taken.insert(record.relative_path.clone())))
+}
+
+/// Under the name that they have in the bucket they need no note of it.
+fn drop_same_origin(records: &mut [FileRecord]) {
+    for record in records {
+        record.filename = names::filename_of(&record.relative_path).to_owned();
+        let origin = record.metadata.get("restored_from");
+        let same = origin.and_then(|v| v.as_str()) == Some(record.relative_path.as_str());
+        if let (true, Some(map)) = (same, record.metadata.as_object_mut()) {
+            map.remove("restored_from");
+        }
+    }
 }
 
 /// Nothing of the catalog is believed before its owner and its version are.

@@ -24,30 +24,39 @@ pub fn sanitize_filename(raw: &str) -> String {
     component(raw, true)
 }
 
-/// `portable`: without what only Windows forbids, too.
+/// `portable`: without what only Windows forbids, and in the form (NFC) and without the
+/// ends that make two names one elsewhere.
 fn component(raw: &str, portable: bool) -> String {
-    let mut name: String = raw
-        .nfc()
+    let portable = portable || cfg!(windows);
+    let form: String = if portable {
+        raw.nfc().collect()
+    } else {
+        raw.to_owned()
+    };
+    let mut name: String = form
+        .chars()
         .map(|c| match c {
             '/' | '\\' => '_',
             c if c.is_control() => '_',
             // Overrides that make a name read backwards ("exe.csv" for "vsc.exe").
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '_',
-            '<' | '>' | ':' | '"' | '|' | '?' | '*' if portable || cfg!(windows) => '_',
+            '<' | '>' | ':' | '"' | '|' | '?' | '*' if portable => '_',
             c => c,
         })
         .collect();
-    // Windows drops trailing dots and spaces, so two names would become one.
-    name.truncate(name.trim_end_matches(['.', ' ']).len());
-    let name = name.trim_start();
-    if name.is_empty() {
+    if portable {
+        // Windows drops trailing dots and spaces, so two names would become one.
+        name.truncate(name.trim_end_matches(['.', ' ']).len());
+        name = name.trim_start().to_owned();
+    }
+    if matches!(name.as_str(), "" | "." | "..") {
         return "unnamed".into();
     }
-    let stem = name.split('.').next().unwrap_or(name).trim_end();
+    let stem = name.split('.').next().unwrap_or(&name).trim_end();
     let name = if RESERVED.iter().any(|r| r.eq_ignore_ascii_case(stem)) {
         format!("{stem}_{}", &name[stem.len()..])
     } else {
-        name.to_owned()
+        name
     };
     shorten(&name, MAX_BYTES)
 }
@@ -165,6 +174,10 @@ mod tests {
         assert_eq!(tame_relative(before), "10:30/why?.csv");
         assert_eq!(sanitize_relative(before), "10_30/why_.csv");
         assert_eq!(tame_relative(Path::new("a\n/CON")), "a_/CON_");
+        for kept in ["e\u{301}.csv", "\u{e9}.csv", "dots..", " space ", "..."] {
+            assert_eq!(tame_relative(Path::new(kept)), kept);
+        }
+        assert_eq!(tame_relative(Path::new("../a/./..")), "a");
     }
 
     #[test]

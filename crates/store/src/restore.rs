@@ -439,12 +439,13 @@ fn expected_row(
     )
 }
 
-/// The row whose name this is.
+/// The row whose name this is, to the letter: one that differs in case or form alone is
+/// another file, which may have come with this very restore.
 fn row_at(conn: &Connection, safe: &str) -> Result<Option<FileRecord>> {
     one(
         conn,
-        "status <> 'trashed' AND name_key = ? ORDER BY id",
-        &[&names::name_key(safe)],
+        "status <> 'trashed' AND relative_path = ? ORDER BY id",
+        &[&safe],
     )
 }
 
