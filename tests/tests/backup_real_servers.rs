@@ -105,7 +105,9 @@ fn moto_with_versions() {
             endpoint_url: Some(format!("http://127.0.0.1:{port}")),
             access_key: Some("key".into()),
             secret_key: Some("secret".into()),
+            aws_profile: None,
             server_encryption: None,
+            recovery_passphrase: None,
         };
         let view = home.session.set_bucket(setup).unwrap();
         assert!(view.has_secrets, "{view:?}");

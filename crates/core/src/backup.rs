@@ -22,7 +22,6 @@ use crate::contract::{
 use crate::error::{Code, CoreError};
 use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
-use crate::last_manifest::LastManifest;
 use crate::left_out::{self, confirm_first, mass_delete};
 use crate::others::label;
 use crate::progress::{Transferring, tell_outages};

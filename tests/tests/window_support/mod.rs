@@ -1,7 +1,7 @@
 //! Words for what a person does in the window, shared by the end-to-end tests and
 //! the tour.
 // Each test binary uses its share of them.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 mod backup;
 mod outside;
