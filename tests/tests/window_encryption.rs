@@ -51,7 +51,7 @@ async fn nothing_leaves_in_the_clear_and_the_passphrase_opens_it_elsewhere() -> 
     for (name, _) in s3.objects() {
         let bytes = s3.object(&name).unwrap_or_default();
         ensure!(
-            !contains(&bytes, content[..200].as_bytes()),
+            !contains(&bytes, &content.as_bytes()[..200]),
             "{name} holds the file in the clear"
         );
     }
