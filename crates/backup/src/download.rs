@@ -74,7 +74,7 @@ async fn fetch_once(
     }
     let keep = if fresh { 0 } else { wanted.size / step * step };
     let seal = place.seal.clone();
-    let mut sink = blocking(move || Sink::open(into, keep, step, seal)).await??;
+    let mut sink = blocking(bucket, move || Sink::open(into, keep, step, seal)).await??;
     let resumed = sink.kept;
     if resumed > 0 {
         tracing::info!(
@@ -126,7 +126,7 @@ async fn fetch_once(
             .await
             .map_err(|e| BackupError::io("finish a transfer", io::Error::other(e)))?;
         let bytes = bytes.map_err(|error| short(error, wanted))?;
-        let (back, written) = blocking(move || sink.write(&bytes)).await??;
+        let (back, written) = blocking(bucket, move || sink.write(&bytes)).await??;
         let Some(written) = written else {
             return Err(damaged(wanted));
         };
@@ -135,7 +135,7 @@ async fn fetch_once(
         drop(held);
         meter.reach(across);
     }
-    let sha256 = blocking(move || sink.finish()).await??;
+    let sha256 = blocking(bucket, move || sink.finish()).await??;
     if sha256 == wanted.sha256 {
         Ok(())
     } else {
@@ -158,7 +158,7 @@ async fn fetch_at_once(
         .await
         .map_err(|error| short(error, wanted))?;
     let seal = place.seal.clone();
-    let sha256 = blocking(move || {
+    let sha256 = blocking(bucket, move || {
         let (sink, written) = Sink::open(into, 0, 1, seal)?.write(&bytes)?;
         written.map(|_| sink.finish()).transpose()
     })
@@ -210,8 +210,14 @@ fn damaged(wanted: &Wanted<'_>) -> BackupError {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
+/// Work on a file of a restore, which waits for it before it is over, wanted or not.
+async fn blocking<T: Send + 'static>(
+    bucket: &Bucket,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    bucket
+        .writers()
+        .spawn_blocking(work)
         .await
         .map_err(|e| BackupError::io("finish a piece of work", io::Error::other(e)))
 }

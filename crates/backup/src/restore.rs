@@ -212,6 +212,7 @@ pub async fn fetch_catalogs(
         Ok(())
     };
     let outcome = progress::until_cancelled(&progress, work).await;
+    bucket.settle_writers().await;
     sink.settle().await;
     outcome.map(|()| failed)
 }
@@ -228,6 +229,7 @@ pub async fn run_restore(
     let sink = Handover::new(sink);
     let outcome = progress::until_cancelled(&progress, run(bucket, plan, &sink, &progress)).await;
     // A commit that had begun is not torn off: when this returns, nothing moves any more.
+    bucket.settle_writers().await;
     sink.settle().await;
     outcome
 }
@@ -326,7 +328,9 @@ fn concerns_all(error: &BackupError) -> bool {
     match error {
         BackupError::Damaged { .. }
         | BackupError::NotFound { .. }
-        | BackupError::BadName { .. } => false,
+        | BackupError::BadName { .. }
+        // The point itself could be read: this file has another key.
+        | BackupError::Locked { .. } => false,
         BackupError::Io { source, .. } => {
             matches!(
                 source.kind(),

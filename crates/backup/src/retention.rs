@@ -227,16 +227,23 @@ pub async fn plan_retention(
             there.insert(latest, thing);
         }
     }
-    // Copies under a file's own name that a dropped point had, and no kept one has.
+    let mark = read_mark(bucket, key).await?;
+    let plain_prefix = bucket.layout().plain_prefix();
+    // Copies under a file's own name that a dropped point had, and no kept one has. The
+    // mark still knows them if the points went and the rest did not.
+    let marked = mark.iter().flat_map(|mark| &mark.body.keys);
     let plain: HashSet<String> = once
         .iter()
         .flat_map(|m| &m.files)
         .filter_map(|f| bucket.layout().plain(&f.path))
+        .chain(marked.filter(|key| key.starts_with(&plain_prefix)).cloned())
         .filter(|key| !needed.keys.contains(key))
         .collect();
-    let plain_there = match plain.is_empty() {
+    // With everything sealed a copy in the clear is nobody's any more, whichever run left it.
+    let all_sealed = !in_the_clear && plan.kept > 0;
+    let plain_there = match plain.is_empty() && !all_sealed {
         true => HashMap::new(),
-        false => listed(bucket, &bucket.layout().plain_prefix()).await?,
+        false => listed(bucket, &plain_prefix).await?,
     };
     // What no point names may belong to one that is being made: a first backup can take days.
     let server_now = now.as_second() - bucket.clock_skew().unwrap_or(0);
@@ -247,13 +254,16 @@ pub async fn plan_retention(
     let unneeded = there
         .iter()
         .filter(|(key, thing)| !needed.keys.contains(*key) && left_behind(key, thing))
-        .chain(plain_there.iter().filter(|(key, _)| plain.contains(*key)));
+        .chain(plain_there.iter().filter(|(key, thing)| {
+            let nobodys = all_sealed && !needed.keys.contains(*key) && left_behind(key, thing);
+            plain.contains(*key) || nobodys
+        }));
     plan.unreferenced = unneeded
         .map(|(key, thing)| (key.clone(), thing.size))
         .collect();
     plan.unreferenced.sort();
 
-    let Some(mark) = read_mark(bucket, key).await? else {
+    let Some(mark) = mark else {
         return Ok(plan);
     };
     plan.collectable_at = Some(mark.collectable_at());

@@ -203,7 +203,32 @@ impl Session {
     pub(crate) fn begin_sending(&self) -> Result<(Bucket, BucketSettings), CoreError> {
         self.refuse_while_transferring()?;
         self.refuse_while_locked()?;
-        self.connect()
+        let connected = self.connect()?;
+        // Keys of a profile may take a minute to come.
+        self.refuse_while_transferring()?;
+        Ok(connected)
+    }
+
+    /// Encryption may have been switched on since the bucket was opened, here or on another
+    /// device: what would go in the clear then does not go.
+    fn refuse_in_the_clear(
+        &self,
+        bucket: &Bucket,
+        settings: &BucketSettings,
+    ) -> Result<(), CoreError> {
+        if bucket.seals() {
+            return Ok(());
+        }
+        self.learn_encryption(bucket, settings)?;
+        self.refuse_while_locked()?;
+        if self.encrypts() {
+            return Err(CoreError::new(
+                Code::StoreBusy,
+                "Encryption was switched on while the backup began, so nothing was sent.",
+                "Back up again.",
+            ));
+        }
+        Ok(())
     }
 
     pub(crate) fn refuse_while_transferring(&self) -> Result<(), CoreError> {
@@ -281,6 +306,7 @@ impl Session {
         job: &Arc<Job>,
     ) -> Result<BackupReport, CoreError> {
         job.phase("comparing");
+        self.refuse_in_the_clear(bucket, settings)?;
         let (newest, passed_over) = self.newest_state(bucket, settings)?;
         let (merged_devices, conflicts) = match &newest {
             Some(newest) => self.meet_others(bucket, settings, newest, job)?,
@@ -362,9 +388,7 @@ impl Session {
             skipped_points: skipped_points(passed_over),
             in_the_clear,
         };
-        if is_noted.load(Ordering::Relaxed) {
-            self.take_pending();
-        } else {
+        if !(is_noted.load(Ordering::Relaxed) && self.take_pending()) {
             self.keep_manifest(settings, outcome.current, stale);
         }
         Ok(report)

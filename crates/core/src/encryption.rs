@@ -109,20 +109,29 @@ impl Session {
         let passphrase = checked(passphrase)?;
         let (bucket, settings) = self.begin_transfer()?;
         self.refuse_while_locked()?;
-        let Some(data_key) = self.data_keys()?.keys.into_iter().next() else {
+        let keys = self.data_keys()?.keys;
+        let Some(current) = keys.first().map(|key| key.id().to_owned()) else {
             return Err(CoreError::bad_request(
                 "Backups are not encrypted, so there is no passphrase to change.",
                 "Switch encryption on under Backup, or with `redline backup encrypt`.",
             ));
         };
-        let (key, of) = (self.manifest_key(), &data_key);
+        let key = self.manifest_key();
         let (wrapped, removed) = self.0.core.block_on(async move {
-            redline_backup::change_passphrase(&bucket, &key, of, &passphrase).await
+            let (mut last, mut all_removed) = (None, true);
+            // The current one last: what was wrapped last seals where it is unlocked.
+            for of in keys.iter().rev() {
+                let (wrapped, removed) =
+                    redline_backup::change_passphrase(&bucket, &key, of, &passphrase).await?;
+                all_removed &= removed;
+                last = Some(wrapped);
+            }
+            Ok::<_, BackupError>((last, all_removed))
         })??;
         self.change_notes(|notes| {
             notes.encryption = Some(Noted {
-                key: data_key.id().to_owned(),
-                wrapped: Some(wrapped),
+                key: current,
+                wrapped,
                 place: settings.place(),
                 held: true,
             });
@@ -305,7 +314,7 @@ impl Session {
 
     /// Notes that the bucket has an encrypted backup of this store, if it has one whose
     /// key is not here.
-    fn learn_encryption(
+    pub(crate) fn learn_encryption(
         &self,
         bucket: &Bucket,
         settings: &BucketSettings,
@@ -316,6 +325,16 @@ impl Session {
             .core
             .block_on(async move { redline_backup::key_files(bucket, &key).await })??;
         let held = self.data_keys()?.keys;
+        // Another device may have chosen another passphrase since.
+        if let Some(current) = held.first()
+            && let Some(newest) = files.iter().find(|file| file.key() == current.id())
+        {
+            self.note(|notes| {
+                if let Some(noted) = notes.encryption.as_mut().filter(|n| n.key == current.id()) {
+                    noted.wrapped = Some(newest.clone());
+                }
+            });
+        }
         let unknown = |file: &&KeyFile| held.iter().all(|key| key.id() != file.key());
         if held.is_empty()
             && let Some(file) = files.iter().find(unknown)

@@ -10,6 +10,7 @@ use redline_backup::{Bucket, FileEntry, Manifest, ManifestHead};
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::BucketSettings;
+use crate::contract::JobKind;
 use crate::error::CoreError;
 use crate::fsx::{self, Durability};
 use crate::session::Session;
@@ -130,20 +131,23 @@ impl Session {
         let arrived = self
             .0
             .core
-            .block_on(async move { redline_backup::was_made(bucket, &key, &id).await })??;
+            .block_on(async move { redline_backup::was_made(bucket, &key, &id).await })?;
+        let arrived = self.heed(settings, arrived)?;
         if arrived {
             self.take_pending();
-        } else {
+        } else if self.0.jobs.running(&[JobKind::Backup]).is_none() {
             self.drop_pending();
         }
         Ok(())
     }
 
-    /// The pending one has arrived.
-    pub(crate) fn take_pending(&self) {
-        if let Err(error) = fs::rename(self.pending_path(), self.manifest_path()) {
-            tracing::warn!(error = %error.kind(), "what waits for the next backup will be counted from nothing");
+    /// The pending one has arrived. `false`: there is none any more.
+    pub(crate) fn take_pending(&self) -> bool {
+        let taken = fs::rename(self.pending_path(), self.manifest_path());
+        if let Err(error) = &taken {
+            tracing::warn!(error = %error.kind(), "the note of a restore point is gone before it was taken");
         }
+        taken.is_ok()
     }
 
     fn drop_pending(&self) {

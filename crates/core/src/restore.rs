@@ -395,12 +395,22 @@ impl RestoreSink for Sink {
                 mark: self.log.id(),
             })
             .collect();
-        self.store
-            .restore_files(&files)
+        // What is done is in the log before anything else is: it can be taken back.
+        let together: Vec<Option<io::Result<()>>> = self
+            .store
+            .restore_together(&files)
+            .into_iter()
+            .map(|placed| placed.map(|restored| self.count(restored)))
+            .collect();
+        let alone = |file: &RestoreFile<'_>| {
+            let restored = self.store.restore_file(file, &()).map_err(io_error)?;
+            self.count(restored)
+        };
+        together
             .into_iter()
             .zip(&files)
-            .map(|(restored, file)| {
-                self.count(restored.map_err(io_error)?)?;
+            .map(|(answer, file)| {
+                answer.unwrap_or_else(|| alone(file))?;
                 // Still there where the same bytes were in place already.
                 let _ = fs::remove_file(file.temp);
                 Ok(())

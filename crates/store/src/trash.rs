@@ -35,6 +35,11 @@ impl Store {
         let result = self.inner.catalog.write(|conn| {
             let mut records = all_of(conn, ids, |s| s != Status::Trashed)?;
             let mut sidecars = Vec::new();
+            let here: HashSet<i64> = records
+                .iter()
+                .filter(|record| record.status == Status::Stored)
+                .map(|record| record.id.0)
+                .collect();
             for record in &mut records {
                 note_place(record);
                 record.status = Status::Trashed;
@@ -45,6 +50,10 @@ impl Store {
                 .map_err(|e| StoreError::io("the trash", e))?;
             let mut touched = BTreeSet::from([layout.trash()]);
             for record in &records {
+                // What lies there is another's, where a disk takes two names for one.
+                if !here.contains(&record.id.0) {
+                    continue;
+                }
                 let from = layout.file(&record.relative_path)?;
                 let to = layout.trash().join(&record.uid);
                 match durable::rename_no_replace(&from, &to) {

@@ -195,11 +195,19 @@ impl Run {
         }
         let file = &planned.file;
         for other in self.bucket.places(&file.sha256, file.size)? {
-            if other.key != place.key && self.holds(&other).await? {
+            // What is asked for is seen: a plain hash only where it lies in the clear.
+            let seen = other.seal.is_some() || self.is_listed(&other.key).await?;
+            if seen && other.key != place.key && self.holds(&other).await? {
                 return Ok(Some(other));
             }
         }
         Ok(None)
+    }
+
+    /// Whether an object was in the bucket when this run first asked.
+    async fn is_listed(&self, key: &str) -> Result<bool> {
+        let list = || crate::plan::objects_there(&self.bucket);
+        Ok(self.listed.get_or_try_init(list).await?.contains_key(key))
     }
 
     /// One request saves sending a large object again after a run that was cut off.

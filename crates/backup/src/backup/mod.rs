@@ -4,12 +4,13 @@
 mod check;
 mod files;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 use crate::heads::seen_by;
 use crate::layout::PointName;
@@ -108,6 +109,7 @@ pub async fn run_backup_told(
         key: key.clone(),
         open: open.clone(),
         progress: progress.clone(),
+        listed: Arc::default(),
     };
     let prepared =
         progress::until_cancelled(&progress, run.all_but_manifest(plan, snapshot, device)).await;
@@ -234,6 +236,8 @@ struct Run {
     key: ManifestKey,
     open: OpenUploads,
     progress: Arc<dyn Progress>,
+    /// The bucket's objects with their sizes, once somebody had to know.
+    listed: Arc<OnceCell<HashMap<String, u64>>>,
 }
 
 struct Prepared {

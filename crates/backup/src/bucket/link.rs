@@ -100,25 +100,37 @@ pub async fn fetch_file(
     progress: Arc<dyn Progress>,
 ) -> Result<()> {
     let (sha256, size) = (file.sha256, file.size);
-    // To prove it only the object counts that no upload ever replaces.
-    let mut places = vec![bucket.place(Kind::Object, sha256, size, file.seal)?];
-    if into.is_some() {
-        let elsewhere = bucket.places(sha256, size)?;
-        places.extend(elsewhere.into_iter().filter(|p| p.key_id() != file.seal));
-        let plain = bucket.layout().plain(file.relative_path);
-        places.extend(plain.map(|key| Place::clear(key, sha256, size)));
-    }
-    if let Some(into) = &into {
-        make_private(into).map_err(|e| BackupError::io("write a restored file", e))?;
-    }
     let what = format!("\"{}\"", file.relative_path);
-    let wanted = Wanted {
+    let meter = Meter::new(progress);
+    let wanted = |places| Wanted {
         places,
         what: &what,
-        size: file.size,
-        sha256: file.sha256,
+        size,
+        sha256,
     };
-    download::fetch(bucket, &wanted, into, &Meter::new(progress)).await
+    let Some(into) = into else {
+        // To prove it only the object counts that no upload ever replaces.
+        let object = bucket.place(Kind::Object, sha256, size, file.seal)?;
+        return download::fetch(bucket, &wanted(vec![object]), None, &meter).await;
+    };
+    make_private(&into).map_err(|e| BackupError::io("write a restored file", e))?;
+    let (sealed, mut clear): (Vec<Place>, Vec<Place>) = bucket
+        .places(sha256, size)?
+        .into_iter()
+        .partition(|place| place.seal.is_some());
+    let plain = bucket.layout().plain(file.relative_path);
+    clear.extend(plain.map(|key| Place::clear(key, sha256, size)));
+    if sealed.is_empty() {
+        return download::fetch(bucket, &wanted(clear), Some(into), &meter).await;
+    }
+    match download::fetch(bucket, &wanted(sealed), Some(into.clone()), &meter).await {
+        Err(BackupError::NotFound { .. }) => {
+            // What is asked for is seen: a hash or a name only where it lies in the clear.
+            let clear = bucket.listed_of(clear).await?;
+            download::fetch(bucket, &wanted(clear), Some(into), &meter).await
+        }
+        outcome => outcome,
+    }
 }
 
 impl Bucket {

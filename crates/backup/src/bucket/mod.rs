@@ -29,6 +29,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::types::ServerSideEncryption;
 use tokio::sync::watch as signal;
+use tokio_util::task::TaskTracker;
 
 pub use keys::AccessKeys;
 use keys::HeldKeys;
@@ -69,6 +70,8 @@ struct Inner {
     /// It has answered a request of ours: the address and the keys were right.
     answered: AtomicBool,
     paused: signal::Sender<bool>,
+    /// Work on files that come out of this bucket.
+    writers: TaskTracker,
     /// Where to write down what is on its way in parts.
     journal: OnceLock<PathBuf>,
     /// What is sealed with, if anything is.
@@ -140,6 +143,7 @@ impl Bucket {
             line: Line::default(),
             answered: AtomicBool::new(false),
             paused: signal::Sender::new(false),
+            writers: TaskTracker::new(),
             journal: OnceLock::new(),
             data_keys: OnceLock::new(),
             config,
@@ -212,6 +216,18 @@ impl Bucket {
             .await
             .ok()
             .flatten()
+    }
+
+    pub(crate) fn writers(&self) -> &TaskTracker {
+        &self.0.writers
+    }
+
+    /// Waits until nothing is written any more of what came out of this bucket. Who was
+    /// cancelled does not wait for its writing, and the next run may be about the same file.
+    pub(crate) async fn settle_writers(&self) {
+        self.0.writers.close();
+        self.0.writers.wait().await;
+        self.0.writers.reopen();
     }
 
     /// Nobody else holds this bucket any more.

@@ -26,26 +26,23 @@ pub async fn key_files(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<KeyFile
         .collect())
 }
 
+/// When a wrapped key was made, which is what its name ends with; `None` for what is not
+/// called like one.
+fn made(key: &str, prefix: &str) -> Option<ulid::Ulid> {
+    let name = key.strip_prefix(prefix)?.strip_suffix(".json")?;
+    let (id, made) = name.split_once('-')?;
+    let is_id = id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit());
+    ulid::Ulid::from_string(made).ok().filter(|_| is_id)
+}
+
 async fn found(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<Found>> {
     let prefix = bucket.layout().keys_prefix();
     let mut listed = bucket.list(&prefix).await?;
-    // By when they were made, which is what their names end with.
-    listed.sort_by(|a, b| {
-        let made = |key: &str| key.rsplit('-').next().unwrap_or_default().to_owned();
-        made(&b.key).cmp(&made(&a.key))
-    });
+    listed.retain(|object| made(&object.key, &prefix).is_some() && object.size <= MAX_KEY_FILE);
+    listed.sort_by_key(|object| std::cmp::Reverse(made(&object.key, &prefix)));
     let mut all = Vec::new();
     for object in listed.into_iter().take(MOST) {
-        let Some(name) = object
-            .key
-            .strip_prefix(&prefix)
-            .and_then(|name| name.strip_suffix(".json"))
-        else {
-            continue;
-        };
-        if object.size > MAX_KEY_FILE {
-            continue;
-        }
+        let name = object.key[prefix.len()..].trim_end_matches(".json");
         let bytes = match bucket
             .get_small(&object.key, "The backup's wrapped key", MAX_KEY_FILE)
             .await

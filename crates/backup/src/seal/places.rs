@@ -1,6 +1,8 @@
 //! Where a content lies in the bucket: under its hash, or sealed under a name that only
 //! the data key makes.
 
+use std::collections::HashSet;
+
 use super::chunks::{CHUNK, plain_before, sealed_range, sealed_size};
 use super::{DataKey, DataKeys, ObjectSeal};
 use crate::{BackupError, Bucket, Result};
@@ -76,6 +78,11 @@ impl Place {
 }
 
 impl Bucket {
+    /// Whether what is sent from here is sealed.
+    pub fn seals(&self) -> bool {
+        self.sealing().is_some()
+    }
+
     /// The id of the key that seals what is sent from here; `None` sends in the clear.
     pub(crate) fn sealing(&self) -> Option<&str> {
         self.data_keys().current().map(DataKey::id)
@@ -123,6 +130,19 @@ impl Bucket {
             }),
             label,
         })
+    }
+
+    /// Those of a file's places that lists have, without asking for any of them by name.
+    pub(crate) async fn listed_of(&self, mut places: Vec<Place>) -> Result<Vec<Place>> {
+        let layout = self.layout();
+        let mut there = HashSet::new();
+        for prefix in [layout.objects_prefix(), layout.plain_prefix()] {
+            if places.iter().any(|place| place.key.starts_with(&prefix)) {
+                there.extend(self.list(&prefix).await?.into_iter().map(|o| o.key));
+            }
+        }
+        places.retain(|place| there.contains(&place.key));
+        Ok(places)
     }
 
     /// Everywhere that a file's content may lie, as far as keys are held: sealed first.

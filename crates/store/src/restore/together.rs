@@ -14,31 +14,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 impl Store {
-    /// Puts restored files in their places; the answers are in the order of `files`.
-    /// Their bytes were hashed by whoever wrote them and are not read again here, except
-    /// those of a file that has to make room for itself.
-    ///
-    /// # Errors
-    /// Each file its own, as of [`Store::restore_file`].
-    pub fn restore_files(&self, files: &[RestoreFile<'_>]) -> Vec<Result<Restored>> {
-        let mut together = self.restore_together(files).unwrap_or_else(|error| {
+    /// Puts those of these restored files in their places for which a row waits and whose
+    /// name nothing else has; the answers are in the order of `files`. What has none is for
+    /// [`Store::restore_file`]: a file that has to make room, or that was in the way of all.
+    /// Their bytes were hashed by whoever wrote them, and are not read again here.
+    pub fn restore_together(&self, files: &[RestoreFile<'_>]) -> Vec<Option<Restored>> {
+        let mut placed = self.place_together(files).unwrap_or_else(|error| {
             // Nothing was done then; whose fault it was is found one by one.
             tracing::info!(%error, "restored files are placed one by one");
             HashMap::new()
         });
-        files
-            .iter()
-            .enumerate()
-            .map(|(n, file)| match together.remove(&n) {
-                Some(restored) => Ok(restored),
-                None => self.restore_file(file, &()),
-            })
-            .collect()
+        (0..files.len()).map(|n| placed.remove(&n)).collect()
     }
 
-    /// All of those for which a row waits and whose name nothing else has, by their place
-    /// in `files`.
-    fn restore_together(&self, files: &[RestoreFile<'_>]) -> Result<HashMap<usize, Restored>> {
+    /// By their place in `files`.
+    fn place_together(&self, files: &[RestoreFile<'_>]) -> Result<HashMap<usize, Restored>> {
         let layout = &self.inner.layout;
         let whole = |file: &RestoreFile<'_>| {
             fs::symlink_metadata(file.temp).is_ok_and(|m| m.is_file() && m.len() == file.size)
