@@ -320,7 +320,12 @@ async fn keys_that_expire_in_the_middle_are_read_again() {
 async fn keys_that_expired_for_good_are_named_and_the_run_is_taken_up_later() {
     let server = server();
     let (store, journal) = (large(10, 4 * PART), tempfile::tempdir().unwrap());
-    let run = bucket(&server);
+    // One part at a time, so that what was answered is written down before the next.
+    let one_by_one = Tuning {
+        byte_budget: PART as u64,
+        ..tuning()
+    };
+    let run = Bucket::connect_with(config(&server), one_by_one).unwrap();
     run.keep_journal_in(journal.path());
     server.inject(
         Fault::new(FaultKind::Error {

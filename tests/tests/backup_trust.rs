@@ -357,7 +357,7 @@ async fn a_newer_format_stops_an_older_redline() {
     server
         .plant(
             &manifest_key(&id),
-            &sign(&id, "{\"version\":2,\"anything\":[]}", [42; 32]),
+            &sign(&id, "{\"version\":3,\"anything\":[]}", [42; 32]),
         )
         .unwrap();
     for error in [
@@ -368,7 +368,7 @@ async fn a_newer_format_stops_an_older_redline() {
             .unwrap_err(),
     ] {
         assert!(
-            matches!(error, BackupError::TooNew { version: 2, .. }),
+            matches!(error, BackupError::TooNew { version: 3, .. }),
             "{error}"
         );
     }

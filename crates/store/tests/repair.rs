@@ -484,3 +484,39 @@ fn another_program_that_has_the_catalog_is_waited_for() {
     assert_eq!(lines.filter(|line| line.contains("FAILED")).count(), 0);
     assert!(other.wait().unwrap().success());
 }
+
+#[test]
+fn a_merge_into_a_store_that_was_opened_again_gives_no_id_twice() {
+    let fx = Fixture::new();
+    let store = fx.open();
+    for name in ["a.csv", "b.csv", "c.csv", "d.csv"] {
+        import(&store, &[&fx.source(name, name.as_bytes())]);
+    }
+    let snap = store
+        .snapshot(&fx.outside.path().join("snap.duckdb"))
+        .unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    let open = || {
+        Store::create_or_open(other.path(), &Identity::of_key(KEY_A), options())
+            .unwrap()
+            .0
+    };
+    import(&open(), &[&fx.source("own.csv", b"mine")]);
+    // The engine counts on from what it reads of the file.
+    let store = open();
+    store
+        .merge_catalog(&snap.path, &MergeChoice::default())
+        .unwrap();
+    import(&store, &[&fx.source("next.csv", b"next")]);
+    let mut ids: Vec<i64> = store
+        .list(&ListQuery::default())
+        .unwrap()
+        .files
+        .iter()
+        .map(|file| file.id.0)
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 6, "{ids:?}");
+}
