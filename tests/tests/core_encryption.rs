@@ -207,6 +207,13 @@ fn switched_on_later_it_says_what_stays_readable() {
     assert_eq!(listed(&fresh), listed(&home));
 }
 
+/// The object that a content of so many bytes became.
+fn sealed_object(server: &TestS3, size: u64) -> String {
+    let mut objects = server.objects().into_iter();
+    let is_it = |(key, there): &(String, u64)| key.contains("/objects/") && *there == size + 16;
+    objects.find(is_it).expect("a sealed object").0
+}
+
 #[test]
 fn cloud_only_files_are_proved_given_up_and_opened_again() {
     let server = server();
@@ -225,14 +232,24 @@ fn cloud_only_files_are_proved_given_up_and_opened_again() {
     let fetched = home.session.fetch_files_now(&[id]).unwrap();
     assert_eq!(fetched.fetched_files, 1, "{fetched:?}");
     assert_eq!(home.read("big.csv"), b"a,b\n1,2\n3,4\n");
+    // Nor is it asked for by what it is, there or not.
+    home.import(&[("gone.txt", b"gone before it was sent")]);
+    let gone = home.file("gone.txt");
+    std::fs::remove_file(home.path("gone.txt")).unwrap();
+    home.session.backup_now().unwrap();
+    let hash = home.file("big.csv").sha256;
+    for seen in server.requests() {
+        for told in ["big.csv", "gone.txt", &hash, &gone.sha256] {
+            assert!(
+                !seen.path.contains(told),
+                "{} {}",
+                seen.operation,
+                seen.path
+            );
+        }
+    }
     // One whose sealed bytes are damaged keeps its local ones.
-    let object = server
-        .objects()
-        .into_iter()
-        .filter(|(key, _)| key.contains("/objects/"))
-        .find(|(_, size)| *size == 12 + 16)
-        .unwrap();
-    server.rot(&object.0, 3).unwrap();
+    server.rot(&sealed_object(&server, 12), 3).unwrap();
     let refused = home.session.free_files_now(&[id]).unwrap_err();
     assert_eq!(refused.code(), Code::Damaged);
     assert!(home.path("big.csv").exists());
