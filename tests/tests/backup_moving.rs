@@ -115,7 +115,7 @@ async fn an_object_replaced_during_the_restore_is_never_handed_over() {
     let object = object_key(&store.files[0].sha256);
     let good = server.object(&object).unwrap();
     server.inject(
-        Fault::new(FaultKind::Slow(Duration::from_millis(800)))
+        Fault::new(FaultKind::Slow(Duration::from_millis(2500)))
             .on("GetObject")
             .path_contains("/objects/")
             .times(9),

@@ -306,7 +306,6 @@ impl Session {
         job: &Arc<Job>,
     ) -> Result<BackupReport, CoreError> {
         job.phase("comparing");
-        self.refuse_in_the_clear(bucket, settings)?;
         let (newest, passed_over) = self.newest_state(bucket, settings)?;
         let (merged_devices, conflicts) = match &newest {
             Some(newest) => self.meet_others(bucket, settings, newest, job)?,
@@ -348,24 +347,29 @@ impl Session {
             paths.map(known).collect()
         };
         let (stale_of, is_noted) = (&stale_of, &AtomicBool::new(false));
-        let (plan, outcome) = self.0.core.block_on(async move {
-            progress.phase(redline_backup::Phase::Comparing);
-            let plan =
-                redline_backup::plan_backup_with(bucket, &files, newest.as_ref(), &hints).await?;
-            let of = newest.as_ref().map_or(0, |point| point.files.len() as u64);
-            if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
-                return Err(confirm_first(&mass));
-            }
+        let (known, compared) = (newest.as_ref(), progress.clone());
+        let plan = self.0.core.block_on(async move {
+            compared.phase(redline_backup::Phase::Comparing);
+            redline_backup::plan_backup_with(bucket, &files, known, &hints).await
+        })??;
+        let of = newest.as_ref().map_or(0, |point| point.files.len() as u64);
+        if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
+            return Err(confirm_first(&mass));
+        }
+        if !plan.upload.is_empty() {
+            self.refuse_in_the_clear(bucket, settings)?;
+        }
+        let planned = &plan;
+        let outcome = self.0.core.block_on(async move {
             let pending = |made: &Manifest| {
-                let noted = self.note_pending(settings, made, &stale_of(&plan));
+                let noted = self.note_pending(settings, made, &stale_of(planned));
                 is_noted.store(noted, Ordering::Relaxed);
             };
-            let outcome = redline_backup::run_backup_told(
-                bucket, &plan, &snapshot, &key, &device, progress, &pending,
+            redline_backup::run_backup_told(
+                bucket, planned, &snapshot, &key, &device, progress, &pending,
             )
             .await
-            .map_err(|error| self.note_tidied(error))?;
-            Ok::<_, CoreError>((plan, outcome))
+            .map_err(|error| self.note_tidied(error))
         })??;
         let stale = stale_of(&plan);
         self.forget_healed(sent_again, &outcome);
