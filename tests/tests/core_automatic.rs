@@ -242,7 +242,7 @@ fn a_restore_that_stopped_goes_on_in_the_middle_of_a_file() {
         Fault::new(FaultKind::ACCESS_DENIED)
             .on("GetObject")
             .path_contains("/objects/")
-            .after(3)
+            .after(4)
             .times(99),
     );
     let error = fresh.restore_now(&Default::default()).unwrap_err();
@@ -262,10 +262,8 @@ fn a_restore_that_stopped_goes_on_in_the_middle_of_a_file() {
         .iter()
         .filter(|r| r.operation == "GetObject" && r.path.contains("/objects/"))
         .count();
-    assert!(
-        (3..=5).contains(&ranges),
-        "{ranges} of six ranges were fetched again"
-    );
+    // The first four were under way together, in whatever order they were answered.
+    assert_eq!(ranges, 2, "of six ranges");
     let verified = fresh.verify_now(None).unwrap();
     assert_eq!((verified.ok, verified.changed.len()), (1, 0));
     // And what was half is gone.
@@ -304,6 +302,11 @@ fn other_bytes_of_the_same_size_and_time_are_found_by_the_deep_scan() {
     let file = fs::File::options().write(true).open(&stored).unwrap();
     file.set_modified(time).unwrap();
     drop(file);
+    // Only what the last look saw of its inode would tell.
+    let seen = walk(&home.path().join("data"))
+        .into_iter()
+        .find(|path| path.ends_with(".redline/cache/seen"));
+    fs::remove_file(seen.unwrap()).unwrap();
     assert_eq!(
         session.backup_now().unwrap().uploaded_files,
         0,

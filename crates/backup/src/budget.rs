@@ -78,6 +78,8 @@ struct PaceState {
     before: Option<(usize, f64)>,
     /// Rounds to go through before the next step up is tried.
     rest: u32,
+    /// Nothing held it back yet: twice as many with each round.
+    doubling: bool,
 }
 
 /// What was done since the limit last changed.
@@ -101,6 +103,8 @@ impl Round {
 const REQUEST_WORK: u64 = 64 << 10;
 /// A step up that brings less than this was none.
 const WORTH_IT: f64 = 1.04;
+/// And twice as many that bring less than this were too many at once.
+const WORTH_DOUBLING: f64 = 1.5;
 const SHORTEST_ROUND: Duration = Duration::from_millis(50);
 const REST_ROUNDS: u32 = 20;
 const START: usize = 16;
@@ -121,6 +125,7 @@ impl Pace {
                 round: Round::new(),
                 before: None,
                 rest: 0,
+                doubling: true,
             }),
             freed: Notify::new(),
             max,
@@ -170,6 +175,7 @@ impl Pace {
         state.limit = (state.limit / 2).max(1);
         state.before = None;
         state.rest = 1;
+        state.doubling = false;
         state.round = Round::new();
     }
 
@@ -186,16 +192,28 @@ impl PaceState {
             self.rest -= 1;
             return 0;
         }
+        let enough = if self.doubling {
+            WORTH_DOUBLING
+        } else {
+            WORTH_IT
+        };
         if let Some((limit, was)) = self.before
-            && speed < was * WORTH_IT
+            && speed < was * enough
         {
             // Not worth it: back, and the next try in a while, when the line may be another.
             self.limit = limit;
             self.before = None;
-            self.rest = REST_ROUNDS;
+            // After a doubling, smaller steps may be: they begin at once.
+            self.rest = if self.doubling { 1 } else { REST_ROUNDS };
+            self.doubling = false;
             return 0;
         }
-        let step = (self.limit / 4).max(1).min(max - self.limit.min(max));
+        let step = if self.doubling {
+            self.limit
+        } else {
+            (self.limit / 4).max(1)
+        };
+        let step = step.min(max - self.limit.min(max));
         if step > 0 {
             self.before = Some((self.limit, speed));
             self.limit += step;
@@ -267,6 +285,18 @@ mod tests {
         })
         .await;
         assert!((30..60).contains(&pace.limit()), "{}", pace.limit());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_with_room_is_full_after_a_handful_of_rounds() {
+        let pace = Pace::new(256);
+        rounds(&pace, 4, |_| Duration::from_millis(100)).await;
+        assert_eq!(pace.limit(), 256);
+        // Asked to slow down, it comes back in small steps.
+        let epoch = pace.slot().await.epoch();
+        pace.slow_down(epoch);
+        rounds(&pace, 2, |_| Duration::from_millis(100)).await;
+        assert_eq!(pace.limit(), 160);
     }
 
     #[tokio::test(start_paused = true)]

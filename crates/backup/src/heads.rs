@@ -91,6 +91,31 @@ pub(crate) async fn newest(
     Ok((Some(merge(heads, base.as_ref())), skipped))
 }
 
+/// Whether `head`, which was made or read before, is still all there is to know of the
+/// store: it is in the bucket as it was, with its lists and with the encryption that is in
+/// use, and no other restore point is beside or behind it. Three requests; more where
+/// there are over a thousand points or lists.
+pub async fn stands(bucket: &Bucket, key: &ManifestKey, head: &ManifestHead) -> Result<bool> {
+    if head.encryption.as_deref() != bucket.sealing() {
+        return Ok(false);
+    }
+    let names = points::point_names(bucket).await?;
+    if !names.iter().all(|name| covers(head, name)) {
+        return Ok(false);
+    }
+    match points::read_head(bucket, key, &head.id).await {
+        Ok(there) => Ok(there == *head && points::has_lists(bucket, head).await?),
+        Err(
+            BackupError::Forged { .. }
+            | BackupError::Damaged { .. }
+            | BackupError::NotFound { .. }
+            | BackupError::TooNew { .. }
+            | BackupError::Locked { .. },
+        ) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 async fn load(
     bucket: &Bucket,
     key: &ManifestKey,

@@ -48,7 +48,7 @@ pub use bucket::{
 pub use changes::{ChangedPath, PointChanges, point_changes};
 pub use config::{BucketConfig, ManifestKey, SecretText, ServerEncryption, Tuning};
 pub use error::BackupError;
-pub use heads::Conflict;
+pub use heads::{Conflict, stands};
 pub use layout::{Layout, PointName};
 pub use manifest::{Changes, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, ShardRef};
 pub use names::NameProblem;

@@ -9,20 +9,19 @@ use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
     BackupError, BackupOutcome, BackupPlan, Bucket, CatalogSnapshot, DataKey, Manifest,
-    ManifestKey, PlanHints, SkipReason, SkippedFile, SkippedPoint, SourceFile,
+    ManifestKey, SkipReason, SkippedFile, SourceFile,
 };
 use redline_store::{BackupFile, Status};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::bucket::{BucketSettings, Remembered, SharedProgress};
-use crate::contract::{
-    BackupPlanView, BackupReport, BackupStatus, ConflictView, Event, JobKind, JobResult,
-};
+use crate::contract::{BackupPlanView, BackupReport, BackupStatus, Event, JobKind, JobResult};
 use crate::error::{Code, CoreError};
 use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
 use crate::left_out::{self, confirm_first, mass_delete};
+use crate::newest::Newest;
 use crate::others::label;
 use crate::progress::{Transferring, tell_outages};
 use crate::restore::skipped_points;
@@ -120,9 +119,10 @@ impl Session {
     /// What a backup would send, asked of the bucket.
     pub fn plan_backup(&self) -> Result<BackupPlanView, CoreError> {
         let (bucket, settings) = self.connect()?;
-        let (newest, _) = self.newest_state(&bucket, &settings)?;
+        let known = self.newest(&bucket, &settings)?;
         let files = self.listed_files()?;
-        let hints = self.plan_hints(&settings, newest.as_ref())?;
+        let hints = self.plan_hints(&known)?;
+        let newest = known.state;
         let (bucket, of) = (&bucket, newest.as_ref());
         let plan = self.0.core.block_on(async move {
             redline_backup::plan_backup_with(bucket, &files, of, &hints).await
@@ -270,34 +270,6 @@ impl Session {
         }
     }
 
-    /// Takes in what other devices backed up, and keeps both of what both changed.
-    fn meet_others(
-        &self,
-        bucket: &Bucket,
-        settings: &BucketSettings,
-        newest: &Manifest,
-        job: &Arc<Job>,
-    ) -> Result<(Vec<String>, Vec<ConflictView>), CoreError> {
-        let last = self.last_manifest(settings);
-        let known = last.as_ref().map(|last| last.head.id.as_str());
-        let before = self.contents()?;
-        let devices = self.take_in_others(bucket, newest, known, job)?;
-        if devices.is_empty() {
-            return Ok(Default::default());
-        }
-        let files = self.listed_files()?;
-        let hints = self.plan_hints(settings, Some(newest))?;
-        let namesakes = self.namesakes(newest, &files, &before)?;
-        let plan = self.0.core.block_on(async move {
-            redline_backup::plan_backup_with(bucket, &files, Some(newest), &hints).await
-        })??;
-        let mut conflicts = newest.conflicts.clone();
-        conflicts.extend(plan.conflicts);
-        conflicts.extend(namesakes);
-        let shown = self.list_conflicts(newest, &conflicts)?;
-        Ok((devices, shown))
-    }
-
     fn send(
         &self,
         bucket: &Bucket,
@@ -306,19 +278,23 @@ impl Session {
         job: &Arc<Job>,
     ) -> Result<BackupReport, CoreError> {
         job.phase("comparing");
-        let (newest, passed_over) = self.newest_state(bucket, settings)?;
-        let (merged_devices, conflicts) = match &newest {
-            Some(newest) => self.meet_others(bucket, settings, newest, job)?,
-            None => Default::default(),
-        };
+        self.look_at_files(job)?;
+        let look = self.look();
+        if let Some(report) = self.nothing_new(bucket, settings, look.as_ref())? {
+            return Ok(report);
+        }
+        let known = self.newest(bucket, settings)?;
+        let (merged_devices, conflicts) = self.meet_others(bucket, &known, job)?;
+        // Another device that was taken in changed it.
+        let look = self.look();
+        let settled = conflicts.is_empty();
         job.phase("copying the catalog");
         let scratch = self.0.store.scratch_dir()?;
         // Before the files are listed: a file that comes in between has no row in the
         // copy and is adopted by a restore; the other way round it would look missing.
-        let presets = serde_json::to_string(&self.presets()).unwrap_or_default();
         let copy = self.0.store.snapshot_with(
             &scratch.path().join("catalog.duckdb"),
-            &[(crate::others::PRESETS, presets)],
+            &[(crate::others::PRESETS, self.presets_text())],
         )?;
         let snapshot = CatalogSnapshot {
             path: copy.path,
@@ -326,7 +302,12 @@ impl Session {
             size: copy.size_bytes,
         };
         let files = self.listed_files()?;
-        let hints = self.plan_hints(settings, newest.as_ref())?;
+        let hints = self.plan_hints(&known)?;
+        let Newest {
+            state: newest,
+            passed_over,
+            ..
+        } = known;
         let (key, device) = (self.manifest_key(), self.device()?);
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
         let (sent_again, before) = (hints.damaged.clone(), hints.base.clone());
@@ -392,6 +373,9 @@ impl Session {
             skipped_points: skipped_points(passed_over),
             in_the_clear,
         };
+        if settled && stale.is_empty() {
+            self.note_standing(settings, look, &report, outcome.current.head.clone());
+        }
         if !(is_noted.load(Ordering::Relaxed) && self.take_pending()) {
             self.keep_manifest(settings, outcome.current, stale);
         }
@@ -447,12 +431,6 @@ impl Session {
         });
     }
 
-    /// SHA-256 of all files that are listed here.
-    fn contents(&self) -> Result<HashSet<String>, CoreError> {
-        let files = self.0.store.files_for_backup()?;
-        Ok(files.into_iter().map(|file| file.sha256).collect())
-    }
-
     /// What is here: files whose bytes are in the store's folder.
     pub(crate) fn local_files(&self) -> Result<Vec<SourceFile>, CoreError> {
         Ok(self
@@ -467,53 +445,9 @@ impl Session {
 
     /// What a restore point has to have: those, and files that are only in the bucket
     /// or are missing here.
-    fn listed_files(&self) -> Result<Vec<SourceFile>, CoreError> {
+    pub(crate) fn listed_files(&self) -> Result<Vec<SourceFile>, CoreError> {
         let files = self.0.store.files_for_backup()?;
         Ok(files.into_iter().map(source_file).collect())
-    }
-
-    fn plan_hints(
-        &self,
-        settings: &BucketSettings,
-        newest: Option<&Manifest>,
-    ) -> Result<PlanHints, CoreError> {
-        let last = self.last_manifest(settings);
-        let base = match (last, newest) {
-            (_, None) => None,
-            (Some(last), Some(newest)) if newest.builds_on(&last.head.id) => Some(last.base()),
-            // What was known here is lost, or its point is, and an older one stands for it:
-            // what differs from this device's own last word is this device's change.
-            (_, Some(newest))
-                if newest.others.is_empty() && newest.head.device == self.device()? =>
-            {
-                None
-            }
-            // A first meeting: what differs was changed by both.
-            (_, Some(_)) => Some(HashMap::new()),
-        };
-        Ok(PlanHints {
-            deleted: Some(self.0.store.deleted_uids()?),
-            damaged: self.backup_notes().damaged,
-            base,
-        })
-    }
-
-    /// The newest state in the bucket, by all devices, and points that were passed over.
-    pub(crate) fn newest_state(
-        &self,
-        bucket: &Bucket,
-        settings: &BucketSettings,
-    ) -> Result<(Option<Manifest>, Vec<SkippedPoint>), CoreError> {
-        self.settle_pending(bucket, settings)?;
-        let key = self.manifest_key();
-        let held = self.last_manifest(settings).map(|last| last.manifest());
-        let newest = self.0.core.block_on(async move {
-            match held {
-                Some(held) => redline_backup::latest_manifest_with(bucket, &key, held).await,
-                None => redline_backup::latest_manifest(bucket, &key).await,
-            }
-        })?;
-        self.heed(settings, newest)
     }
 
     /// Signs restore points: whoever has the license key can check and make them, and

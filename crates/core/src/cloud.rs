@@ -111,8 +111,9 @@ impl Session {
         let mut report = FreeReport::default();
         // Asked of the bucket: another device may have built a point on ours that no longer
         // has the file, and keep rules delete what no point needs.
-        let in_point: HashMap<String, FileEntry> = match self.newest_state(bucket, settings) {
-            Ok((newest, _)) => newest
+        let in_point: HashMap<String, FileEntry> = match self.newest(bucket, settings) {
+            Ok(newest) => newest
+                .state
                 .into_iter()
                 .flat_map(|newest| newest.files)
                 .map(|file| (file.path.clone(), file))

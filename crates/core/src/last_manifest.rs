@@ -82,6 +82,11 @@ impl Session {
         self.0.store.private_dir().join("pending-manifest.json")
     }
 
+    /// Whether a restore point was being sent, of which it is not known that it arrived.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.pending_path().exists()
+    }
+
     pub(crate) fn last_manifest(&self, settings: &BucketSettings) -> Option<LastManifest> {
         read(&self.manifest_path(), settings)
     }

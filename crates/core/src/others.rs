@@ -8,13 +8,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redline_backup::{Bucket, Conflict, Manifest, RestoreItem, RestoreSink, SourceFile};
+use redline_backup::{
+    Bucket, Conflict, Manifest, ManifestHead, RestoreItem, RestoreSink, SourceFile,
+};
 use redline_store::{CloudFile, MergeChoice, ScratchDir, Status};
 
 use crate::bucket::SharedProgress;
 use crate::contract::{ConflictView, Event, PresetView};
 use crate::error::CoreError;
 use crate::jobs::Job;
+use crate::last_manifest::LastManifest;
 use crate::progress::Transferring;
 use crate::session::Session;
 
@@ -40,25 +43,30 @@ impl Session {
         Ok(format!("{}-{digits}", crate::backup::machine_name()))
     }
 
-    /// Brings in what other devices' heads have and this store does not. Answers their
-    /// names; none where the newest state is this device's own.
-    pub(crate) fn take_in_others(
+    /// The newest points of other devices that this one has not seen.
+    pub(crate) fn heads_of_others(
         &self,
-        bucket: &Bucket,
         newest: &Manifest,
-        known: Option<&str>,
-        job: &Arc<Job>,
-    ) -> Result<Vec<String>, CoreError> {
+        last: Option<&LastManifest>,
+    ) -> Result<Vec<ManifestHead>, CoreError> {
         let device = self.device()?;
-        let heads: Vec<_> = [&newest.head]
+        let known = last.map(|last| last.head.id.as_str());
+        Ok([&newest.head]
             .into_iter()
             .chain(&newest.others)
             .filter(|head| head.device != device && Some(head.id.as_str()) != known)
             .cloned()
-            .collect();
-        if heads.is_empty() {
-            return Ok(Vec::new());
-        }
+            .collect())
+    }
+
+    /// Brings in what these heads have and this store does not. Answers whose they are.
+    pub(crate) fn take_in_others(
+        &self,
+        bucket: &Bucket,
+        newest: &Manifest,
+        heads: &[ManifestHead],
+        job: &Arc<Job>,
+    ) -> Result<Vec<String>, CoreError> {
         job.phase("taking in other devices");
         let sink: Arc<dyn RestoreSink> = Arc::new(Catalogs {
             session: self.clone(),
@@ -66,9 +74,8 @@ impl Session {
             next: AtomicU64::new(0),
         });
         let progress: SharedProgress = Arc::new(Transferring(Arc::clone(job)));
-        let of = &heads;
         let failed = self.0.core.block_on(async move {
-            redline_backup::fetch_catalogs(bucket, of, sink, progress).await
+            redline_backup::fetch_catalogs(bucket, heads, sink, progress).await
         })??;
         for failure in &failed {
             // Its files are in its manifest all the same.

@@ -1,16 +1,15 @@
 //! What a backup takes from a store: plain data and a copy of the catalog.
 
-use crate::catalog::catalog_error;
-use crate::list::ListQuery;
+use crate::catalog::{Stamp, catalog_error};
+use crate::layout::Layout;
 use crate::open::Store;
 use crate::record::{FileId, Status};
 use crate::{Result, StoreError, durable, layout};
 use duckdb::Connection;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A consistent copy of the catalog.
@@ -106,39 +105,94 @@ impl Store {
         })
     }
 
+    /// Tells this state of the catalog from every other, in later processes too: equal
+    /// marks mean equal rows. `None` where the catalog cannot be looked at.
+    pub fn mark(&self) -> Option<String> {
+        let catalog = &self.inner.catalog;
+        let stamp = || catalog.settled(|_, stamp| stamp);
+        if stamp()?.wal > 0 {
+            // Folded in sooner or later, which would give the same rows another mark.
+            catalog.close();
+        }
+        let Stamp { len, mtime, wal } = stamp()?;
+        Some(format!("{len}-{mtime}-{wal}"))
+    }
+
     /// Every file whose bytes are known, here or not, in id order.
     pub fn files_for_backup(&self) -> Result<Vec<BackupFile>> {
         let mut files = Vec::new();
-        let mut refused = None;
-        self.for_each(
-            &ListQuery {
-                reverse: true,
-                ..ListQuery::default()
-            },
-            &mut |f| {
-                if f.status == Status::Trashed || f.sha256.is_empty() {
-                    return ControlFlow::Continue(());
-                }
-                match self.inner.layout.file(&f.relative_path) {
-                    Ok(path) => files.push(BackupFile {
-                        id: f.id,
-                        uid: f.uid,
-                        relative_path: f.relative_path,
-                        size_bytes: f.size_bytes,
-                        sha256: f.sha256,
-                        path,
-                        mtime_ns: f.mtime_ns,
-                        status: f.status,
-                    }),
-                    Err(e) => refused = Some(e),
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
-        match refused {
-            Some(e) => Err(e),
-            None => Ok(files),
+        let mut folders = CheckedFolders::new(&self.inner.layout);
+        // By key, a piece at a time: a result lives in memory as a whole.
+        loop {
+            let last = files.last().map_or(i64::MIN, |file: &BackupFile| file.id.0);
+            let rows = self.inner.catalog.read(|conn| rows_behind(conn, last))?;
+            if rows.is_empty() {
+                return Ok(files);
+            }
+            for mut file in rows {
+                file.path = folders.path_of(&file.relative_path)?;
+                files.push(file);
+            }
         }
+    }
+}
+
+const PIECE: usize = 50_000;
+
+/// Without their paths.
+fn rows_behind(conn: &Connection, last: i64) -> Result<Vec<BackupFile>> {
+    let run = || -> duckdb::Result<Vec<BackupFile>> {
+        conn.prepare(&format!(
+            "SELECT id, uid, relative_path, coalesce(size_bytes, 0), sha256, mtime_ns, status \
+             FROM user_files WHERE status <> 'trashed' AND sha256 <> '' AND id > ? \
+             ORDER BY id LIMIT {PIECE}"
+        ))?
+        .query_map([last], |r| {
+            Ok(BackupFile {
+                id: FileId(r.get(0)?),
+                uid: r.get(1)?,
+                relative_path: r.get(2)?,
+                size_bytes: r.get::<_, i64>(3)?.max(0) as u64,
+                sha256: r.get(4)?,
+                path: PathBuf::new(),
+                mtime_ns: r.get(5)?,
+                status: Status::parse(&r.get::<_, String>(6)?),
+            })
+        })?
+        .collect()
+    };
+    run().map_err(|e| catalog_error("read the catalog", &e))
+}
+
+/// Where files lie, with one look for links at each of their folders.
+struct CheckedFolders<'a> {
+    layout: &'a Layout,
+    checked: HashMap<String, PathBuf>,
+}
+
+impl<'a> CheckedFolders<'a> {
+    fn new(layout: &'a Layout) -> Self {
+        Self {
+            layout,
+            checked: HashMap::new(),
+        }
+    }
+
+    fn path_of(&mut self, relative: &str) -> Result<PathBuf> {
+        let Some((folder, name)) = relative.rsplit_once('/') else {
+            return self.layout.file(relative);
+        };
+        if let Some(folder) = self.checked.get(folder)
+            && !["", ".", ".."].contains(&name)
+            && !name.contains(['\\', '\0'])
+        {
+            return Ok(folder.join(name));
+        }
+        let path = self.layout.file(relative)?;
+        if let Some(above) = path.parent() {
+            self.checked.insert(folder.to_owned(), above.to_owned());
+        }
+        Ok(path)
     }
 }
 

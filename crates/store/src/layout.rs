@@ -47,6 +47,10 @@ impl Layout {
     pub fn jobs(&self) -> PathBuf {
         self.private().join("jobs")
     }
+    /// All of it can be made again.
+    pub fn cache(&self) -> PathBuf {
+        self.private().join("cache")
+    }
 
     /// Makes what is missing of the folders, owner only. What was made is
     /// durable: a file synced in a folder that is not is as good as lost.
@@ -75,6 +79,7 @@ impl Layout {
             self.journal(),
             self.quarantine(),
             self.jobs(),
+            self.cache(),
         ] {
             if !dir.exists() {
                 durable::create_private_dir(&dir)?;

@@ -53,6 +53,7 @@ mod progress;
 mod reconcile;
 mod record;
 mod restore;
+mod seen;
 mod stats;
 mod tables;
 mod trash;

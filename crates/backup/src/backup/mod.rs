@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -205,6 +206,9 @@ pub async fn abort_stale_uploads(bucket: &Bucket, older_than: Duration) -> Resul
     Ok(ended)
 }
 
+/// Lists of files on their way at once.
+const SHARDS_AT_ONCE: usize = 8;
+
 /// As many files as a line in a list has room for.
 const GREW: usize = 5;
 
@@ -294,8 +298,10 @@ impl Run {
             size: snapshot.size,
             seal: seal.clone(),
         };
-        self.send_catalog(plan, snapshot, &catalog).await?;
-        let head_shards = self.send_shards(plan, shards).await?;
+        let (_, head_shards) = tokio::try_join!(
+            self.send_catalog(plan, snapshot, &catalog),
+            self.send_shards(plan, shards)
+        )?;
 
         let name = PointName::new(plan.generation, device);
         sent.changes.removed_files = plan.removed.len() as u64;
@@ -442,20 +448,22 @@ impl Run {
         plan: &BackupPlan,
         shards: Vec<EncodedShard>,
     ) -> Result<Vec<crate::ShardRef>> {
-        let there: HashSet<&str> = plan
+        let there: &HashSet<&str> = &plan
             .previous
             .iter()
             .filter(|p| p.encryption.as_deref() == self.bucket.sealing())
             .flat_map(|p| p.shards.iter().map(|s| s.sha256.as_str()))
             .collect();
-        let mut references = Vec::with_capacity(shards.len());
-        for shard in shards {
-            if !there.contains(shard.reference.sha256.as_str()) {
-                self.send_shard(&shard.reference, shard.bytes).await?;
-            }
-            references.push(shard.reference);
-        }
-        Ok(references)
+        stream::iter(shards)
+            .map(|shard| async move {
+                if !there.contains(shard.reference.sha256.as_str()) {
+                    self.send_shard(&shard.reference, shard.bytes).await?;
+                }
+                Ok(shard.reference)
+            })
+            .buffered(SHARDS_AT_ONCE)
+            .try_collect()
+            .await
     }
 
     async fn send_shard(&self, shard: &crate::ShardRef, bytes: Vec<u8>) -> Result<()> {

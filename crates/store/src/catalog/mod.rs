@@ -82,7 +82,7 @@ impl Catalog {
     pub fn new(layout: Layout, owner_hex: String, options: StoreOptions) -> Arc<Self> {
         let lease = LeaseFiles::new(&layout.private(), &options.holder);
         let catalog = Arc::new(Self {
-            listing: Shelf::new(layout.private().join("cache")),
+            listing: Shelf::new(layout.cache()),
             layout,
             owner_hex,
             options,

@@ -5,17 +5,22 @@
 //! becomes a revision, and the trash is read from its own sidecars. Nothing is
 //! ever deleted here.
 
+#[cfg(test)]
+mod tests;
+mod trash;
+
 use crate::catalog::{append_files, catalog_error};
 use crate::import::{fill_temp, hash_stored};
-use crate::layout::Layout;
 use crate::list::rows_of;
 use crate::open::Store;
 use crate::record::{FileId, FileRecord, Status};
-use crate::{Progress, Result, StoreError, durable, names};
+use crate::seen::{FileState, Seen};
+use crate::{Progress, Result, StoreError, names};
 use duckdb::Connection;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, Metadata};
+use std::ops::ControlFlow;
 use walkdir::WalkDir;
 
 /// Rows added in one transaction.
@@ -66,8 +71,17 @@ struct Known {
     seen: bool,
 }
 
+/// A file that its row agrees with, and that is not as the last look saw it.
+struct Touched {
+    id: i64,
+    key: u128,
+    was: FileState,
+    now: FileState,
+}
+
 impl Store {
-    /// Looks through all of `files/` and the trash.
+    /// Looks through all of `files/` and the trash. What differs in size, in the time of
+    /// its modification or of its last change, or in its inode, is read.
     ///
     /// # Errors
     /// [`StoreError::Cancelled`], [`StoreError::Busy`].
@@ -82,16 +96,116 @@ impl Store {
         mut budget: Option<u64>,
         progress: &dyn Progress,
     ) -> Result<ReconcileReport> {
-        let mut report = ReconcileReport::default();
         progress.phase("looking through the files");
-        report.trash_recovered = self.read_trash()?;
+        let seen = Seen::read(&self.inner.layout);
+        if let Some(report) = self.all_as_seen(&seen, progress)? {
+            return Ok(report);
+        }
+        let version = self.inner.catalog.settled(|version, _| version);
+        let mut report = ReconcileReport {
+            trash_recovered: self.read_trash()?,
+            ..ReconcileReport::default()
+        };
         let mut known = self.inner.catalog.read(known_rows)?;
         progress.set_total(None, Some(known.len() as u64));
 
-        let files = self.inner.layout.files();
         let mut orphans = Vec::new();
         let mut suspects = Vec::new();
-        for entry in WalkDir::new(&files).into_iter() {
+        let mut touched: Vec<Touched> = Vec::new();
+        let mut now_seen = Seen::default();
+        let mut keeps_inodes = false;
+        self.walk(&mut report, progress, &mut |relative, meta| {
+            let (key, now) = (path_key(&relative), FileState::of(meta));
+            let Some(row) = known.get_mut(&key) else {
+                orphans.push((relative, now.size));
+                return ControlFlow::Continue(());
+            };
+            row.seen = true;
+            let same = row.size == now.size && row.mtime_ns == now.mtime;
+            let was = seen.get(key);
+            keeps_inodes |= was.is_some_and(|was| was.inode == now.inode);
+            if !same || !row.hashed || row.status != Status::Stored {
+                suspects.push((row.id, now.size));
+            } else if let Some(was) = was.filter(|was| now.was_touched(was)) {
+                let id = row.id;
+                touched.push(Touched { id, key, was, now });
+            } else {
+                now_seen.add(key, &now);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let gone: Vec<i64> = known
+            .values()
+            .filter(|row| !row.seen && row.status == Status::Stored)
+            .map(|row| row.id)
+            .collect();
+        drop(known);
+
+        report.missing = self.mark_missing(&gone)?;
+        for (id, size) in suspects {
+            if !spend(&mut budget, size) {
+                report.postponed += 1;
+                continue;
+            }
+            self.settle(FileId(id), &mut report, progress)?;
+        }
+        for Touched { id, key, was, now } in touched {
+            // Some file systems number their files anew each time they are mounted.
+            if !keeps_inodes && now.was_renumbered(&was) {
+                now_seen.add(key, &now);
+            } else if spend(&mut budget, now.size) {
+                self.settle(FileId(id), &mut report, progress)?;
+            } else {
+                report.postponed += 1;
+                // So that the next look finds the same difference.
+                now_seen.add(key, &was);
+            }
+        }
+        self.adopt_all(orphans, &mut budget, &mut report, progress)?;
+
+        now_seen.sort();
+        now_seen.stamp = self.inner.catalog.settled(|now, stamp| {
+            let at_rest = now == version && report.postponed == 0;
+            stamp.filter(|_| at_rest)
+        });
+        if now_seen != seen {
+            now_seen.keep(&self.inner.layout);
+        }
+        Ok(report)
+    }
+
+    /// What there is to report where neither the catalog nor a single file differs from
+    /// what the last look saw: costs one look at each file, and none into the catalog.
+    fn all_as_seen(&self, seen: &Seen, progress: &dyn Progress) -> Result<Option<ReconcileReport>> {
+        let stamp = self.inner.catalog.settled(|_, stamp| stamp);
+        if stamp.is_none() || stamp != seen.stamp {
+            return Ok(None);
+        }
+        progress.set_total(None, Some(seen.len() as u64));
+        let mut report = ReconcileReport::default();
+        let (mut as_seen, mut other) = (0, false);
+        self.walk(&mut report, progress, &mut |relative, meta| {
+            other = seen.get(path_key(&relative)) != Some(FileState::of(meta));
+            if other {
+                return ControlFlow::Break(());
+            }
+            as_seen += 1;
+            ControlFlow::Continue(())
+        })?;
+        let all = !other && as_seen == seen.len() && report.is_quiet();
+        Ok(all.then_some(report))
+    }
+
+    /// Every file below `files/` with its name there. What is none, or has no name that
+    /// can be listed, is counted.
+    fn walk(
+        &self,
+        report: &mut ReconcileReport,
+        progress: &dyn Progress,
+        each: &mut dyn FnMut(String, &Metadata) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let files = self.inner.layout.files();
+        for entry in WalkDir::new(&files) {
             if progress.is_cancelled() {
                 return Err(StoreError::Cancelled);
             }
@@ -112,114 +226,32 @@ impl Store {
                 continue;
             };
             progress.advance(0, 1);
-            match (known.get_mut(&path_key(&relative)), entry.metadata()) {
-                (Some(row), Ok(meta)) => {
-                    row.seen = true;
-                    let same = row.size == meta.len() && row.mtime_ns == durable::mtime_ns(&meta);
-                    if !same || !row.hashed || row.status != Status::Stored {
-                        suspects.push((row.id, meta.len()));
-                    }
-                }
-                (None, Ok(meta)) => orphans.push((relative, meta.len())),
-                (_, Err(_)) => report.unreadable += 1,
+            match entry.metadata() {
+                Ok(meta) if each(relative, &meta).is_break() => break,
+                Ok(_) => {}
+                Err(_) => report.unreadable += 1,
             }
         }
-        let gone: Vec<i64> = known
-            .values()
-            .filter(|row| !row.seen && row.status == Status::Stored)
-            .map(|row| row.id)
-            .collect();
-        drop(known);
-
-        report.missing = self.mark_missing(&gone)?;
-        for (id, size) in suspects {
-            if !spend(&mut budget, size) {
-                report.postponed += 1;
-                continue;
-            }
-            self.settle(FileId(id), &mut report, progress)?;
-        }
-        self.adopt_all(orphans, &mut budget, &mut report, progress)?;
-        Ok(report)
-    }
-
-    /// Rows of the trash that the catalog lost, and rows that were on their way
-    /// into or out of it when the process died.
-    fn read_trash(&self) -> Result<u64> {
-        let layout = &self.inner.layout;
-        let entries = fs::read_dir(layout.trash()).map_err(|e| StoreError::io("the trash", e))?;
-        let sidecars: Vec<FileRecord> = entries
-            .flatten()
-            .filter(|e| e.path().extension().is_some_and(|x| x == "json"))
-            .filter_map(|e| serde_json::from_slice(&fs::read(e.path()).ok()?).ok())
-            .collect();
-        let strays = self
-            .inner
-            .catalog
-            .read(|conn| in_place_yet_trashed(layout, conn))?;
-        if sidecars.is_empty() && strays.is_empty() {
-            return Ok(0);
-        }
-        self.inner.catalog.write(|conn| {
-            let mut lost = Vec::new();
-            let mut recovered = 0;
-            // Brought back, but the row did not follow, or was lost with the log.
-            for id in strays {
-                conn.execute(
-                    "UPDATE user_files SET status = 'stored', metadata = \
-                     json_merge_patch(coalesce(metadata, '{}'), '{\"deleted_at\":null}') WHERE id = ?",
-                    [id],
-                )
-                .map_err(|e| catalog_error("update a file", &e))?;
-                recovered += 1;
-            }
-            let states = states_by_uid(conn)?;
-            for mut record in sidecars {
-                let in_trash = layout.trash().join(&record.uid).exists();
-                match states.get(&record.uid) {
-                    // Moved, but the row did not follow.
-                    Some((id, Status::Stored | Status::Missing)) if in_trash => {
-                        set_status(conn, *id, Status::Trashed)?;
-                        recovered += 1;
-                    }
-                    // Brought back under another name, but the row did not follow.
-                    Some((id, Status::Trashed)) if !in_trash => {
-                        recovered += u64::from(follow(layout, conn, *id, &record)?);
-                    }
-                    Some(_) => {}
-                    None if in_trash => {
-                        record.status = Status::Trashed;
-                        lost.push(record);
-                    }
-                    // Emptied: only the sidecar was left.
-                    None => {}
-                }
-            }
-            recovered += lost.len() as u64;
-            append_files(conn, &mut lost)?;
-            Ok(recovered)
-        })
+        Ok(())
     }
 
     fn mark_missing(&self, ids: &[i64]) -> Result<u64> {
         let mut missing = 0;
         for chunk in ids.chunks(BATCH) {
             missing += self.inner.catalog.write(|conn| {
-                let mut n = 0;
-                for record in rows_of(conn, chunk)? {
-                    // It may have been moved to the trash since the walk.
-                    let gone = record.status == Status::Stored
-                        && self
-                            .inner
-                            .layout
-                            .file(&record.relative_path)
-                            .map_or(true, |p| fs::symlink_metadata(p).is_err());
-                    if gone {
-                        set_status(conn, record.id.0, Status::Missing)?;
-                        n += 1;
-                    }
-                }
-                Ok(n)
+                // It may have been moved to the trash since the walk.
+                let is_gone = |record: &FileRecord| {
+                    let path = self.inner.layout.file(&record.relative_path);
+                    record.status == Status::Stored
+                        && path.map_or(true, |p| fs::symlink_metadata(p).is_err())
+                };
+                let gone: Vec<i64> = rows_of(conn, chunk)?
+                    .iter()
+                    .filter(|record| is_gone(record))
+                    .map(|record| record.id.0)
+                    .collect();
+                set_missing(conn, &gone)?;
+                Ok(gone.len() as u64)
             })?;
         }
         Ok(missing)
@@ -370,82 +402,25 @@ fn known_rows(conn: &Connection) -> Result<HashMap<u128, Known>> {
     run().map_err(|e| catalog_error("read the catalog", &e))
 }
 
-/// Rows of the trash whose bytes are not there but under their own name, which no
-/// other row has.
-fn in_place_yet_trashed(layout: &Layout, conn: &Connection) -> Result<Vec<i64>> {
-    let run = || -> duckdb::Result<Vec<(i64, String, String, i64)>> {
-        conn.prepare(
-            "SELECT id, uid, relative_path, coalesce(size_bytes, 0) FROM user_files t WHERE status = 'trashed' \
-             AND NOT EXISTS (SELECT 1 FROM user_files o WHERE o.status <> 'trashed' AND o.name_key = t.name_key)",
-        )?
-        .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
-        .collect()
-    };
-    let rows = run().map_err(|e| catalog_error("read the trash", &e))?;
-    let mut claimed = HashSet::new();
-    Ok(rows
-        .into_iter()
-        .filter(|(_, uid, path, size)| {
-            fs::symlink_metadata(layout.trash().join(uid)).is_err()
-                && layout
-                    .file(path)
-                    .ok()
-                    .and_then(|p| fs::symlink_metadata(p).ok())
-                    .is_some_and(|m| m.is_file() && m.len() == *size as u64)
-        })
-        // Two of one name were deleted: the bytes are one's.
-        .filter(|(_, _, path, _)| claimed.insert(names::name_key(path)))
-        .map(|(id, ..)| id)
-        .collect())
-}
-
-/// Brings a row of the trash to where its bytes lie under the name that was noted
-/// for their way back; answers whether they do.
-fn follow(layout: &Layout, conn: &Connection, id: i64, noted: &FileRecord) -> Result<bool> {
-    let lies_there = layout
-        .file(&noted.relative_path)
-        .ok()
-        .and_then(|path| fs::symlink_metadata(path).ok())
-        .is_some_and(|about| about.is_file() && about.len() == noted.size_bytes);
-    if !lies_there {
-        return Ok(false);
-    }
-    // Another row may have the name since: then the bytes are that one's.
-    conn.execute(
-        "UPDATE user_files SET status = 'stored', relative_path = ?, filename = ?, name_key = ?, \
-         metadata = json_merge_patch(coalesce(metadata, '{}'), '{\"deleted_at\":null}') \
-         WHERE id = ? AND status = 'trashed' AND NOT EXISTS ( \
-             SELECT 1 FROM user_files o WHERE o.status <> 'trashed' AND o.name_key = ?)",
-        duckdb::params![
-            noted.relative_path,
-            names::filename_of(&noted.relative_path),
-            names::name_key(&noted.relative_path),
-            id,
-            names::name_key(&noted.relative_path),
-        ],
-    )
-    .map(|rows| rows > 0)
-    .map_err(|e| catalog_error("update a file", &e))
-}
-
-fn states_by_uid(conn: &Connection) -> Result<HashMap<String, (i64, Status)>> {
-    let run = || -> duckdb::Result<HashMap<String, (i64, Status)>> {
-        conn.prepare("SELECT uid, id, status FROM user_files")?
-            .query_map([], |r| {
-                Ok((
-                    r.get(0)?,
-                    (r.get(1)?, Status::parse(&r.get::<_, String>(2)?)),
-                ))
-            })?
-            .collect()
-    };
-    run().map_err(|e| catalog_error("read the trash", &e))
-}
-
 fn set_status(conn: &Connection, id: i64, status: Status) -> Result<()> {
     conn.execute(
         "UPDATE user_files SET status = ? WHERE id = ?",
         duckdb::params![status.as_str(), id],
+    )
+    .map(|_| ())
+    .map_err(|e| catalog_error("update a file", &e))
+}
+
+/// All at once: one by one, each would go through the whole table.
+fn set_missing(conn: &Connection, ids: &[i64]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    conn.execute(
+        "UPDATE user_files SET status = ? \
+         WHERE id IN (SELECT unnest(string_split(?, ',')::BIGINT[])) AND status = 'stored'",
+        [Status::Missing.as_str(), &ids.join(",")],
     )
     .map(|_| ())
     .map_err(|e| catalog_error("update a file", &e))
