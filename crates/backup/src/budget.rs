@@ -106,7 +106,7 @@ const WORTH_IT: f64 = 1.04;
 /// And twice as many that bring less than this were too many at once.
 const WORTH_DOUBLING: f64 = 1.5;
 const SHORTEST_ROUND: Duration = Duration::from_millis(50);
-const REST_ROUNDS: u32 = 20;
+const REST_ROUNDS: u32 = 8;
 const START: usize = 16;
 
 pub(crate) struct PaceSlot {
@@ -159,6 +159,11 @@ impl Pace {
         }
         let speed = state.round.work as f64 / took.as_secs_f64();
         let more = state.judge(speed, self.0.max);
+        tracing::debug!(
+            requests = state.limit,
+            work_per_second = speed,
+            "requests in flight"
+        );
         state.round = Round::new();
         drop(state);
         for _ in 0..more {

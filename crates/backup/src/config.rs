@@ -231,7 +231,7 @@ impl Default for Tuning {
             byte_budget: 160 << 20,
             min_part: 16 << 20,
             most_parts: 9_000,
-            max_requests: 128,
+            max_requests: 256,
             stall_after: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             clock: jiff::Timestamp::now,

@@ -250,7 +250,11 @@ impl Sink {
                 .map_err(written)?;
             let there = file.metadata().map_err(written)?.len();
             sink.kept = there.min(keep) / step * step;
-            file.set_len(sink.kept).map_err(written)?;
+            // Only where there is something to cut: some file systems write out at once what
+            // was cut to nothing and filled again.
+            if there > sink.kept {
+                file.set_len(sink.kept).map_err(written)?;
+            }
             let read = io::copy(&mut (&mut file).take(sink.kept), &mut sink.hasher);
             if read.map_err(written)? != sink.kept {
                 return Err(written(io::Error::from(io::ErrorKind::UnexpectedEof)));
