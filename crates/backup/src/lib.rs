@@ -56,7 +56,7 @@ pub use plan::{
     BackupPlan, Change, PlanHints, PlannedUpload, RefusedFile, plan_backup, plan_backup_with,
 };
 pub use points::{
-    PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_with,
+    PointState, RestorePoint, SkippedPoint, is_newest, latest_manifest, latest_manifest_with,
     list_restore_points, was_made,
 };
 pub use probe::{ProbeCheck, ProbeReport};

@@ -240,6 +240,13 @@ pub async fn was_made(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<bo
     Ok(false)
 }
 
+/// Whether this restore point was made knowing every other that the bucket has: nothing is
+/// newer, and no other device's is missing from it. Told by names, in one request.
+pub async fn is_newest(bucket: &Bucket, point: &ManifestHead) -> Result<bool> {
+    let names = point_names(bucket).await?;
+    Ok(names.iter().all(|name| heads::covers(point, name)))
+}
+
 /// One restore point by its id, authenticated, with its files.
 pub(crate) async fn load_manifest(
     bucket: &Bucket,
