@@ -61,7 +61,8 @@ pub struct SkippedPoint {
     pub reason: BackupError,
 }
 
-const FETCHES: usize = 8;
+/// Small objects that are read at once.
+pub(crate) const FETCHES: usize = 8;
 
 /// Newest first. One request for each list (manifests, shards, catalogs) and one for
 /// each manifest. Those that fail authentication, or whose lists of files are gone, are
@@ -261,26 +262,7 @@ pub(crate) async fn load_manifest(
     let whole = read_head(bucket, key, id).await?;
     let head = &whole;
     let shards: Vec<Result<_>> = stream::iter(head.shards.clone())
-        .map(|shard| async move {
-            let what = format!("The list of files {}", &shard.sha256[..12]);
-            let place = shard_place(bucket, head, &shard)?;
-            let bytes = bucket
-                .get_small(&place.key, &what, place.size)
-                .await
-                .map_err(|error| match error {
-                    // Larger than the manifest says: not the shard that was stored.
-                    BackupError::Service { .. } => BackupError::Damaged { what: what.clone() },
-                    other => other,
-                })?;
-            match &place.seal {
-                None => decode_shard(&shard, &bytes),
-                Some(seal) => {
-                    let opened = seal.opening(0).open(&bytes);
-                    let opened = opened.map_err(|_| BackupError::Damaged { what })?;
-                    decode_shard(&shard, &opened)
-                }
-            }
-        })
+        .map(|shard| async move { read_shard(bucket, head, &shard).await })
         .buffered(FETCHES)
         .collect()
         .await;
@@ -289,6 +271,32 @@ pub(crate) async fn load_manifest(
         entries.extend(shard?);
     }
     Ok(Manifest::assemble(whole, entries))
+}
+
+/// One of the lists of files that a head names.
+pub(crate) async fn read_shard(
+    bucket: &Bucket,
+    head: &ManifestHead,
+    shard: &ShardRef,
+) -> Result<Vec<FileEntry>> {
+    let what = format!("The list of files {}", &shard.sha256[..12]);
+    let place = shard_place(bucket, head, shard)?;
+    let bytes = bucket
+        .get_small(&place.key, &what, place.size)
+        .await
+        .map_err(|error| match error {
+            // Larger than the manifest says: not the shard that was stored.
+            BackupError::Service { .. } => BackupError::Damaged { what: what.clone() },
+            other => other,
+        })?;
+    match &place.seal {
+        None => decode_shard(shard, &bytes),
+        Some(seal) => {
+            let opened = seal.opening(0).open(&bytes);
+            let opened = opened.map_err(|_| BackupError::Damaged { what })?;
+            decode_shard(shard, &opened)
+        }
+    }
 }
 
 pub(crate) async fn read_head(
