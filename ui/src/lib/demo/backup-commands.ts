@@ -17,7 +17,7 @@ import type { OwnRule } from '../contract/OwnRule';
 import type { RestoreRequest } from '../contract/RestoreRequest';
 import type { TransferView } from '../contract/TransferView';
 import type { DemoShell } from '.';
-import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
+import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf, versionsOf } from './backup';
 
 type Command = { run(args: unknown): unknown }['run'];
 
@@ -57,6 +57,12 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
         return f.relative_path.startsWith('prices_2024') || n % 17 === 3 ? 'not_yet' : n % 11 === 4 ? 'changed' : demo.state === 'met' && n % 13 === 5 ? 'newer_elsewhere' : 'backed_up';
       };
       return { point: point?.id ?? null, created_at: point?.created_at ?? null, files: files.map(state) };
+    },
+    file_versions: async ({ relativePath, known, olderThan }: { relativePath: string; known: string[]; olderThan: string | null }) => {
+      online();
+      // A bucket answers when it can.
+      if (!shell.quick) await new Promise((done) => setTimeout(done, 700));
+      return versionsOf(demo, relativePath, known, olderThan);
     },
     set_bucket: ({ setup }: { setup: BucketSetup }) => {
       const view = bucket(setup);

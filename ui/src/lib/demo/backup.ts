@@ -11,6 +11,8 @@ import type { BucketRulesView } from '../contract/BucketRulesView';
 import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { CheckKind } from '../contract/CheckKind';
+import type { FileVersionView } from '../contract/FileVersionView';
+import type { FileVersionsView } from '../contract/FileVersionsView';
 import type { CheckNote } from '../contract/CheckNote';
 import type { EncryptionView } from '../contract/EncryptionView';
 import type { ErrorReport } from '../contract/ErrorReport';
@@ -221,6 +223,29 @@ export function restorePlan(demo: BackupDemo, request: RestoreRequest): RestoreP
     refused: [],
     skipped_points: [],
     with_devices: demo.state === 'met' ? ['Laptop'] : [],
+  };
+}
+
+/** Every third restore point or so has other bytes; the newest have those that are here. */
+export function versionsOf(demo: BackupDemo, path: string, known: string[], olderThan: string | null): FileVersionsView {
+  const AT_ONCE = 16;
+  const from = olderThan === null ? 0 : demo.points.findIndex((p) => p.id === olderThan) + 1;
+  const looked = demo.points.slice(from, from + AT_ONCE);
+  const told = new Set(known);
+  const versions = looked.flatMap((p, i): FileVersionView[] => {
+    const step = Math.floor((from + i) / 3);
+    const sha256 = `${path}, ${step} changes ago`;
+    if (step === 0 || p.state !== 'ready' || told.has(sha256)) return [];
+    told.add(sha256);
+    return [{ point: p.id, created_at: p.created_at, device: p.device, size_bytes: Math.max(1_200_000, 84_300_000 - step * 4_100_000), sha256 }];
+  });
+  const remaining = Math.max(0, demo.points.length - from - looked.length);
+  return {
+    versions,
+    looked_at: looked.length,
+    remaining,
+    next: remaining > 0 ? looked.at(-1)!.id : null,
+    skipped_points: looked.filter((p) => p.state !== 'ready').map((p) => ({ id: p.id, why: p.problem ?? '' })),
   };
 }
 
