@@ -23,11 +23,14 @@ type Command = { run(args: unknown): unknown }['run'];
 
 const LOCKED: ErrorReport = { code: 'backup_locked', message: 'This backup is encrypted, and its key is not on this machine.', hint: 'Enter the recovery passphrase.', retryable: false };
 
+const KEYLESS: ErrorReport = { code: 'bucket_missing', message: 'The keys of the bucket are not held on this machine.', hint: 'Enter the access key and the secret key again under Backup.', retryable: false };
+
 export function backupCommands(shell: DemoShell, options: URLSearchParams): Record<string, Command> {
   const demo = backupDemo(options);
   const changed = () => shell.tell({ type: 'backup' });
   const online = () => {
     if (demo.state === 'offline') throw offlineError();
+    if (demo.bucket?.has_secrets === false && demo.bucket.aws_profile === null) throw KEYLESS;
     if (demo.encryption === 'locked') throw LOCKED;
   };
   const transfer = (): TransferView => {
@@ -143,7 +146,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       return transfer();
     },
     restore_points: () => {
-      if (demo.state === 'offline') throw offlineError();
+      if (demo.encryption !== 'locked') online();
       return demo.points;
     },
     point_changes: ({ id }: { id: string }) => (online(), changesOf(demo.points, id)),

@@ -1,6 +1,6 @@
 /**
  * A bucket and its restore points. `backup=` says in which state:
- * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
+ * `none` · `some` · `keyless` (its keys are not held) · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
  * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
  * (two devices, not merged yet) · `away` (the network goes in the middle of a transfer) · `long` (long names, ten thousand files in a plan) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
@@ -156,7 +156,7 @@ export function backupDemo(options: URLSearchParams): BackupDemo {
   const proven = few || state === 'unproven' || state === 'none' ? null : ago(stale ? 1_400 : 50);
   return {
     state,
-    bucket: state === 'none' ? null : state === 'long' ? bucket({ bucket: LONG_BUCKET, region: 'eu-central-1', endpoint_url: `https://${LONG_BUCKET}.objects.storage.example.com:9000` }) : bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }),
+    bucket: state === 'none' ? null : state === 'long' ? bucket({ bucket: LONG_BUCKET, region: 'eu-central-1', endpoint_url: `https://${LONG_BUCKET}.objects.storage.example.com:9000` }) : { ...bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }), has_secrets: state !== 'keyless' },
     points,
     retention: state === 'rules' ? { last: 10, daily: 14, weekly: 8, monthly: 12 } : null,
     schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },

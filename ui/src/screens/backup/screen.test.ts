@@ -131,6 +131,13 @@ describe('the backup screen', () => {
     await vi.waitFor(() => expect(of('run_restore')).toMatchObject([{ at: null, only: [], paths: [] }]));
   });
 
+  it('leads to the form where the keys of the bucket are missing', async () => {
+    open('backup=keyless');
+    expect((await find('backup-bucket-error')).textContent).toContain('The keys of the bucket are not held');
+    await click('backup-enter-keys');
+    expect(await find('backup-access-key')).toBeTruthy();
+  });
+
   it('goes back to the very point that was chosen', async () => {
     const { of } = open('backup=some');
     (await vi.waitFor(() => document.querySelectorAll<HTMLElement>('[data-testid="restore-point"]')[1] ?? expect.fail('no second point'))).click();

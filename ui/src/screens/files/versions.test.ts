@@ -194,6 +194,16 @@ describe('the details of a file', () => {
     expect((await find('versions-dialog')).textContent).toContain('Earlier versions of');
   });
 
+  it('say in words what it was before it was edited in place', async () => {
+    over('points=24');
+    const revisions = [100, 200, 300, 4_000_000].map((size_bytes, n) => ({ sha256: `a${n}`, size_bytes, until: `2026-11-1${n}T08:00:00Z` }));
+    const file = { ...(await shell.fileDetails(5)), metadata: { revisions } };
+    shown = mount(FileDetails, { target: document.body, props: { file, trash: false, onclose } });
+    flushSync();
+    expect((await find('details-revisions')).textContent).toMatch(/^\s*4 MB until .*300 B until .*200 B until .*and 1 more\s*$/s);
+    expect(get('details')?.textContent).not.toContain('sha256');
+  });
+
   it('offer none without a bucket, in the trash, or while the backup is locked', async () => {
     for (const [options, trash] of [['backup=none', false], ['points=24', true], ['backup=locked', false]] as const) {
       const of = await details(options, trash);
