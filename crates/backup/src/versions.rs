@@ -73,19 +73,21 @@ pub async fn file_versions(
     };
     let heads = read_heads(bucket, key, names, &mut versions.skipped).await?;
     let lists = read_lists(bucket, path, &heads).await?;
-    for head in heads {
-        let mut of_path = shards(&head, path).map(|shard| lists.get(&list_id(&head, shard)));
-        if of_path.clone().any(|list| list == Some(&List::Unreadable)) {
+    for head in &heads {
+        let of_path: Vec<&List> = shards(head, path)
+            .filter_map(|shard| lists.get(&list_id(head, shard)))
+            .collect();
+        if of_path.contains(&&List::Unreadable) {
             versions.skipped.push(SkippedPoint {
+                id: head.id.clone(),
                 reason: BackupError::Damaged {
                     what: format!("The restore point {}", head.id),
                 },
-                id: head.id,
             });
             continue;
         }
-        let entry = of_path.find_map(|list| match list {
-            Some(List::Has(entry)) => Some(entry),
+        let entry = of_path.into_iter().find_map(|list| match list {
+            List::Has(entry) => Some(entry),
             _ => None,
         });
         if let Some(entry) = entry {
@@ -151,10 +153,7 @@ fn list_id(head: &ManifestHead, shard: &ShardRef) -> ListId {
 }
 
 /// The lists that may have the path: one, unless nobody can say which.
-fn shards<'a>(
-    head: &'a ManifestHead,
-    path: &str,
-) -> impl Iterator<Item = &'a ShardRef> + Clone + use<'a> {
+fn shards<'a>(head: &'a ManifestHead, path: &str) -> impl Iterator<Item = &'a ShardRef> + use<'a> {
     let one = shard_of(head, path);
     head.shards
         .iter()

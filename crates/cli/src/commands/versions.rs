@@ -19,7 +19,8 @@ pub fn versions(app: &App, id: i64) -> Outcome {
     };
     let mut versions: Vec<FileVersionView> = Vec::new();
     let mut skipped: Vec<SkippedPointView> = Vec::new();
-    let (mut looked_at, mut next) = (0, None);
+    let mut looked_at = 0;
+    let mut next: Option<String> = None;
     loop {
         let told = versions.iter().map(|version| version.sha256.clone());
         let known: Vec<String> = here.iter().cloned().chain(told).collect();
