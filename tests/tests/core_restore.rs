@@ -105,6 +105,27 @@ fn a_restore_of_the_newest_point_is_gone_on_from_by_name_too_and_an_older_one_is
 }
 
 #[test]
+fn a_restore_that_was_taken_back_deletes_nothing_from_the_backup() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c")]);
+    home.backup();
+    let there = Home::with_bucket(&server);
+    there.session.restore_now(&request("", &[])).unwrap();
+    there.session.undo_restore_now().unwrap();
+    assert!(there.files().is_empty());
+    let plan = there.session.plan_backup().unwrap();
+    assert_eq!((plan.removed_files, plan.mass_delete), (0, None));
+
+    // A restore that a backup was made after is another matter: what goes then was here.
+    there.session.restore_now(&request("", &[])).unwrap();
+    there.import(&[("d.txt", b"d")]);
+    there.backup();
+    there.delete("a.txt");
+    assert_eq!(there.session.plan_backup().unwrap().removed_files, 1);
+}
+
+#[test]
 fn what_was_changed_after_a_restore_is_not_taken_back() {
     let server = TestS3::start(Server::default()).unwrap();
     let home = Home::with_bucket(&server);

@@ -287,7 +287,7 @@ impl Session {
             undo_until: self.undo_until(&sink.log),
             skipped_points,
         };
-        self.remember_restored(bucket, settings, request, &plan, &not_here);
+        self.remember_restored(bucket, settings, request, &plan, &not_here, &sink.log);
         if let Err(error) = sink.log.end() {
             tracing::warn!(error = %error.kind(), "the end of the restore could not be noted");
         }
@@ -305,6 +305,7 @@ impl Session {
         request: &RestoreRequest,
         plan: &RestorePlan,
         not_here: &HashSet<String>,
+        log: &RestoreLog,
     ) {
         let came = |item: &&RestoreItem| !not_here.contains(&item.relative_path);
         let whole = request.only.is_empty()
@@ -318,6 +319,7 @@ impl Session {
                 others: Vec::new(),
                 conflicts: Vec::new(),
             };
+            self.note_known(log);
             self.keep_manifest(settings, manifest, HashMap::new());
         } else {
             let paths: Vec<String> = plan
