@@ -2,9 +2,9 @@
 
 use redline_core::{
     AwsProfileView, BackupPlanView, BackupStatus, BucketRulesView, BucketSetup, BucketView,
-    CheckSchedule, EncryptionView, FileBackupsView, FileContent, FreeReport, FreeRule, KeepRules,
-    LinkView, OwnRule, OwnRulePlanView, PointChangesView, RestorePlanView, RestorePointView,
-    RestoreRequest, RetentionPlanView, TransferView,
+    CheckSchedule, EncryptionView, FileBackupsView, FileContent, FileVersionsView, FreeReport,
+    FreeRule, KeepRules, LinkView, OwnRule, OwnRulePlanView, PointChangesView, RestorePlanView,
+    RestorePointView, RestoreRequest, RetentionPlanView, TransferView,
 };
 use tauri::{AppHandle, State};
 
@@ -24,6 +24,21 @@ pub async fn file_backups(
 ) -> Answer<Option<FileBackupsView>> {
     shell
         .with_session(move |session| session.file_backups(&files))
+        .await
+}
+
+/// What some restore points have of a file beside the contents that are known already.
+#[tauri::command]
+pub async fn file_versions(
+    shell: State<'_, Shell>,
+    relative_path: String,
+    known: Vec<String>,
+    older_than: Option<String>,
+) -> Answer<FileVersionsView> {
+    shell
+        .with_session(move |session| {
+            session.file_versions(&relative_path, &known, older_than.as_deref())
+        })
         .await
 }
 

@@ -66,6 +66,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         tables::drop_table,
         backup::backup_status,
         backup::file_backups,
+        backup::file_versions,
         backup::set_bucket,
         backup::set_bucket_from_env,
         backup::aws_profiles,

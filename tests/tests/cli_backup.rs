@@ -284,6 +284,8 @@ fn a_backup_is_proven_restored_in_part_taken_back_and_tidied() {
         let file = all.iter().find(|f| f["filename"] == name).unwrap();
         file["id"].to_string()
     };
+    let versions = machine.json(&["backup", "versions", &id("b.txt")]);
+    assert_eq!(versions["versions"], json!([]), "only the one that is here");
     machine.json(&["delete", &id("b.txt")]);
     let restored = machine.json(&["restore", "run", "--only", "*.txt"])["restore"].clone();
     assert_eq!(restored["restored_files"], 1, "{restored}");

@@ -5,7 +5,7 @@ mod backup_home;
 use std::fs;
 
 use backup_home::{Home, request};
-use redline_core::{Code, ConversionRequest, FileStatus, RestoreRequest};
+use redline_core::{Code, ConversionRequest, FileBackup, FileContent, FileStatus, RestoreRequest};
 use redline_tests::s3::{Options as Server, TestS3};
 
 #[test]
@@ -68,6 +68,61 @@ fn a_restore_to_an_earlier_point_replaces_and_can_be_taken_back() {
         Code::NotFound,
         "once"
     );
+}
+
+#[test]
+fn a_restore_of_the_newest_point_is_gone_on_from_by_name_too_and_an_older_one_is_not() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.txt", b"one"), ("b.txt", b"one")]);
+    let first = home.backup();
+    home.edit("a.txt", b"two");
+    let second = home.backup();
+    let (backed_up, not_yet) = (FileBackup::BackedUp, FileBackup::NotYet);
+    for (at, state) in [
+        ("", backed_up),
+        (second.as_str(), backed_up),
+        (first.as_str(), not_yet),
+    ] {
+        let there = Home::with_bucket(&server);
+        assert_eq!(
+            there.session.plan_backup().unwrap().absent_files,
+            0,
+            "what never was here is not gone from here"
+        );
+        there.session.restore_now(&request(at, &[])).unwrap();
+        let asked: Vec<FileContent> = there
+            .files()
+            .into_iter()
+            .map(|file| FileContent {
+                relative_path: file.relative_path,
+                sha256: file.sha256,
+            })
+            .collect();
+        let told = there.session.file_backups(&asked).unwrap().unwrap();
+        assert_eq!(told.files, [state, state], "restored at \"{at}\"");
+    }
+}
+
+#[test]
+fn a_restore_that_was_taken_back_deletes_nothing_from_the_backup() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c")]);
+    home.backup();
+    let there = Home::with_bucket(&server);
+    there.session.restore_now(&request("", &[])).unwrap();
+    there.session.undo_restore_now().unwrap();
+    assert!(there.files().is_empty());
+    let plan = there.session.plan_backup().unwrap();
+    assert_eq!((plan.removed_files, plan.mass_delete), (0, None));
+
+    // A restore that a backup was made after is another matter: what goes then was here.
+    there.session.restore_now(&request("", &[])).unwrap();
+    there.import(&[("d.txt", b"d")]);
+    there.backup();
+    there.delete("a.txt");
+    assert_eq!(there.session.plan_backup().unwrap().removed_files, 1);
 }
 
 #[test]

@@ -61,7 +61,7 @@ async fn tour() -> Result<()> {
     pictures.take(&window, "03-files-three").await?;
     widths(&pictures, &window, "files-three").await?;
     click_row(&window, "sales 2026.csv").await?;
-    window.find("details").await?;
+    window.find_within("profile-short", WORK).await?;
     pictures.take(&window, "04-details").await?;
     window.click("job-results").await?;
     window.find("import-results").await?;
@@ -109,8 +109,8 @@ async fn tour() -> Result<()> {
     window
         .fill(
             "sql-editor",
-            "SELECT city, count(*) AS orders, sum(amount) AS amount \
-             FROM sales_2026 GROUP BY city ORDER BY amount DESC",
+            // As much as the editor shows without scrolling.
+            "SELECT city, count(*), sum(amount) AS amount FROM sales_2026 GROUP BY city ORDER BY amount",
         )
         .await?;
     window.click("sql-run").await?;
@@ -132,7 +132,7 @@ async fn tour() -> Result<()> {
     nothing_by_itself(&window).await?;
     back_up_again(&window, 1).await?;
     pictures.take(&window, "11-backup-done").await?;
-    backup_pages(&pictures, &window, &s3, &home).await?;
+    backup_pages(&pictures, &window, &desktop, &s3, &home).await?;
     go(&window, "settings").await?;
     window.find("settings-key").await?;
     pictures.take(&window, "12-settings").await?;
@@ -222,6 +222,7 @@ async fn set_up(pictures: &Pictures, window: &Window<'_>, s3: &TestS3) -> Result
 async fn backup_pages(
     pictures: &Pictures,
     window: &Window<'_>,
+    desktop: &Desktop,
     s3: &TestS3,
     home: &Path,
 ) -> Result<()> {
@@ -288,10 +289,28 @@ async fn backup_pages(
     click_row(window, "sales 2026.csv").await?;
     window.find_within("details-backup", WORK).await?;
     pictures.take(window, "11h-file-backed-up").await?;
+
+    // Another program writes over a file, and it is backed up as it is since.
+    let stored = find_file(&desktop.data_dir(), "prices.csv").context("it is stored")?;
+    edit_stored(window, &stored, "prices.csv", &sales(1200)).await?;
+    back_up_again(window, 3).await?;
+    dismiss_jobs(window).await?;
+    go(window, "files").await?;
+    click_row(window, "prices.csv").await?;
+    click_enabled(window, "details-versions").await?;
+    wait_for_words(window, "versions-said", "All 3 restore points").await?;
+    pictures.take(window, "11i-versions").await?;
+    narrow(pictures, window, "11i-versions").await?;
+    window.click("version-restore").await?;
+    window.find_within("version-effect", WORK).await?;
+    pictures.take(window, "11j-version-plan").await?;
+    window.click("version-back").await?;
+    window.click("versions-close").await?;
     go(window, "backup").await
 }
 
-/// Another key's store, encrypted before it is sent, and the same on a machine without its key.
+/// Another key's store, with the keys of an AWS profile and encrypted before it is sent, and the
+/// same on a machine without its key.
 async fn encrypted(pictures: &Pictures, desktop: &Desktop) -> Result<()> {
     const PASSPHRASE: &str = "four plain words for a tour";
     let home = desktop.scratch("sealed files")?;
@@ -310,9 +329,17 @@ async fn encrypted(pictures: &Pictures, desktop: &Desktop) -> Result<()> {
     wait_for_total(&window, 1).await?;
     dismiss_jobs(&window).await?;
     go(&window, "backup").await?;
-    fill_bucket(&window, &s3).await?;
+    put_aws_profile(desktop, "work", &s3)?;
+    window.fill("backup-bucket-name", s3.bucket()).await?;
+    window.click("backup-keys-profile").await?;
+    window.find_within("backup-profile", WORK).await?;
     choose_encryption(&window, PASSPHRASE).await?;
     window.find_within("backup-encrypt-costs", WORK).await?;
+    window
+        .execute("document.querySelector('[data-testid=backup-form]').scrollIntoView()")
+        .await?;
+    pictures.take(&window, "19-profile-at-set-up").await?;
+    narrow(pictures, &window, "19-profile-at-set-up").await?;
     window
         .execute("document.querySelector('[data-testid=backup-encrypt-open]').scrollIntoView()")
         .await?;

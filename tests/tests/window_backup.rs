@@ -4,14 +4,14 @@
 
 mod window_support;
 
-use std::{fs, path::Path};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use redline_tests::{
     s3::{Options, SECRET_KEY, TestS3},
     window::{Desktop, Window},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use window_support::*;
 
 #[tokio::test]
@@ -62,6 +62,8 @@ async fn a_backup_comes_back_on_an_empty_machine() -> Result<()> {
     go(&window, "files").await?;
     wait_for_total(&window, 2).await?;
     wait_for_row(&window, "precious.csv").await?;
+    // What came from the newest restore point is in it.
+    wait_for_backup(&window, "precious.csv", "backed_up").await?;
     let store = desktop.home().join("elsewhere");
     let back = find_file(&store, "precious.csv").context("the file is not in the second store")?;
     assert_eq!(fs::read_to_string(back)?, content);
@@ -93,7 +95,7 @@ async fn one_file_comes_back_out_of_an_older_point_and_goes_again() -> Result<()
 
     // Edited in place by another program, and noticed.
     let stored = find_file(&desktop.data_dir(), "prices.csv").context("it is stored")?;
-    edit(&window, &stored, "prices.csv", &after).await?;
+    edit_stored(&window, &stored, "prices.csv", &after).await?;
     wait_for_backup(&window, "prices.csv", "changed").await?;
     wait_for_backup(&window, "other.csv", "backed_up").await?;
     back_up_again(&window, 2).await?;
@@ -127,24 +129,43 @@ async fn one_file_comes_back_out_of_an_older_point_and_goes_again() -> Result<()
     window.quit().await
 }
 
-/// Writes over a stored file and waits until the store knows its new bytes.
-async fn edit(window: &Window<'_>, stored: &Path, name: &str, bytes: &str) -> Result<()> {
-    let sha256 = |files: Vec<Value>| {
-        files
-            .into_iter()
-            .find(|file| file["filename"] == name)
-            .map(|file| file["sha256"].clone())
-    };
-    let before = sha256(listed(window).await?);
-    fs::write(stored, bytes)?;
-    answer(window, "verify_files", json!({ "ids": null })).await?;
-    for _ in 0..300 {
-        if sha256(listed(window).await?) != before {
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    anyhow::bail!("the edit of {name} was not noticed")
+#[tokio::test]
+async fn a_file_leads_to_its_earlier_versions_and_back_to_one() -> Result<()> {
+    let desktop = Desktop::start()?;
+    let home = desktop.scratch("my files")?;
+    let s3 = TestS3::start(Options::default())?;
+    let mut window = desktop.open().await?;
+    sign_in(&window, &new_key()?, "Versions").await?;
+    nothing_by_itself(&window).await?;
+    let (before, after) = (sales(40), sales(60));
+    window
+        .drag_files(&[put(&home, "prices.csv", &before)?])
+        .await?;
+    wait_for_total(&window, 1).await?;
+    set_up_bucket(&window, &s3).await?;
+    back_up_again(&window, 1).await?;
+    let stored = find_file(&desktop.data_dir(), "prices.csv").context("it is stored")?;
+    edit_stored(&window, &stored, "prices.csv", &after).await?;
+    back_up_again(&window, 2).await?;
+
+    go(&window, "files").await?;
+    wait_for_backup(&window, "prices.csv", "backed_up").await?;
+    click_row(&window, "prices.csv").await?;
+    click_enabled(&window, "details-versions").await?;
+    wait_for_words(&window, "versions-said", "All 2 restore points").await?;
+    let points = answer(&window, "restore_points", json!({})).await?;
+    let older = points[1]["id"].as_str().context("there are two points")?;
+    click_css(
+        &window,
+        &format!("[data-testid=version][data-point=\"{older}\"] [data-testid=version-restore]"),
+    )
+    .await?;
+    window.find_within("version-effect", WORK).await?;
+    assert_eq!(fs::read_to_string(&stored)?, after, "only planned so far");
+    click_enabled(&window, "version-run").await?;
+    wait_for_job(&window, "restore").await?;
+    assert_eq!(fs::read_to_string(&stored)?, before);
+    window.quit().await
 }
 
 /// Waits until the list of files says so of one.

@@ -270,6 +270,17 @@ const SCREENS = [
     await p.fill('[data-testid=backup-endpoint]', 'http://minio.lan:9000');
   }],
   ['files, in the cloud only', '?files=1284#/files', async (p) => p.click('[data-name="genome_matrix.parquet"]')],
+  ['files, earlier versions', '?files=1284&points=40&quick=1#/files', async (p) => {
+    await p.click('[data-name="trades_q3.feather"]');
+    await p.click('[data-testid=details-versions]');
+    await p.waitForSelector('[data-testid=versions-said][data-asking=false]');
+  }],
+  ['files, an earlier version’s plan', '?files=1284#/files', async (p) => {
+    await p.click('[data-name="trades_q3.feather"]');
+    await p.click('[data-testid=details-versions]');
+    await p.click('[data-testid=version-restore] >> nth=0');
+    await p.waitForSelector('[data-testid=version-effect]');
+  }],
   ['files, freeing space', '?files=1284#/files', async (p) => {
     await p.click('[data-name="trades_q3.feather"]');
     await p.click('[data-testid=details-free]');

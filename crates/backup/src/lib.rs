@@ -39,6 +39,7 @@ mod sink;
 mod source;
 mod upload;
 mod verify;
+mod versions;
 
 pub use aws_profile::{AwsFiles, AwsProfile, ProfileProblem, aws_profiles, profile_keys};
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup, run_backup_told};
@@ -56,7 +57,7 @@ pub use plan::{
     BackupPlan, Change, PlanHints, PlannedUpload, RefusedFile, plan_backup, plan_backup_with,
 };
 pub use points::{
-    PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_with,
+    PointState, RestorePoint, SkippedPoint, is_newest, latest_manifest, latest_manifest_with,
     list_restore_points, was_made,
 };
 pub use probe::{ProbeCheck, ProbeReport};
@@ -74,6 +75,7 @@ pub use selection::Selection;
 pub use sink::{RestoreItem, RestoreSink};
 pub use source::{CatalogSnapshot, SkipReason, SourceFile};
 pub use verify::{VerifyFinding, VerifyReport, verify};
+pub use versions::{FileVersion, FileVersions, file_versions};
 
 /// `Result` with this crate's error.
 pub type Result<T, E = BackupError> = std::result::Result<T, E>;
@@ -101,6 +103,7 @@ mod tests {
         spawnable(profile_keys(&AwsFiles::from_environment(), "default"));
         spawnable(latest_manifest(bucket, key));
         spawnable(point_changes(bucket, key, ""));
+        spawnable(file_versions(bucket, key, "", None));
         spawnable(list_restore_points(bucket, key));
         spawnable(plan_backup(bucket, files, None));
         spawnable(plan_backup_with(bucket, files, None, &hints));

@@ -21,7 +21,7 @@ use crate::layout::PointName;
 use crate::names::{self, NameProblem};
 use crate::{BackupError, DataKey, DataKeys, ManifestKey, Result};
 
-pub(crate) use shards::{EncodedShard, decode_shard, encode_shards};
+pub(crate) use shards::{EncodedShard, decode_shard, encode_shards, shard_of};
 
 pub(crate) const FORMAT: &str = "redline-manifest";
 /// In the clear, and sealed: whoever does not know of sealing takes it for what it is,
@@ -309,7 +309,7 @@ impl Manifest {
     }
 }
 
-fn check_entry(entry: &FileEntry) -> std::result::Result<(), NameProblem> {
+pub(crate) fn check_entry(entry: &FileEntry) -> std::result::Result<(), NameProblem> {
     names::check_path(&entry.path)?;
     let uid_ok = entry.uid.len() <= 64
         && entry
@@ -471,6 +471,29 @@ mod tests {
         back.sort_by(|a, b| a.path.cmp(&b.path));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         assert_eq!(back, files);
+    }
+
+    #[test]
+    fn the_shard_of_a_path_is_told_without_reading_any() {
+        let files: Vec<_> = (0..20_000)
+            .map(|n| entry(&format!("dir/{n}.csv")))
+            .collect();
+        let shards = encode_shards(&files).unwrap();
+        let mut head = ManifestHead {
+            files: files.len() as u64,
+            shards: shards.iter().map(|s| s.reference.clone()).collect(),
+            ..head("a")
+        };
+        for path in ["dir/7.csv", "dir/19999.csv", "dir/4711.csv"] {
+            let shard = &shards[shard_of(&head, path).unwrap()];
+            let listed = decode_shard(&shard.reference, &shard.bytes).unwrap();
+            assert!(listed.iter().any(|file| file.path == path), "{path}");
+        }
+        // One that was empty was left out: the numbers say nothing any more.
+        head.shards.remove(3);
+        assert_eq!(shard_of(&head, "dir/7.csv"), None);
+        head.shards.clear();
+        assert_eq!(shard_of(&head, "dir/7.csv"), None);
     }
 
     #[test]

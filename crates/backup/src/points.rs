@@ -61,7 +61,8 @@ pub struct SkippedPoint {
     pub reason: BackupError,
 }
 
-const FETCHES: usize = 8;
+/// Small objects that are read at once.
+pub(crate) const FETCHES: usize = 8;
 
 /// Newest first. One request for each list (manifests, shards, catalogs) and one for
 /// each manifest. Those that fail authentication, or whose lists of files are gone, are
@@ -240,6 +241,13 @@ pub async fn was_made(bucket: &Bucket, key: &ManifestKey, id: &str) -> Result<bo
     Ok(false)
 }
 
+/// Whether this restore point was made knowing every other that the bucket has: nothing is
+/// newer, and no other device's is missing from it. Told by names, in one request.
+pub async fn is_newest(bucket: &Bucket, point: &ManifestHead) -> Result<bool> {
+    let names = point_names(bucket).await?;
+    Ok(names.iter().all(|name| heads::covers(point, name)))
+}
+
 /// One restore point by its id, authenticated, with its files.
 pub(crate) async fn load_manifest(
     bucket: &Bucket,
@@ -254,26 +262,7 @@ pub(crate) async fn load_manifest(
     let whole = read_head(bucket, key, id).await?;
     let head = &whole;
     let shards: Vec<Result<_>> = stream::iter(head.shards.clone())
-        .map(|shard| async move {
-            let what = format!("The list of files {}", &shard.sha256[..12]);
-            let place = shard_place(bucket, head, &shard)?;
-            let bytes = bucket
-                .get_small(&place.key, &what, place.size)
-                .await
-                .map_err(|error| match error {
-                    // Larger than the manifest says: not the shard that was stored.
-                    BackupError::Service { .. } => BackupError::Damaged { what: what.clone() },
-                    other => other,
-                })?;
-            match &place.seal {
-                None => decode_shard(&shard, &bytes),
-                Some(seal) => {
-                    let opened = seal.opening(0).open(&bytes);
-                    let opened = opened.map_err(|_| BackupError::Damaged { what })?;
-                    decode_shard(&shard, &opened)
-                }
-            }
-        })
+        .map(|shard| async move { read_shard(bucket, head, &shard).await })
         .buffered(FETCHES)
         .collect()
         .await;
@@ -282,6 +271,32 @@ pub(crate) async fn load_manifest(
         entries.extend(shard?);
     }
     Ok(Manifest::assemble(whole, entries))
+}
+
+/// One of the lists of files that a head names.
+pub(crate) async fn read_shard(
+    bucket: &Bucket,
+    head: &ManifestHead,
+    shard: &ShardRef,
+) -> Result<Vec<FileEntry>> {
+    let what = format!("The list of files {}", &shard.sha256[..12]);
+    let place = shard_place(bucket, head, shard)?;
+    let bytes = bucket
+        .get_small(&place.key, &what, place.size)
+        .await
+        .map_err(|error| match error {
+            // Larger than the manifest says: not the shard that was stored.
+            BackupError::Service { .. } => BackupError::Damaged { what: what.clone() },
+            other => other,
+        })?;
+    match &place.seal {
+        None => decode_shard(shard, &bytes),
+        Some(seal) => {
+            let opened = seal.opening(0).open(&bytes);
+            let opened = opened.map_err(|_| BackupError::Damaged { what })?;
+            decode_shard(shard, &opened)
+        }
+    }
 }
 
 pub(crate) async fn read_head(

@@ -122,6 +122,8 @@ impl Session {
         let known = self.newest(&bucket, &settings)?;
         let files = self.listed_files()?;
         let hints = self.plan_hints(&known)?;
+        // What never was here is not gone from here.
+        let first_meeting = hints.base.as_ref().is_some_and(HashMap::is_empty);
         let newest = known.state;
         let (bucket, of) = (&bucket, newest.as_ref());
         let plan = self.0.core.block_on(async move {
@@ -143,7 +145,7 @@ impl Session {
             upload_bytes: plan.bytes,
             unchanged_files: plan.unchanged,
             removed_files: plan.removed.len() as u64,
-            absent_files: plan.absent,
+            absent_files: if first_meeting { 0 } else { plan.absent },
             mass_delete: mass_delete(&plan.removed, of),
             other_devices,
         })

@@ -23,6 +23,7 @@ pub mod error;
 mod events;
 mod export;
 mod file_backup;
+mod file_versions;
 mod files;
 mod fsx;
 mod grids;

@@ -264,6 +264,11 @@ impl Session {
             .report(),
             token: None,
         });
+        let not_here: HashSet<String> = outcome
+            .failed
+            .iter()
+            .map(|failure| failure.relative_path.clone())
+            .collect();
         let failed = outcome.failed.into_iter().map(|failure| FailedFile {
             path: failure.relative_path,
             error: CoreError::from(failure.error).report(),
@@ -282,7 +287,7 @@ impl Session {
             undo_until: self.undo_until(&sink.log),
             skipped_points,
         };
-        self.remember_restored(settings, request, &plan);
+        self.remember_restored(bucket, settings, request, &plan, &not_here, &sink.log);
         if let Err(error) = sink.log.end() {
             tracing::warn!(error = %error.kind(), "the end of the restore could not be noted");
         }
@@ -292,16 +297,21 @@ impl Session {
 
 impl Session {
     /// What this device knows of the bucket from here on, for telling its own changes
-    /// from other devices'.
+    /// from other devices'. What did not come through is still as it was.
     fn remember_restored(
         &self,
+        bucket: &Bucket,
         settings: &BucketSettings,
         request: &RestoreRequest,
         plan: &RestorePlan,
+        not_here: &HashSet<String>,
+        log: &RestoreLog,
     ) {
-        let newest_whole =
-            request.at.is_none() && request.only.is_empty() && request.paths.is_empty();
-        if newest_whole {
+        let came = |item: &&RestoreItem| !not_here.contains(&item.relative_path);
+        let whole = request.only.is_empty()
+            && request.paths.is_empty()
+            && plan.items.iter().all(|item| came(&item));
+        if whole && self.is_newest(bucket, request, plan) {
             let manifest = Manifest {
                 head: plan.point.clone(),
                 files: plan.files.clone(),
@@ -309,15 +319,32 @@ impl Session {
                 others: Vec::new(),
                 conflicts: Vec::new(),
             };
+            self.note_known(log);
             self.keep_manifest(settings, manifest, HashMap::new());
         } else {
             let paths: Vec<String> = plan
                 .items
                 .iter()
+                .filter(came)
                 .map(|item| item.relative_path.clone())
                 .collect();
             self.no_longer_stale(settings, &paths);
         }
+    }
+
+    /// Whether the point of a plan is the newest state, asked for as such or by its name. An
+    /// older one must not be gone on from: what was put back as it was then would look unchanged.
+    fn is_newest(&self, bucket: &Bucket, request: &RestoreRequest, plan: &RestorePlan) -> bool {
+        if request.at.is_none() {
+            return true;
+        }
+        let point = &plan.point;
+        let answer = self
+            .0
+            .core
+            .block_on(async move { redline_backup::is_newest(bucket, point).await });
+        // Where that cannot be asked, less is known, and nothing is lost.
+        matches!(answer, Ok(Ok(true)))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::contract::{
     Event, FailedFile, JobKind, JobResult, RestoreRequest, UndoReport, UndoView,
 };
 use crate::error::{Code, CoreError, Doing, store_error};
-use crate::fsx;
+use crate::fsx::{self, Durability};
 use crate::jobs::{Finish, Job};
 use crate::session::{JobId, Session};
 
@@ -23,6 +23,8 @@ use crate::session::{JobId, Session};
 const DAYS: i64 = 7;
 const LOG: &str = "log.jsonl";
 const SNAPSHOT: &str = "catalog.duckdb";
+/// What this device knew of the bucket before; empty where it knew nothing.
+const KNOWN: &str = "known.json";
 
 /// One line of a restore's log.
 #[derive(Debug, Serialize, Deserialize)]
@@ -299,6 +301,7 @@ impl Session {
             Ok(rows) => report.removed_rows = rows,
             Err(error) => return Finish::stopped(error.into(), None),
         }
+        self.know_again(past);
         // What failed would fail again: it was changed since, and that stands.
         if let Err(error) = fs::remove_dir_all(&past.dir) {
             tracing::warn!(error = %error.kind(), "the notes of a restore that was taken back are still there");
@@ -316,6 +319,44 @@ impl Session {
             Finish::done(result)
         } else {
             Finish::partial(result)
+        }
+    }
+
+    /// Keeps what this device knows of the bucket, before a restore replaces it.
+    pub(crate) fn note_known(&self, log: &RestoreLog) {
+        let place = self.restores_dir().join(log.id()).join(KNOWN);
+        // There already where a restore goes on with its log.
+        if place.exists() {
+            return;
+        }
+        let known = fs::read(self.manifest_path()).unwrap_or_default();
+        if let Err(error) = fsx::replace(&place, &known, Durability::Whole) {
+            tracing::warn!(error = %error.kind(), "what was known before a restore is not kept");
+        }
+    }
+
+    /// As it was before a restore that was taken back. Else what came and went again would
+    /// look as if it had been deleted here. Not where a backup was made since: from that one
+    /// on, whatever changes here is a change.
+    fn know_again(&self, past: &Past) {
+        let Ok(Some(settings)) = self.bucket_settings() else {
+            return;
+        };
+        let last = self.last_manifest(&settings);
+        if last.is_none_or(|last| last.head.id != past.point) {
+            return;
+        }
+        let Ok(known) = fs::read(past.dir.join(KNOWN)) else {
+            return;
+        };
+        let path = self.manifest_path();
+        let again = if known.is_empty() {
+            fs::remove_file(&path)
+        } else {
+            fsx::replace(&path, &known, Durability::Whole)
+        };
+        if let Err(error) = again {
+            tracing::warn!(error = %error.kind(), "a restore that was taken back is still gone on from");
         }
     }
 

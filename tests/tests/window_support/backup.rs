@@ -3,11 +3,11 @@
 use anyhow::Result;
 use redline_tests::{
     s3::{ACCESS_KEY, REGION, SECRET_KEY, TestS3},
-    window::Window,
+    window::{Desktop, Window},
 };
 use serde_json::json;
 
-use super::{WORK, answer, click_enabled, go, wait_for_job, wait_within};
+use super::{WORK, answer, click_enabled, go, put, wait_for_job, wait_within};
 
 /// Sets up the test server's bucket on the backup screen.
 pub async fn set_up_bucket(window: &Window<'_>, s3: &TestS3) -> Result<()> {
@@ -36,6 +36,25 @@ pub async fn fill_bucket(window: &Window<'_>, s3: &TestS3) -> Result<()> {
     window.fill("backup-endpoint", &s3.endpoint()).await?;
     window.fill("backup-access-key", ACCESS_KEY).await?;
     window.fill("backup-secret-key", SECRET_KEY).await
+}
+
+/// Gives this machine an AWS profile with the keys of the test server, and where that is.
+pub fn put_aws_profile(desktop: &Desktop, name: &str, s3: &TestS3) -> Result<()> {
+    let folder = desktop.home().join(".aws");
+    let (endpoint, region) = (s3.endpoint(), REGION);
+    put(
+        &folder,
+        "config",
+        format!("[profile {name}]\nregion = {region}\nendpoint_url = {endpoint}\n"),
+    )?;
+    put(
+        &folder,
+        "credentials",
+        format!(
+            "[{name}]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n"
+        ),
+    )?;
+    Ok(())
 }
 
 /// Opens the choice in that form, and types a passphrase twice.

@@ -10,6 +10,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use redline_tests::window::{Desktop, Window};
+use serde_json::{Value, json};
+
+use super::{answer, listed};
 
 /// A table of sales, `rows` long, with what makes CSV hard: a leading zero, an empty and a quoted
 /// value, an umlaut.
@@ -41,6 +44,32 @@ pub fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> Result<PathBuf
     }
     fs::write(&path, bytes).with_context(|| format!("could not write {name}"))?;
     Ok(path)
+}
+
+/// Writes over a stored file, as another program does, and waits until the store knows its new
+/// bytes.
+pub async fn edit_stored(
+    window: &Window<'_>,
+    stored: &Path,
+    name: &str,
+    bytes: &str,
+) -> Result<()> {
+    let sha256 = |files: Vec<Value>| {
+        files
+            .into_iter()
+            .find(|file| file["filename"] == name)
+            .map(|file| file["sha256"].clone())
+    };
+    let before = sha256(listed(window).await?);
+    fs::write(stored, bytes)?;
+    answer(window, "verify_files", json!({ "ids": null })).await?;
+    for _ in 0..300 {
+        if sha256(listed(window).await?) != before {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bail!("the edit of {name} was not noticed")
 }
 
 /// The app that was built, or that REDLINE_APP names.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::{FileEntry, MAX_SHARD, MAX_SHARDS, ShardRef};
+use super::{FileEntry, MAX_SHARD, MAX_SHARDS, ManifestHead, ShardRef};
 use crate::{BackupError, Result};
 
 const FILES_PER_SHARD: usize = 4096;
@@ -18,21 +18,34 @@ pub(crate) struct EncodedShard {
 
 /// Deterministic: the same files give the same shards, which then need no upload.
 pub(crate) fn encode_shards(files: &[FileEntry]) -> Result<Vec<EncodedShard>> {
-    let count = files
-        .len()
-        .div_ceil(FILES_PER_SHARD)
-        .next_power_of_two()
-        .min(MAX_SHARDS);
+    let count = shard_count(files.len());
     let mut buckets: Vec<Vec<&FileEntry>> = vec![Vec::new(); count];
     for file in files {
-        let hash = Sha256::digest(file.path.as_bytes());
-        buckets[usize::from(hash[0]) % count].push(file);
+        buckets[bucket_of(&file.path, count)].push(file);
     }
     buckets
         .into_iter()
         .filter(|b| !b.is_empty())
         .map(encode_shard)
         .collect()
+}
+
+fn shard_count(files: usize) -> usize {
+    files
+        .div_ceil(FILES_PER_SHARD)
+        .next_power_of_two()
+        .min(MAX_SHARDS)
+}
+
+fn bucket_of(path: &str, count: usize) -> usize {
+    usize::from(Sha256::digest(path.as_bytes())[0]) % count
+}
+
+/// Which shard of a restore point has a path, if any has it. `None` where that cannot be
+/// told from outside: empty ones are left out.
+pub(crate) fn shard_of(head: &ManifestHead, path: &str) -> Option<usize> {
+    let count = shard_count(usize::try_from(head.files).ok()?);
+    (head.shards.len() == count).then(|| bucket_of(path, count))
 }
 
 fn encode_shard(mut files: Vec<&FileEntry>) -> Result<EncodedShard> {

@@ -139,6 +139,15 @@ stdin; REDLINE_BACKUP_PASSPHRASE, if it is set, opens the backup for this comman
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// List the other versions of a file that restore points have
+    #[command(after_long_help = "\
+Each version once, with the newest restore point that has it. To have one back:
+  redline restore run --at RESTORE_POINT --only NAME")]
+    Versions {
+        /// The ID that `redline files` shows
+        #[arg(value_name = "ID")]
+        id: i64,
+    },
     /// Check that a restore point is whole in the bucket
     #[command(after_long_help = "\
 Asks for every object: there, of the right size, with the right hash recorded.

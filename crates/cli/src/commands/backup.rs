@@ -11,7 +11,7 @@ use redline_core::{
 };
 use serde_json::json;
 
-use super::{aws_profiles, encryption, json as to_json, keep, proof, rules};
+use super::{aws_profiles, encryption, json as to_json, keep, proof, rules, versions};
 use crate::app::{App, asked, hidden};
 use crate::args::{BackupAction, Line, OnOff, RestoreAction, What};
 use crate::failure::{Failure, Outcome, status};
@@ -49,6 +49,7 @@ pub fn backup(app: &App, action: BackupAction, line: &Line) -> Outcome {
         BackupAction::Run { confirm_removals } => run_backup(app, confirm_removals),
         BackupAction::List => list(app),
         BackupAction::Show { id } => proof::show(app, &id),
+        BackupAction::Versions { id } => versions::versions(app, id),
         BackupAction::Verify { due: true, .. } => proof::due(app),
         BackupAction::Verify { deep, at, .. } => proof::verify(app, deep, at.as_deref()),
         BackupAction::Drill => proof::drill(app),

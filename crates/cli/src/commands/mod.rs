@@ -25,6 +25,7 @@ mod serve;
 mod tables;
 mod trash;
 mod verify;
+mod versions;
 
 use redline_core::FrontEnd;
 use serde::Serialize;

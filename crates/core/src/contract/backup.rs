@@ -60,6 +60,36 @@ pub struct FileBackupsView {
     pub files: Vec<FileBackup>,
 }
 
+/// Other bytes that a file had, as the newest restore point has them that does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileVersionView {
+    /// The restore point's id.
+    pub point: String,
+    pub created_at: String,
+    pub device: String,
+    #[ts(type = "number")]
+    pub size_bytes: u64,
+    pub sha256: String,
+}
+
+/// Versions of a file in some restore points; asked again with `next` for those before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileVersionsView {
+    /// The newest first, each content once.
+    pub versions: Vec<FileVersionView>,
+    /// Restore points looked at for this answer, and those that are older.
+    #[ts(type = "number")]
+    pub looked_at: u64,
+    #[ts(type = "number")]
+    pub remaining: u64,
+    /// The oldest restore point looked at; null once none is older.
+    pub next: Option<String>,
+    /// Restore points of which it cannot be said what they have, each with why.
+    pub skipped_points: Vec<SkippedPointView>,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct BackupPlanView {

@@ -17,17 +17,20 @@ import type { OwnRule } from '../contract/OwnRule';
 import type { RestoreRequest } from '../contract/RestoreRequest';
 import type { TransferView } from '../contract/TransferView';
 import type { DemoShell } from '.';
-import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf } from './backup';
+import { backupDemo, bucket, changesOf, encryptionOf, offlineError, ownRulePlan, planOf, policyOf, restorePlan, restorePoints, retentionPlan, rulesOf, statusOf, versionsOf } from './backup';
 
 type Command = { run(args: unknown): unknown }['run'];
 
 const LOCKED: ErrorReport = { code: 'backup_locked', message: 'This backup is encrypted, and its key is not on this machine.', hint: 'Enter the recovery passphrase.', retryable: false };
+
+const KEYLESS: ErrorReport = { code: 'bucket_missing', message: 'The keys of the bucket are not held on this machine.', hint: 'Enter the access key and the secret key again under Backup.', retryable: false };
 
 export function backupCommands(shell: DemoShell, options: URLSearchParams): Record<string, Command> {
   const demo = backupDemo(options);
   const changed = () => shell.tell({ type: 'backup' });
   const online = () => {
     if (demo.state === 'offline') throw offlineError();
+    if (demo.bucket?.has_secrets === false && demo.bucket.aws_profile === null) throw KEYLESS;
     if (demo.encryption === 'locked') throw LOCKED;
   };
   const transfer = (): TransferView => {
@@ -57,6 +60,12 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
         return f.relative_path.startsWith('prices_2024') || n % 17 === 3 ? 'not_yet' : n % 11 === 4 ? 'changed' : demo.state === 'met' && n % 13 === 5 ? 'newer_elsewhere' : 'backed_up';
       };
       return { point: point?.id ?? null, created_at: point?.created_at ?? null, files: files.map(state) };
+    },
+    file_versions: async ({ relativePath, known, olderThan }: { relativePath: string; known: string[]; olderThan: string | null }) => {
+      online();
+      // A bucket answers when it can.
+      if (!shell.quick) await new Promise((done) => setTimeout(done, 700));
+      return versionsOf(demo, relativePath, known, olderThan);
     },
     set_bucket: ({ setup }: { setup: BucketSetup }) => {
       const view = bucket(setup);
@@ -137,7 +146,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
       return transfer();
     },
     restore_points: () => {
-      if (demo.state === 'offline') throw offlineError();
+      if (demo.encryption !== 'locked') online();
       return demo.points;
     },
     point_changes: ({ id }: { id: string }) => (online(), changesOf(demo.points, id)),

@@ -1,6 +1,6 @@
 /**
  * A bucket and its restore points. `backup=` says in which state:
- * `none` · `some` · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
+ * `none` · `some` · `keyless` (its keys are not held) · `first` (set up, nothing sent) · `unproven` · `stale` · `broken` (a check found
  * something) · `failed` (backups break off) · `full` (no room to restore) · `offline` · `locked` · `encrypted` · `mass` (a mass delete) · `absent` · `undo` · `met`
  * (two devices, not merged yet) · `away` (the network goes in the middle of a transfer) · `long` (long names, ten thousand files in a plan) · `rules` (keep rules, versions, a dangerous rule of the bucket's);
  * `points=N` makes so many restore points.
@@ -11,6 +11,8 @@ import type { BucketRulesView } from '../contract/BucketRulesView';
 import type { BucketSetup } from '../contract/BucketSetup';
 import type { BucketView } from '../contract/BucketView';
 import type { CheckKind } from '../contract/CheckKind';
+import type { FileVersionView } from '../contract/FileVersionView';
+import type { FileVersionsView } from '../contract/FileVersionsView';
 import type { CheckNote } from '../contract/CheckNote';
 import type { EncryptionView } from '../contract/EncryptionView';
 import type { ErrorReport } from '../contract/ErrorReport';
@@ -154,7 +156,7 @@ export function backupDemo(options: URLSearchParams): BackupDemo {
   const proven = few || state === 'unproven' || state === 'none' ? null : ago(stale ? 1_400 : 50);
   return {
     state,
-    bucket: state === 'none' ? null : state === 'long' ? bucket({ bucket: LONG_BUCKET, region: 'eu-central-1', endpoint_url: `https://${LONG_BUCKET}.objects.storage.example.com:9000` }) : bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }),
+    bucket: state === 'none' ? null : state === 'long' ? bucket({ bucket: LONG_BUCKET, region: 'eu-central-1', endpoint_url: `https://${LONG_BUCKET}.objects.storage.example.com:9000` }) : { ...bucket({ bucket: 'acme-redline', region: 'eu-central-1', endpoint_url: null }), has_secrets: state !== 'keyless' },
     points,
     retention: state === 'rules' ? { last: 10, daily: 14, weekly: 8, monthly: 12 } : null,
     schedule: { quick_days: 1, deep_days: 30, drill_days: 7 },
@@ -221,6 +223,29 @@ export function restorePlan(demo: BackupDemo, request: RestoreRequest): RestoreP
     refused: [],
     skipped_points: [],
     with_devices: demo.state === 'met' ? ['Laptop'] : [],
+  };
+}
+
+/** Every third restore point or so has other bytes; the newest have those that are here. */
+export function versionsOf(demo: BackupDemo, path: string, known: string[], olderThan: string | null): FileVersionsView {
+  const AT_ONCE = 16;
+  const from = olderThan === null ? 0 : demo.points.findIndex((p) => p.id === olderThan) + 1;
+  const looked = demo.points.slice(from, from + AT_ONCE);
+  const told = new Set(known);
+  const versions = looked.flatMap((p, i): FileVersionView[] => {
+    const step = Math.floor((from + i) / 3);
+    const sha256 = `${path}, ${step} changes ago`;
+    if (step === 0 || p.state !== 'ready' || told.has(sha256)) return [];
+    told.add(sha256);
+    return [{ point: p.id, created_at: p.created_at, device: p.device, size_bytes: Math.max(1_200_000, 84_300_000 - step * 4_100_000), sha256 }];
+  });
+  const remaining = Math.max(0, demo.points.length - from - looked.length);
+  return {
+    versions,
+    looked_at: looked.length,
+    remaining,
+    next: remaining > 0 ? looked.at(-1)!.id : null,
+    skipped_points: looked.filter((p) => p.state !== 'ready').map((p) => ({ id: p.id, why: p.problem ?? '' })),
   };
 }
 

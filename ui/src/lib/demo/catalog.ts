@@ -25,7 +25,7 @@ const FIRST: Partial<FileView>[] = [
   { filename: 'prices_2024.parquet', file_type: 'parquet', format: 'parquet', size_bytes: 11_204_118, metadata: { rows: 1_204_331 } },
   { filename: 'aapl.us.txt', file_type: 'text', format: 'txt', size_bytes: 612_304, metadata: { rows: 10_148 } },
   { filename: 'customers (cleaned).xlsx', original_filename: 'customers: cleaned.xlsx', file_type: 'excel', format: 'xlsx', size_bytes: 6_104_882, metadata: { rows: 48_022, sheets: 3 } },
-  { filename: 'trades_q3.feather', file_type: 'feather', format: 'feather', size_bytes: 1_310_442_016, metadata: { rows: 22_940_118 } },
+  { filename: 'trades_q3.feather', file_type: 'feather', format: 'feather', size_bytes: 1_310_442_016, metadata: { rows: 22_940_118, revisions: [{ sha256: 'a0', size_bytes: 1_221_900_402, until: '2026-11-18T17:40:00Z' }, { sha256: 'a1', size_bytes: 1_284_003_118, until: '2026-11-20T08:12:00Z' }] } },
   { filename: 'positions.duckdb', file_type: 'duckdb', format: 'duckdb', size_bytes: 402_112_512, metadata: { tables: 7 }, status: 'missing' },
   { filename: 'orders_export_final_v2.json', file_type: 'json', format: 'json', size_bytes: 204_001_337, metadata: { rows: 310_555 } },
   { filename: 'readme.pdf', file_type: 'pdf', format: 'pdf', size_bytes: 1_204_888, metadata: {} },

@@ -22,6 +22,7 @@ import type { FileBackupsView } from '../contract/FileBackupsView';
 import type { FileContent } from '../contract/FileContent';
 import type { FilePage } from '../contract/FilePage';
 import type { FileQuery } from '../contract/FileQuery';
+import type { FileVersionsView } from '../contract/FileVersionsView';
 import type { FileView } from '../contract/FileView';
 import type { FormatView } from '../contract/FormatView';
 import type { FreeReport } from '../contract/FreeReport';
@@ -129,6 +130,9 @@ export const dropTable = (name: string) => call<unknown>('drop_table', { name })
 // backup
 /** What the last restore point has of these files, at most 1,000; null without a bucket. */
 export const fileBackups = (files: FileContent[]) => call<FileBackupsView | null>('file_backups', { files });
+/** What the newest restore points, or those older than one, have of a file beside the contents that are known. */
+export const fileVersions = (relativePath: string, known: string[], olderThan: string | null) =>
+  call<FileVersionsView>('file_versions', { relativePath, known, olderThan });
 export const backupStatus = () => call<BackupStatus>('backup_status');
 export const setBucket = (setup: BucketSetup) => call<BucketView>('set_bucket', { setup });
 /** Asks for a `.env` file, which core reads once; null when none was chosen. */

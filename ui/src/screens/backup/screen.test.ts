@@ -112,6 +112,41 @@ describe('the backup screen', () => {
     expect(of('run_restore')).toEqual([]);
     await click('restore-run');
     await vi.waitFor(() => expect(of('run_restore')).toMatchObject([{ only: ['**/*summary*'], paths: [] }]));
+    // Not pinned to the point that was shown: with it come the points of other devices.
+    expect(of('run_restore')[0]!.at).toBeNull();
+  });
+
+  it('runs nothing that was not shown, though a newer point was made meanwhile', async () => {
+    const { of } = open('backup=some');
+    await able('restore-latest');
+    await click('restore-latest');
+    await find('restore-run');
+    await shell.runBackup();
+    await vi.waitFor(() => expect(jobs.finished.length).toBeGreaterThan(0));
+    await click('restore-run');
+    expect((await find('restore-newer')).textContent).toContain('A newer restore point was made meanwhile');
+    expect(of('run_restore')).toEqual([]);
+    await able('restore-run');
+    await click('restore-run');
+    await vi.waitFor(() => expect(of('run_restore')).toMatchObject([{ at: null, only: [], paths: [] }]));
+  });
+
+  it('leads to the form where the keys of the bucket are missing', async () => {
+    open('backup=keyless');
+    expect((await find('backup-bucket-error')).textContent).toContain('The keys of the bucket are not held');
+    await click('backup-enter-keys');
+    expect(await find('backup-access-key')).toBeTruthy();
+  });
+
+  it('goes back to the very point that was chosen', async () => {
+    const { of } = open('backup=some');
+    (await vi.waitFor(() => document.querySelectorAll<HTMLElement>('[data-testid="restore-point"]')[1] ?? expect.fail('no second point'))).click();
+    flushSync();
+    const id = (await find('point-details')).dataset.id;
+    await able('restore-from');
+    await click('restore-from');
+    await click('restore-run');
+    await vi.waitFor(() => expect(of('run_restore')).toMatchObject([{ at: id }]));
   });
 
   it('refuses a restore that does not fit', async () => {
