@@ -99,8 +99,7 @@ pub async fn stands(bucket: &Bucket, key: &ManifestKey, head: &ManifestHead) -> 
     if head.encryption.as_deref() != bucket.sealing() {
         return Ok(false);
     }
-    let names = points::point_names(bucket).await?;
-    if !names.iter().all(|name| covers(head, name)) {
+    if !points::is_newest(bucket, head).await? {
         return Ok(false);
     }
     match points::read_head(bucket, key, &head.id).await {
