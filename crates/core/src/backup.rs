@@ -22,7 +22,7 @@ use crate::contract::{
 use crate::error::{Code, CoreError};
 use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
-use crate::left_out::{self, confirm_first, mass_delete};
+use crate::left_out::{self, LISTED, confirm_first, mass_delete};
 use crate::others::label;
 use crate::progress::{Transferring, tell_outages};
 use crate::restore::skipped_points;
@@ -30,8 +30,6 @@ use crate::schedule::with_due;
 use crate::session::{JobId, Session};
 use crate::text;
 
-/// Files listed as left out; more are counted nowhere else, so this is generous.
-const LISTED: usize = 500;
 /// Jobs that change the store together with its backup.
 const TRANSFERS: &[JobKind] = &[
     JobKind::Backup,
@@ -391,6 +389,7 @@ impl Session {
             conflicts,
             skipped_points: skipped_points(passed_over),
             in_the_clear,
+            without_copy: left_out::without_copy(outcome.without_plain_copy),
         };
         if !(is_noted.load(Ordering::Relaxed) && self.take_pending()) {
             self.keep_manifest(settings, outcome.current, stale);
