@@ -7,6 +7,7 @@
 mod files;
 mod keys;
 mod problem;
+mod process;
 mod recipe;
 #[cfg(test)]
 mod tests;
