@@ -40,7 +40,9 @@ mod source;
 mod upload;
 mod verify;
 
-pub use aws_profile::{AwsFiles, AwsProfile, ProfileProblem, aws_profiles, profile_keys};
+pub use aws_profile::{
+    AwsFiles, AwsFilesStamp, AwsProfile, ProfileProblem, aws_profiles, profile_keys,
+};
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup, run_backup_told};
 pub use bucket::{
     AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, Reach, StoredFile, fetch_file, link,
