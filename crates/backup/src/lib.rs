@@ -26,6 +26,7 @@ mod layout;
 mod manifest;
 mod names;
 mod open_uploads;
+mod plain_copies;
 mod plan;
 mod points;
 mod probe;
@@ -54,6 +55,7 @@ pub use heads::Conflict;
 pub use layout::{Layout, PointName};
 pub use manifest::{Changes, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, ShardRef};
 pub use names::NameProblem;
+pub use plain_copies::plain_copies;
 pub use plan::{
     BackupPlan, Change, PlanHints, PlannedUpload, RefusedFile, plan_backup, plan_backup_with,
 };

@@ -332,8 +332,7 @@ impl Session {
             .iter()
             .map(|file| (file.relative_path.clone(), file.sha256.clone()))
             .collect();
-        // Until now nothing here was, and some of it stays.
-        let first_sealed = newest.as_ref().is_some_and(|n| n.head.encryption.is_none());
+        let was_sealed = newest.as_ref().map(|n| n.head.encryption.is_some());
         // Of what another device has the last word on, this one goes on knowing its own.
         let before = before.unwrap_or_default();
         let stale_of = |plan: &BackupPlan| -> HashMap<String, String> {
@@ -371,7 +370,7 @@ impl Session {
         })??;
         let stale = stale_of(&plan);
         self.forget_healed(sent_again, &outcome);
-        let in_the_clear = self.stays_in_the_clear(bucket, first_sealed, &outcome)?;
+        let in_the_clear = self.stays_in_the_clear(bucket, was_sealed, &outcome)?;
         self.note_lost(&outcome);
         let removed_files = plan.removed.len() as u64;
         let refused = plan.refused.into_iter().map(left_out::refused);
