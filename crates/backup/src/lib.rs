@@ -61,7 +61,7 @@ pub use plan::{
 };
 pub use points::{
     PointState, RestorePoint, SkippedPoint, latest_manifest, latest_manifest_with,
-    list_restore_points, was_made,
+    list_restore_points, says_sealed, was_made,
 };
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};

@@ -213,12 +213,14 @@ impl Session {
         &self,
         bucket: &Bucket,
         settings: &BucketSettings,
+        passed_over: &[SkippedPoint],
     ) -> Result<(), CoreError> {
         if bucket.seals() {
             return Ok(());
         }
         self.learn_encryption(bucket, settings)?;
         self.refuse_while_locked()?;
+        self.refuse_beside_sealed(bucket, passed_over)?;
         if self.encrypts() {
             return Err(CoreError::new(
                 Code::StoreBusy,
@@ -353,8 +355,10 @@ impl Session {
         if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
             return Err(confirm_first(&mass));
         }
-        if !plan.upload.is_empty() {
-            self.refuse_in_the_clear(bucket, settings)?;
+        // The catalog tells names.
+        let catalog = newest.as_ref().map(|n| &n.head.catalog.sha256);
+        if !plan.upload.is_empty() || catalog != Some(&snapshot.sha256) {
+            self.refuse_in_the_clear(bucket, settings, &passed_over)?;
         }
         let planned = &plan;
         let outcome = self.0.core.block_on(async move {

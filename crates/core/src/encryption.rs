@@ -190,6 +190,26 @@ impl Session {
         }
     }
 
+    /// A point that was passed over for an earlier one may be all that still says that backups
+    /// are encrypted: wrapped keys can be hidden from a device that never saw them.
+    pub(crate) fn refuse_beside_sealed(
+        &self,
+        bucket: &Bucket,
+        passed_over: &[SkippedPoint],
+    ) -> Result<(), CoreError> {
+        for point in passed_over {
+            let id = &point.id;
+            let sealed = self
+                .0
+                .core
+                .block_on(async move { redline_backup::says_sealed(bucket, id).await })??;
+            if sealed {
+                return Err(crate::error::beside_sealed(id));
+            }
+        }
+        Ok(())
+    }
+
     /// What seals and opens, with the profile's other secrets.
     pub(crate) fn data_keys(&self) -> Result<DataKeys, CoreError> {
         let noted = self.backup_notes().encryption;
