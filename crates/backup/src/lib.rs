@@ -26,6 +26,7 @@ mod layout;
 mod manifest;
 mod names;
 mod open_uploads;
+mod plain_copies;
 mod plan;
 mod points;
 mod probe;
@@ -41,7 +42,9 @@ mod upload;
 mod verify;
 mod versions;
 
-pub use aws_profile::{AwsFiles, AwsProfile, ProfileProblem, aws_profiles, profile_keys};
+pub use aws_profile::{
+    AwsFiles, AwsFilesStamp, AwsProfile, ProfileProblem, aws_profiles, profile_keys,
+};
 pub use backup::{BackupOutcome, SkippedFile, abort_stale_uploads, run_backup, run_backup_told};
 pub use bucket::{
     AccessKeys, Bucket, BucketRule, BucketRules, Link, OwnRule, Reach, StoredFile, fetch_file, link,
@@ -53,12 +56,13 @@ pub use heads::{Conflict, stands};
 pub use layout::{Layout, PointName};
 pub use manifest::{Changes, FileEntry, Grown, Manifest, ManifestHead, ObjectRef, ShardRef};
 pub use names::NameProblem;
+pub use plain_copies::plain_copies;
 pub use plan::{
     BackupPlan, Change, PlanHints, PlannedUpload, RefusedFile, plan_backup, plan_backup_with,
 };
 pub use points::{
     PointState, RestorePoint, SkippedPoint, is_newest, latest_manifest, latest_manifest_with,
-    list_restore_points, was_made,
+    list_restore_points, says_sealed, was_made,
 };
 pub use probe::{ProbeCheck, ProbeReport};
 pub use progress::{Phase, Progress};

@@ -317,6 +317,18 @@ pub(crate) async fn read_head(
     decode_head(id, &bytes, key, bucket.store_hash(), bucket.data_keys())
 }
 
+/// Whether what lies under this restore point's name says that it is sealed. Not to be
+/// believed: somebody may have changed it. Enough for not sending in the clear.
+pub async fn says_sealed(bucket: &Bucket, id: &str) -> Result<bool> {
+    let what = format!("The restore point {id}");
+    let manifest = bucket.layout().manifest(id);
+    match bucket.get_small(&manifest, &what, MAX_MANIFEST).await {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).contains("\"sealed\":\"")),
+        Err(BackupError::NotFound { .. } | BackupError::Damaged { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Names only, newest first. What is not named as a restore point is not one.
 pub(crate) async fn point_names(bucket: &Bucket) -> Result<Vec<PointName>> {
     let prefix = bucket.layout().manifests_prefix();

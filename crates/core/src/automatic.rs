@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use redline_backup::AwsFilesStamp;
 
 use crate::contract::{ErrorReport, Event, JobKind, JobResult, JobState};
 use crate::error::{Code, CoreError};
@@ -158,6 +159,8 @@ struct Watcher {
     /// The store's version that was last looked at.
     seen: Option<u64>,
     bucket: Option<String>,
+    /// The AWS configuration as it was before the last try, where keys come from there.
+    keys_from: Option<AwsFilesStamp>,
 }
 
 impl Watcher {
@@ -182,6 +185,15 @@ impl Watcher {
         {
             self.schedule.unblock();
             self.schedule.changed(now);
+        }
+        // `aws sso login` tells nobody, and what it was for should not wait.
+        let signed_in = self.schedule.blocked
+            && self
+                .keys_from
+                .as_ref()
+                .is_some_and(|before| *before != session.0.core.aws_files.stamp());
+        if signed_in {
+            self.schedule.unblock();
         }
         let wanted = session.0.core.settings().auto_backup && !session.transfer().paused;
         if !wanted || !self.schedule.is_due(now) || session.0.jobs.running(&WAITED_FOR).is_some() {
@@ -217,6 +229,8 @@ impl Watcher {
                 return;
             }
         }
+        let of_profile = settings.aws_profile.is_some();
+        self.keys_from = of_profile.then(|| session.0.core.aws_files.stamp());
         self.try_now(session);
         // What the run itself noted in the catalog is no change.
         self.seen = Some(session.0.store.version());

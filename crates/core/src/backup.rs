@@ -9,7 +9,7 @@ use hkdf::Hkdf;
 use parking_lot::Mutex;
 use redline_backup::{
     BackupError, BackupOutcome, BackupPlan, Bucket, CatalogSnapshot, DataKey, Manifest,
-    ManifestKey, SkipReason, SkippedFile, SourceFile,
+    ManifestKey, SkipReason, SkippedFile, SkippedPoint, SourceFile,
 };
 use redline_store::{BackupFile, Status};
 use sha2::Sha256;
@@ -20,7 +20,7 @@ use crate::contract::{BackupPlanView, BackupReport, BackupStatus, Event, JobKind
 use crate::error::{Code, CoreError};
 use crate::file_backup::PointIndex;
 use crate::jobs::{Finish, Job};
-use crate::left_out::{self, confirm_first, mass_delete};
+use crate::left_out::{self, LISTED, confirm_first, mass_delete};
 use crate::newest::Newest;
 use crate::others::label;
 use crate::progress::{Transferring, tell_outages};
@@ -29,8 +29,6 @@ use crate::schedule::with_due;
 use crate::session::{JobId, Session};
 use crate::text;
 
-/// Files listed as left out; more are counted nowhere else, so this is generous.
-const LISTED: usize = 500;
 /// Jobs that change the store together with its backup.
 const TRANSFERS: &[JobKind] = &[
     JobKind::Backup,
@@ -217,12 +215,14 @@ impl Session {
         &self,
         bucket: &Bucket,
         settings: &BucketSettings,
+        passed_over: &[SkippedPoint],
     ) -> Result<(), CoreError> {
         if bucket.seals() {
             return Ok(());
         }
         self.learn_encryption(bucket, settings)?;
         self.refuse_while_locked()?;
+        self.refuse_beside_sealed(bucket, passed_over)?;
         if self.encrypts() {
             return Err(CoreError::new(
                 Code::StoreBusy,
@@ -317,8 +317,7 @@ impl Session {
             .iter()
             .map(|file| (file.relative_path.clone(), file.sha256.clone()))
             .collect();
-        // Until now nothing here was, and some of it stays.
-        let first_sealed = newest.as_ref().is_some_and(|n| n.head.encryption.is_none());
+        let was_sealed = newest.as_ref().map(|n| n.head.encryption.is_some());
         // Of what another device has the last word on, this one goes on knowing its own.
         let before = before.unwrap_or_default();
         let stale_of = |plan: &BackupPlan| -> HashMap<String, String> {
@@ -339,8 +338,10 @@ impl Session {
         if let Some(mass) = mass_delete(&plan.removed, of).filter(|_| !confirm_removals) {
             return Err(confirm_first(&mass));
         }
-        if !plan.upload.is_empty() {
-            self.refuse_in_the_clear(bucket, settings)?;
+        // The catalog tells names.
+        let catalog = newest.as_ref().map(|n| &n.head.catalog.sha256);
+        if !plan.upload.is_empty() || catalog != Some(&snapshot.sha256) {
+            self.refuse_in_the_clear(bucket, settings, &passed_over)?;
         }
         let planned = &plan;
         let outcome = self.0.core.block_on(async move {
@@ -356,7 +357,7 @@ impl Session {
         })??;
         let stale = stale_of(&plan);
         self.forget_healed(sent_again, &outcome);
-        let in_the_clear = self.stays_in_the_clear(bucket, first_sealed, &outcome)?;
+        let in_the_clear = self.stays_in_the_clear(bucket, was_sealed, &outcome)?;
         self.note_lost(&outcome);
         let removed_files = plan.removed.len() as u64;
         let refused = plan.refused.into_iter().map(left_out::refused);
@@ -374,6 +375,7 @@ impl Session {
             conflicts,
             skipped_points: skipped_points(passed_over),
             in_the_clear,
+            without_copy: left_out::without_copy(outcome.without_plain_copy),
         };
         if settled && stale.is_empty() {
             self.note_standing(settings, look, &report, outcome.current.head.clone());

@@ -2,9 +2,7 @@
 //! what another encrypted, another passphrase. The data key rests with the profile's other
 //! secrets; what it is called, and its wrapped form, with the notes of the backup.
 
-use redline_backup::{
-    BackupError, BackupOutcome, Bucket, DataKey, DataKeys, KeyFile, PointState, SecretText,
-};
+use redline_backup::{BackupError, Bucket, DataKey, DataKeys, KeyFile, SecretText, SkippedPoint};
 use redline_license::{Secret, SecretName};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -13,7 +11,6 @@ use crate::bucket::BucketSettings;
 use crate::contract::{EncryptionState, EncryptionView, Event};
 use crate::error::{Code, CoreError};
 use crate::session::Session;
-use crate::text;
 
 /// As few characters as a recovery passphrase may have.
 const SHORTEST: usize = 12;
@@ -45,11 +42,11 @@ impl Session {
         };
         let (bucket, _) = self.connect()?;
         self.learn_encryption(&bucket, &settings)?;
-        let (clear, points) = self.points_in_the_clear(&bucket)?;
-        let mut view = self.view_of(points > 0)?;
+        let clear = self.look_in_the_clear(&bucket, &settings)?;
+        let mut view = self.view_of(clear.is_begun())?;
         view.in_the_clear = match view.state {
             EncryptionState::Off => None,
-            _ => in_the_clear(clear, self.files_in_the_clear(&settings)),
+            _ => clear.said(),
         };
         if view.state == EncryptionState::Locked {
             view.refused = Some("This backup is encrypted already.".to_owned());
@@ -191,6 +188,26 @@ impl Session {
             .into()),
             _ => Ok(()),
         }
+    }
+
+    /// A point that was passed over for an earlier one may be all that still says that backups
+    /// are encrypted: wrapped keys can be hidden from a device that never saw them.
+    pub(crate) fn refuse_beside_sealed(
+        &self,
+        bucket: &Bucket,
+        passed_over: &[SkippedPoint],
+    ) -> Result<(), CoreError> {
+        for point in passed_over {
+            let id = &point.id;
+            let sealed = self
+                .0
+                .core
+                .block_on(async move { redline_backup::says_sealed(bucket, id).await })??;
+            if sealed {
+                return Err(crate::error::beside_sealed(id));
+            }
+        }
+        Ok(())
     }
 
     /// What seals and opens, with the profile's other secrets.
@@ -367,55 +384,13 @@ impl Session {
         Ok(outcome?)
     }
 
-    /// What a backup is to say of what it found; `first_sealed`: the point before was in
-    /// the clear.
-    pub(crate) fn stays_in_the_clear(
-        &self,
-        bucket: &Bucket,
-        first_sealed: bool,
-        outcome: &BackupOutcome,
-    ) -> Result<Option<String>, CoreError> {
-        if outcome.current.head.encryption.is_none() {
-            return Ok(None);
-        }
-        let points = if first_sealed {
-            self.points_in_the_clear(bucket)?.0
-        } else {
-            0
-        };
-        Ok(in_the_clear(points, outcome.in_the_clear))
-    }
-
-    /// How many restore points are not encrypted, and of how many.
-    fn points_in_the_clear(&self, bucket: &Bucket) -> Result<(u64, usize), CoreError> {
-        let key = self.manifest_key();
-        let points = self
-            .0
-            .core
-            .block_on(async move { redline_backup::list_restore_points(bucket, &key).await })??;
-        let clear = points
-            .iter()
-            .filter(|point| !point.encrypted && point.state == PointState::Ready)
-            .count() as u64;
-        Ok((clear, points.len()))
-    }
-
-    /// Files of this device's last restore point that are only in the bucket, unencrypted.
-    fn files_in_the_clear(&self, settings: &BucketSettings) -> u64 {
-        let last = self.last_manifest(settings);
-        last.filter(|last| last.head.encryption.is_some())
-            .map_or(0, |last| {
-                last.files.iter().filter(|file| file.seal.is_none()).count() as u64
-            })
-    }
-
     fn tell_encryption(&self) {
         self.0.transfers.automatic.nudge();
         self.tell(Event::Backup);
     }
 }
 
-/// In whole sentences. `begun`: there is a backup in the clear.
+/// In whole sentences. `begun`: something was sent already.
 fn costs(begun: bool) -> Vec<String> {
     let sent_again = "Everything is sent once more. Restore points from before, and the readable copies of their files, stay unencrypted until keep rules drop them.";
     [
@@ -448,41 +423,9 @@ fn checked(passphrase: String) -> Result<SecretText, CoreError> {
     Ok(passphrase)
 }
 
-/// What lies in the bucket unencrypted and stays there.
-fn in_the_clear(points: u64, files: u64) -> Option<String> {
-    let mut said = Vec::new();
-    if points > 0 {
-        let (points, them) = match points {
-            1 => ("1 restore point from before is".to_owned(), "it"),
-            n => (
-                format!("{} restore points from before are", text::grouped(n)),
-                "they",
-            ),
-        };
-        said.push(format!("{points} not encrypted: {them} and the readable copies of the files stay in the bucket until keep rules drop them."));
-    }
-    if files > 0 {
-        let (files, them) = match files {
-            1 => ("1 file is".to_owned(), "it"),
-            n => (format!("{} files are", text::grouped(n)), "them"),
-        };
-        said.push(format!(
-            "{files} in the bucket only, and not encrypted: fetch {them}, then back up again."
-        ));
-    }
-    (!said.is_empty()).then(|| said.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_stays_readable_is_said() {
-        assert_eq!(in_the_clear(0, 0), None);
-        insta::assert_snapshot!(in_the_clear(1, 0).unwrap(), @"1 restore point from before is not encrypted: it and the readable copies of the files stay in the bucket until keep rules drop them.");
-        insta::assert_snapshot!(in_the_clear(1_204, 1).unwrap(), @"1,204 restore points from before are not encrypted: they and the readable copies of the files stay in the bucket until keep rules drop them. 1 file is in the bucket only, and not encrypted: fetch it, then back up again.");
-    }
 
     #[test]
     fn a_short_passphrase_is_refused_without_being_told() {

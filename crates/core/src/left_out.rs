@@ -1,12 +1,15 @@
-//! What a backup leaves out, and why, in words: files that could not be read or named,
-//! and deletes that are too many to be believed without asking.
+//! What a backup leaves out, and why, in words: files that could not be read or named, or
+//! that have no copy for other programs, and deletes that are too many to be believed
+//! without asking.
 
 use redline_backup::{RefusedFile, SkipReason, SkippedFile};
 
-use crate::contract::{FailedFile, MassDeleteView};
+use crate::contract::{FailedFile, MassDeleteView, WithoutCopyView};
 use crate::error::{Code, CoreError};
 use crate::text;
 
+/// Files listed by name; more are counted nowhere else, so this is generous.
+pub(crate) const LISTED: usize = 500;
 /// Files named where many were deleted.
 const EXAMPLES: usize = 5;
 
@@ -32,6 +35,24 @@ pub(crate) fn skipped(file: SkippedFile) -> FailedFile {
         path: file.relative_path,
         token: None,
     }
+}
+
+/// Files that are in the bucket by their hash alone.
+pub(crate) fn without_copy(mut paths: Vec<String>) -> Option<WithoutCopyView> {
+    let files = paths.len() as u64;
+    paths.sort();
+    let first = paths.first()?;
+    let note = match files {
+        1 => format!(
+            "\"{first}\" has no readable copy under its name in the bucket, since the server did not take one. It is in the restore point all the same, and a restore brings it back."
+        ),
+        n => format!(
+            "{}, \"{first}\" among them, have no readable copies under their names in the bucket, since the server did not take them. They are in the restore point all the same, and a restore brings them back.",
+            text::counted(n, "file")
+        ),
+    };
+    paths.truncate(LISTED);
+    Some(WithoutCopyView { files, paths, note })
 }
 
 /// Deleting this much at once is more often an accident, or somebody else's doing, than
@@ -91,5 +112,23 @@ fn skipped_error(path: &str, reason: &SkipReason, earlier_kept: bool) -> CoreErr
             format!("{could_not}.{kept}"),
             "Run the backup again.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_without_a_copy_are_named_and_said_to_be_safe() {
+        assert_eq!(without_copy(Vec::new()), None);
+        let one = without_copy(vec!["a.csv".to_owned()]).unwrap();
+        insta::assert_snapshot!(one.note, @r#""a.csv" has no readable copy under its name in the bucket, since the server did not take one. It is in the restore point all the same, and a restore brings it back."#);
+        let many = without_copy((0..1_204).rev().map(|n| format!("{n:04}")).collect()).unwrap();
+        assert_eq!(
+            (many.files, many.paths.len(), &*many.paths[0]),
+            (1_204, LISTED, "0000")
+        );
+        insta::assert_snapshot!(many.note, @r#"1,204 files, "0000" among them, have no readable copies under their names in the bucket, since the server did not take them. They are in the restore point all the same, and a restore brings them back."#);
     }
 }

@@ -28,6 +28,7 @@ mod files;
 mod fsx;
 mod grids;
 mod import;
+mod in_the_clear;
 mod jobs;
 mod kept;
 mod last_manifest;

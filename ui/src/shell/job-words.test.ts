@@ -73,7 +73,7 @@ describe('an ended job', () => {
   });
 
   it('says of a backup what has to be known of it', () => {
-    const backup = { manifest: 'm', generation: 4, uploaded_files: 2, uploaded_bytes: 99.6e6, requests: 11, seconds: 4, left_out: [], removed_files: 0, merged_devices: [], conflicts: [], skipped_points: [], in_the_clear: null };
+    const backup = { manifest: 'm', generation: 4, uploaded_files: 2, uploaded_bytes: 99.6e6, requests: 11, seconds: 4, left_out: [], removed_files: 0, merged_devices: [], conflicts: [], skipped_points: [], in_the_clear: null, without_copy: null };
     const ended = (patch: object) => job({ kind: 'backup', state: 'done', result: { type: 'backup', value: { ...backup, ...patch } } });
     expect(outcomeWords(ended({}))).toEqual({ text: 'Restore point made: 2 files sent, 99.6 MB', look: 'plain' });
     const met = ended({ merged_devices: ['Laptop'], conflicts: [{ path: 'a.csv', kept_as: 'a (from Laptop).csv', device: 'Laptop' }] });
@@ -82,6 +82,11 @@ describe('an ended job', () => {
     const clear = ended({ in_the_clear: 'Restore points from before are not encrypted.' });
     expect(outcomeWords(clear)).toEqual({ text: 'Restore point made: 2 files sent, 99.6 MB · not all in the bucket is encrypted', look: 'warn' });
     expect(hasDetails(clear)).toBe(true);
+    // Nothing is lost by it, so it is no warning.
+    const uncopied = ended({ without_copy: { files: 1, paths: ['a.csv'], note: '“a.csv” has no readable copy.' } });
+    expect(outcomeWords(uncopied)).toEqual({ text: 'Restore point made: 2 files sent, 99.6 MB · 1 without a readable copy', look: 'plain' });
+    expect(hasDetails(ended({}))).toBe(false);
+    expect(hasDetails(uncopied)).toBe(true);
     expect(outcomeWords(job({ kind: 'backup', state: 'cancelled' })).text).toContain('goes on from there');
   });
 

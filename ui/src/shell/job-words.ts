@@ -141,6 +141,7 @@ function resultWords(job: JobView): { text: string; look: Look } {
         r.conflicts.length ? `${plural(r.conflicts.length, 'file')} kept side by side` : '',
         r.merged_devices.length ? `taken in from ${r.merged_devices.join(', ')}` : '',
         r.in_the_clear ? 'not all in the bucket is encrypted' : '',
+        r.without_copy ? `${formatCount(r.without_copy.files)} without a readable copy` : '',
       ]
         .filter(Boolean)
         .map((part) => ` · ${part}`)
@@ -226,7 +227,7 @@ export function hasDetails(job: JobView): boolean {
     case 'restore':
       return r.value.failed.length + r.value.skipped_points.length > 0;
     case 'backup':
-      return r.value.left_out.length + r.value.conflicts.length + r.value.skipped_points.length > 0 || r.value.in_the_clear !== null;
+      return r.value.left_out.length + r.value.conflicts.length + r.value.skipped_points.length > 0 || r.value.in_the_clear !== null || r.value.without_copy !== null;
     case 'check_backup':
     case 'drill':
       return r.value.findings.length > 0;

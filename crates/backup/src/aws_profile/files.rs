@@ -7,7 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use aws_config::profile::{self, ProfileFileLoadError, ProfileSet};
-use aws_runtime::env_config::file::{EnvConfigFileKind as Kind, EnvConfigFiles};
+use aws_runtime::env_config::file::{
+    Builder as EnvConfigFilesBuilder, EnvConfigFileKind as Kind, EnvConfigFiles,
+};
+use aws_runtime::env_config::property::PropertiesKey;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::{BackupError, Result, SecretText};
@@ -64,10 +67,13 @@ pub async fn aws_profiles(files: &AwsFiles) -> Result<Vec<AwsProfile>> {
     Ok(profiles)
 }
 
+/// By this name the SDK is given the keys that are here already.
+pub(super) const HANDED_IN: &str = "redline-handed-in";
+
 /// Both files, with one profile selected.
 pub(super) struct Sections {
     pub(super) set: ProfileSet,
-    pub(super) files: EnvConfigFiles,
+    files: EnvConfigFilesBuilder,
 }
 
 impl Sections {
@@ -87,11 +93,25 @@ impl Sections {
                 .map_err(|error| not_a_config(path, &error))?;
             both = both.with_contents(kind, text.expose());
         }
-        let both = both.build();
-        let set = parse(&both, selected)
+        let set = parse(&both.clone().build(), selected)
             .await
             .map_err(|error| not_a_config(&files.config, &error))?;
         Ok(Self { set, files: both })
+    }
+
+    pub(super) fn files(&self) -> EnvConfigFiles {
+        self.files.clone().build()
+    }
+
+    /// The same, but for `taker` taking its role on with keys that are handed in rather
+    /// than with those of the profile that it names.
+    pub(super) fn files_for_handed_in(&self, taker: &str) -> EnvConfigFiles {
+        let said = format!(
+            "[{taker}]\nsource_profile = {HANDED_IN}\n[{HANDED_IN}]\ncredential_source = {HANDED_IN}\n"
+        );
+        // What comes later wins.
+        let files = self.files.clone();
+        files.with_contents(Kind::Credentials, said).build()
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -103,7 +123,19 @@ impl Sections {
             let value = self.set.get_profile(name)?.get(key)?.trim();
             (!value.is_empty()).then(|| value.to_owned())
         };
-        // `s3 =` with indented lines below it.
+        // `[services x]`, for a profile with `services = x`.
+        let of_services = || {
+            let url = PropertiesKey::builder()
+                .section_key("services")
+                .section_name(value("services")?)
+                .property_name("s3")
+                .sub_property_name("endpoint_url")
+                .build()
+                .ok()?;
+            let url = self.set.other_sections().get(&url)?.trim();
+            (!url.is_empty()).then(|| url.to_owned())
+        };
+        // `s3 =` with indented lines below it, in the profile itself.
         let of_s3 = || {
             let lines = value("s3")?;
             let (_, url) = lines
@@ -112,10 +144,17 @@ impl Sections {
                 .find(|(key, _)| key.trim() == "endpoint_url")?;
             Some(url.trim().to_owned()).filter(|url| !url.is_empty())
         };
+        let endpoint_url = || {
+            of_services()
+                .or_else(of_s3)
+                .or_else(|| value("endpoint_url"))
+        };
+        let ignored = value("ignore_configured_endpoint_urls")
+            .is_some_and(|ignored| ignored.eq_ignore_ascii_case("true"));
         AwsProfile {
             name: name.to_owned(),
             region: value("region"),
-            endpoint_url: of_s3().or_else(|| value("endpoint_url")),
+            endpoint_url: if ignored { None } else { endpoint_url() },
         }
     }
 }

@@ -15,8 +15,9 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
 
-use super::files::{AwsFiles, Sections};
+use super::files::{AwsFiles, HANDED_IN, Sections};
 use super::problem::ProfileProblem;
+use super::process;
 use super::recipe::{Base, Recipe};
 use crate::bucket::AccessKeys;
 use crate::{BackupError, Result};
@@ -52,32 +53,65 @@ pub(super) async fn keys_within(
     {
         return Ok(keys.clone());
     }
-    let region = [profile, &recipe.source]
-        .into_iter()
-        .find_map(|name| sections.describe(name).region)
-        .unwrap_or_else(|| DEFAULT_REGION.to_owned());
-    let config = ProviderConfig::without_region().with_region(Some(Region::new(region)));
-    let provider = ProfileFileCredentialsProvider::builder()
-        .configure(&config)
-        .profile_files(sections.files.clone())
-        .profile_name(profile)
-        .build();
-    // In silence: it would log whose keys it found, and what a program wrote.
-    let asked = provider
-        .provide_credentials()
-        .with_subscriber(NoSubscriber::default());
-    let keys = match tokio::time::timeout(patience, asked).await {
-        Ok(Ok(credentials)) => access_keys(&credentials),
-        Ok(Err(error)) => return Err(named(&error, profile, &recipe)),
-        Err(_) => {
-            let seconds = patience.as_secs();
-            return Err(problem(ProfileProblem::TooSlow { seconds }));
-        }
+    let provider = |files| {
+        let region = [profile, &recipe.source]
+            .into_iter()
+            .find_map(|name| sections.describe(name).region)
+            .unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let config = ProviderConfig::without_region().with_region(Some(Region::new(region)));
+        ProfileFileCredentialsProvider::builder()
+            .configure(&config)
+            .profile_files(files)
+            .profile_name(profile)
     };
+    let asked = async {
+        let Base::Process(line) = &recipe.base else {
+            return ask(&provider(sections.files()).build(), profile, &recipe).await;
+        };
+        let keys = process::keys_of(line).await.map_err(problem)?;
+        let Some(taker) = &recipe.first_role_of else {
+            return Ok(keys);
+        };
+        let provider = provider(sections.files_for_handed_in(taker))
+            .with_custom_provider(HANDED_IN, credentials(&keys))
+            .build();
+        ask(&provider, profile, &recipe).await
+    };
+    // What is not waited for any more is dropped, and a program of the profile with it.
+    let keys = tokio::time::timeout(patience, asked).await.map_err(|_| {
+        let seconds = patience.as_secs();
+        problem(ProfileProblem::TooSlow { seconds })
+    })??;
     if keys.expires_at.is_some_and(|end| end <= SystemTime::now()) {
         return Err(problem(ProfileProblem::Expired));
     }
     Ok(keys)
+}
+
+async fn ask(
+    provider: &ProfileFileCredentialsProvider,
+    profile: &str,
+    recipe: &Recipe,
+) -> Result<AccessKeys> {
+    // In silence: it would log whose keys it found.
+    let asked = provider
+        .provide_credentials()
+        .with_subscriber(NoSubscriber::default());
+    match asked.await {
+        Ok(credentials) => Ok(access_keys(&credentials)),
+        Err(error) => Err(named(&error, profile, recipe)),
+    }
+}
+
+fn credentials(keys: &AccessKeys) -> Credentials {
+    let token = keys.session_token.as_ref().map(|t| t.expose().to_owned());
+    Credentials::new(
+        keys.access_key.expose(),
+        keys.secret_key.expose(),
+        token,
+        keys.expires_at,
+        HANDED_IN,
+    )
 }
 
 fn access_keys(credentials: &Credentials) -> AccessKeys {
@@ -92,10 +126,8 @@ fn access_keys(credentials: &Credentials) -> AccessKeys {
 /// What the SDK's chain of causes means for a person.
 fn named(error: &CredentialsError, profile: &str, recipe: &Recipe) -> BackupError {
     let mut problem = None;
-    let mut last = String::new();
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        last = error.to_string();
         if error.is::<ConnectorError>() {
             return unreachable(profile, error);
         }
@@ -114,7 +146,6 @@ fn named(error: &CredentialsError, profile: &str, recipe: &Recipe) -> BackupErro
         Base::SignIn => ProfileProblem::SignInExpired {
             source: recipe.source.clone(),
         },
-        Base::Process => process_problem(&last),
         Base::Named(name) => ProfileProblem::NoneGiven {
             source: name.clone(),
         },
@@ -122,7 +153,7 @@ fn named(error: &CredentialsError, profile: &str, recipe: &Recipe) -> BackupErro
             source: "web_identity_token_file".to_owned(),
         },
         // With keys at hand only the service of the roles is left.
-        Base::Static(_) => ProfileProblem::RoleRefused {
+        Base::Static(_) | Base::Process(_) => ProfileProblem::RoleRefused {
             role: recipe.roles.first().cloned().unwrap_or_default(),
             why: "no answer that can be read".to_owned(),
         },
@@ -170,21 +201,4 @@ where
         role: recipe.roles.first().cloned().unwrap_or_default(),
         why: why.trim_end_matches('.').to_owned(),
     }))
-}
-
-/// The SDK has a text alone, with what the program wrote in it: only the status is taken out.
-fn process_problem(said: &str) -> ProfileProblem {
-    let status = said
-        .split_once("exited with code ")
-        .and_then(|(_, rest)| rest.split_once(". Stderr"))
-        .map(|(status, _)| status.to_owned());
-    match status {
-        Some(status) => ProfileProblem::ProcessFailed { status },
-        None if said.contains("parse response") || said.contains("decode output") => {
-            ProfileProblem::ProcessAnswer
-        }
-        None => ProfileProblem::ProcessFailed {
-            status: "it could not be started".to_owned(),
-        },
-    }
 }

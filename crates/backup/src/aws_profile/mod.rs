@@ -7,10 +7,13 @@
 mod files;
 mod keys;
 mod problem;
+mod process;
 mod recipe;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
 pub use files::{AwsFiles, AwsProfile, aws_profiles};
 pub use keys::profile_keys;
 pub use problem::ProfileProblem;
+pub use stamp::AwsFilesStamp;

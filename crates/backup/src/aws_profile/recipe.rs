@@ -10,7 +10,8 @@ use crate::bucket::AccessKeys;
 /// Where the first keys come from.
 pub(super) enum Base {
     Static(AccessKeys),
-    Process,
+    /// A program's, by the line that starts it.
+    Process(String),
     SignIn,
     WebIdentity,
     /// Of the environment or the machine, by AWS's name for it.
@@ -23,11 +24,14 @@ pub(super) struct Recipe {
     pub(super) source: String,
     /// What is taken on with it, the last one first.
     pub(super) roles: Vec<String>,
+    /// The profile of the first role that is taken on.
+    pub(super) first_role_of: Option<String>,
 }
 
 impl Recipe {
     pub(super) fn of(set: &ProfileSet, name: &str) -> Result<Self, ProfileProblem> {
         let mut roles = Vec::new();
+        let mut first_role_of = None;
         let mut seen = Vec::new();
         let mut at = name.to_owned();
         loop {
@@ -49,6 +53,7 @@ impl Recipe {
                     base,
                     source: at,
                     roles,
+                    first_role_of,
                 });
             }
             if let Some(role) = value(profile, "role_arn")
@@ -58,6 +63,7 @@ impl Recipe {
                     return Err(ProfileProblem::Mfa);
                 }
                 roles.push(role.to_owned());
+                first_role_of = Some(at.clone());
                 let (source, named) = (
                     value(profile, "source_profile"),
                     value(profile, "credential_source"),
@@ -78,6 +84,7 @@ impl Recipe {
                 base: base(set, profile)?,
                 source: at,
                 roles,
+                first_role_of,
             });
         }
     }
@@ -118,8 +125,8 @@ fn base(set: &ProfileSet, profile: &Profile) -> Result<Base, ProfileProblem> {
     if value("login_session").is_some() {
         return Err(ProfileProblem::AwsLogin);
     }
-    if value("credential_process").is_some() {
-        return Ok(Base::Process);
+    if let Some(line) = value("credential_process") {
+        return Ok(Base::Process(line.to_owned()));
     }
     static_keys(profile)?.ok_or(ProfileProblem::NoKeys)
 }

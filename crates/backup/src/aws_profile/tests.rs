@@ -91,6 +91,37 @@ async fn files_are_read_as_people_and_editors_leave_them() {
 }
 
 #[tokio::test]
+async fn the_endpoint_of_s3_is_the_one_that_is_meant_for_it() {
+    let machine = machine(
+        "[services local]\r\ns3 =\r\n  endpoint_url = http://127.0.0.1:1\r\nsts =\r\n  endpoint_url = http://127.0.0.1:2\r\n\
+         [services other]\n\ts3=\n\t\taddressing_style = path\n\t\tendpoint_url=http://127.0.0.1:3\n\
+         [services without]\nsts =\n  endpoint_url = http://127.0.0.1:2\n\
+         [profile a]\nservices = local\nendpoint_url = http://127.0.0.1:8\ns3 =\n  endpoint_url = http://127.0.0.1:9\n\
+         [profile b]\nservices = other\n\
+         [profile c]\nservices = without\nendpoint_url = http://127.0.0.1:8\n\
+         [profile d]\nservices = nowhere\n\
+         [profile e]\nservices = local\nignore_configured_endpoint_urls = true\n",
+        "[f]\naws_access_key_id = A\naws_secret_access_key = s\nendpoint_url = http://127.0.0.1:7\n",
+    );
+    let profiles = aws_profiles(&machine.files).await.unwrap();
+    let told: Vec<_> = profiles
+        .iter()
+        .map(|p| (&*p.name, p.endpoint_url.as_deref().unwrap_or("-")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("a", "http://127.0.0.1:1"),
+            ("b", "http://127.0.0.1:3"),
+            ("c", "http://127.0.0.1:8"),
+            ("d", "-"),
+            ("e", "-"),
+            ("f", "http://127.0.0.1:7"),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn no_files_are_no_profiles() {
     let dir = tempfile::tempdir().unwrap();
     let files = AwsFiles {
@@ -271,6 +302,9 @@ mod roles {
     const TAKEN: &str = r#"<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"#;
     const REFUSED: &str = r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User x is not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>"#;
 
+    const BY_TOKEN: &str = r#"<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>WEB</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>"#;
+    const TOKEN_OVER: &str = r#"<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error><Type>Sender</Type><Code>ExpiredTokenException</Code><Message>Token expired: current date/time must be before the expiration date/time</Message></Error></ErrorResponse>"#;
+
     /// A service for roles that says one thing to everybody; its address and what it was asked.
     async fn service(status: &'static str, body: &'static str) -> (String, Arc<Mutex<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -281,8 +315,7 @@ mod roles {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut request = Vec::new();
                 let mut buffer = [0; 4096];
-                // The body comes with the last of the head, or right after it.
-                while !String::from_utf8_lossy(&request).contains("Version=") {
+                while !is_whole(&String::from_utf8_lossy(&request)) {
                     match stream.read(&mut buffer).await {
                         Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
                         _ => break,
@@ -299,6 +332,18 @@ mod roles {
             }
         });
         (address, asked)
+    }
+
+    /// Head and as much of a body as it promises.
+    fn is_whole(request: &str) -> bool {
+        let Some((head, body)) = request.split_once("\r\n\r\n") else {
+            return false;
+        };
+        let promised = head.to_lowercase();
+        let promised = promised
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        body.len() >= promised.unwrap_or(0)
     }
 
     fn role(address: &str) -> Machine {
@@ -323,6 +368,31 @@ mod roles {
         assert!(asked.contains("role%2Fbackup"), "{asked}");
     }
 
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_role_is_taken_on_with_the_keys_of_a_program() {
+        let (address, asked) = service("200 OK", TAKEN).await;
+        let answer = r#"{"Version":1,"AccessKeyId":"PROGRAM","SecretAccessKey":"s","SessionToken":"its-token"}"#;
+        let machine = machine(
+            format!(
+                "[profile r]\nrole_arn = arn:aws:iam::1:role/backup\nsource_profile = p\nservices = local\nregion = eu-west-1\n\
+                 [profile p]\ncredential_process = echo '{answer}'\n\
+                 [profile self]\nrole_arn = arn:aws:iam::1:role/own\nsource_profile = self\nservices = local\n\
+                 credential_process = echo '{answer}'\n\
+                 [services local]\nsts =\n  endpoint_url = {address}\n"
+            ),
+            "",
+        );
+        for (profile, role) in [("r", "role%2Fbackup"), ("self", "role%2Fown")] {
+            asked.lock().unwrap().clear();
+            assert_eq!(shown(&machine.keys(profile).await.unwrap()), "ROLE s t");
+            let asked = asked.lock().unwrap().clone();
+            for part in ["Credential=PROGRAM/", "its-token", role] {
+                assert!(asked.contains(part), "{profile}: {asked}");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn a_role_that_is_refused_is_told_as_the_service_says_it() {
         let (address, _) = service("403 Forbidden", REFUSED).await;
@@ -333,6 +403,61 @@ mod roles {
                 why: "User x is not authorized to perform: sts:AssumeRole".into()
             }
         );
+    }
+
+    /// A profile with a web identity, and where its token belongs.
+    fn web_identity(address: &str) -> (Machine, std::path::PathBuf) {
+        let machine = machine("", "");
+        let token = machine.files.config.with_file_name("token");
+        let config = format!(
+            "[profile w]\nweb_identity_token_file = {}\nrole_arn = arn:aws:iam::1:role/web\nrole_session_name = desk\n\
+             services = local\nregion = eu-west-1\n[services local]\nsts =\n  endpoint_url = {address}\n",
+            token.display()
+        );
+        fs::write(&machine.files.config, config).unwrap();
+        (machine, token)
+    }
+
+    #[tokio::test]
+    async fn a_role_is_taken_on_with_a_token_and_no_keys() {
+        let (address, asked) = service("200 OK", BY_TOKEN).await;
+        let (machine, token) = web_identity(&address);
+        assert_eq!(
+            machine.problem("w").await,
+            ProfileProblem::NoneGiven {
+                source: "web_identity_token_file".into()
+            }
+        );
+        assert_eq!(*asked.lock().unwrap(), "", "nothing to ask with");
+        fs::write(&token, "header.claims.signature").unwrap();
+        let keys = machine.keys("w").await.unwrap();
+        assert_eq!(shown(&keys), "WEB s t");
+        assert!(keys.expires_at.is_some());
+        let asked = asked.lock().unwrap().clone();
+        for part in [
+            "Action=AssumeRoleWithWebIdentity",
+            "WebIdentityToken=header.claims.signature",
+            "RoleSessionName=desk",
+            "role%2Fweb",
+        ] {
+            assert!(asked.contains(part), "{asked}");
+        }
+        assert!(!asked.to_lowercase().contains("authorization:"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_refused_is_told_as_the_service_says_it() {
+        let (address, _) = service("400 Bad Request", TOKEN_OVER).await;
+        let (machine, token) = web_identity(&address);
+        fs::write(&token, "hush").unwrap();
+        let problem = machine.problem("w").await;
+        match &problem {
+            ProfileProblem::RoleRefused { why, .. } => {
+                assert!(why.starts_with("Token expired"), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(!format!("{problem:?}").contains("hush"));
     }
 
     #[tokio::test]

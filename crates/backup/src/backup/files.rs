@@ -148,7 +148,11 @@ impl Run {
                 // The list of objects said it was there; it is not.
                 Err(Stop::Fatal(BackupError::NotFound { .. })) => {
                     match self.resend(&place, &planned).await {
-                        Ok(()) => {
+                        Ok(named) => {
+                            if !named {
+                                done.without_plain_copy
+                                    .push(planned.file.relative_path.clone());
+                            }
                             done.crossed = Some(Crossed::of(&place, &planned));
                             done.bytes += planned.file.size;
                         }
@@ -242,11 +246,12 @@ impl Run {
         upload::store(&self.bucket, payload, progress, &self.open).await
     }
 
-    async fn resend(&self, place: &Place, planned: &PlannedUpload) -> Result<(), Stop> {
+    /// As [`Run::send_plain`], with the object before it.
+    async fn resend(&self, place: &Place, planned: &PlannedUpload) -> Result<bool, Stop> {
         // Not among the planned bytes, so not counted against them.
         let silent: Arc<dyn Progress> = Arc::new(());
         self.send_object(place, planned, &silent).await?;
-        self.send_plain(place, planned).await.map(|_| ())
+        self.send_plain(place, planned).await
     }
 
     /// The directly readable copy, which what is sealed has not. `Ok(false)`: this server
@@ -258,27 +263,27 @@ impl Run {
         let Some(plain) = self.bucket.layout().plain(&planned.file.relative_path) else {
             return Ok(false);
         };
-        match self
-            .name_object(&place.key, &plain, planned.file.size)
-            .await
-        {
-            Ok(true) => Ok(true),
+        let named = self.name_object(&place.key, &plain, planned.file.size);
+        let sent = match named.await {
+            Ok(true) => Ok(()),
             Ok(false) => {
                 let silent: Arc<dyn Progress> = Arc::new(());
                 let plain = Place::clear(plain, &planned.file.sha256, planned.file.size);
-                self.send_object(&plain, planned, &silent)
-                    .await
-                    .map(|()| true)
+                self.send_object(&plain, planned, &silent).await
             }
-            Err(BackupError::Service {
+            Err(error) => Err(error.into()),
+        };
+        match sent {
+            Ok(()) => Ok(true),
+            Err(Stop::Fatal(BackupError::Service {
                 status: 400,
                 message,
                 ..
-            }) => {
+            })) => {
                 tracing::warn!(message, "the server does not take a file's name as a key");
                 Ok(false)
             }
-            Err(error) => Err(error.into()),
+            Err(stop) => Err(stop),
         }
     }
 

@@ -273,6 +273,9 @@ fn run_backup(app: &App, confirm_removals: bool) -> Outcome {
     if let Some(clear) = &report.in_the_clear {
         app.out.note(clear);
     }
+    if let Some(without) = &report.without_copy {
+        app.out.note(&words::name(&without.note));
+    }
     Ok(outcome)
 }
 

@@ -150,6 +150,22 @@ pub struct BackupReport {
     /// What this backup found in the bucket that is not encrypted and stays there, in a
     /// sentence; null where nothing does, or encryption is off.
     pub in_the_clear: Option<String>,
+    /// Files that this backup sent and that have no copy under their own name; null where
+    /// all have one.
+    pub without_copy: Option<WithoutCopyView>,
+}
+
+/// Files that other programs do not find in the bucket under their own names. Their bytes
+/// are there, and a restore brings them back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct WithoutCopyView {
+    #[ts(type = "number")]
+    pub files: u64,
+    /// The first 500 of them.
+    pub paths: Vec<String>,
+    /// In whole sentences.
+    pub note: String,
 }
 
 /// The same file, changed on two devices.

@@ -6,6 +6,17 @@ use redline_backup::BackupError;
 use super::{Code, CoreError};
 use crate::text;
 
+/// A restore point that cannot be read says that it is encrypted, and there is no key here.
+pub(crate) fn beside_sealed(id: &str) -> CoreError {
+    CoreError::new(
+        Code::BackupLocked,
+        format!(
+            "Restore point {id} cannot be read and says that it is encrypted, and this machine has no key for it, so nothing was sent in the clear."
+        ),
+        "If backups are encrypted, open them with the recovery passphrase under Backup, or with `redline backup unlock`. If they never were, remove that restore point from the bucket.",
+    )
+}
+
 impl From<BackupError> for CoreError {
     fn from(error: BackupError) -> Self {
         let code = match &error {

@@ -17,6 +17,7 @@ mod scrub;
 mod tests;
 
 pub use code::Code;
+pub(crate) use from_backup::beside_sealed;
 pub(crate) use from_convert::{THE_QUERY, convert_error};
 pub(crate) use from_store::{Doing, cancelled, store_error};
 pub(crate) use scrub::hide_root;

@@ -2,6 +2,7 @@
 import type { ConflictView } from "./ConflictView";
 import type { FailedFile } from "./FailedFile";
 import type { SkippedPointView } from "./SkippedPointView";
+import type { WithoutCopyView } from "./WithoutCopyView";
 
 export type BackupReport = { manifest: string, generation: number, uploaded_files: number, uploaded_bytes: number, requests: number, seconds: number, 
 /**
@@ -24,4 +25,9 @@ skipped_points: Array<SkippedPointView>,
  * What this backup found in the bucket that is not encrypted and stays there, in a
  * sentence; null where nothing does, or encryption is off.
  */
-in_the_clear: string | null, };
+in_the_clear: string | null, 
+/**
+ * Files that this backup sent and that have no copy under their own name; null where
+ * all have one.
+ */
+without_copy: WithoutCopyView | null, };

@@ -132,6 +132,7 @@ export function backupCommands(shell: DemoShell, options: URLSearchParams): Reco
               conflicts: demo.state === 'met' ? [{ path: 'desk/prices_2024.csv', kept_as: 'desk/prices_2024 (from Laptop).csv', device: 'Laptop' }] : [],
               skipped_points: [],
               in_the_clear: encryptionOf(demo).in_the_clear,
+              without_copy: null,
             },
           };
         },
