@@ -329,7 +329,6 @@ fn concerns_all(error: &BackupError) -> bool {
         BackupError::Damaged { .. }
         | BackupError::NotFound { .. }
         | BackupError::BadName { .. }
-        // The point itself could be read: this file has another key.
         | BackupError::Locked { .. } => false,
         BackupError::Io { source, .. } => {
             matches!(
@@ -390,8 +389,16 @@ async fn fetch_item(
     let io_error = |e| BackupError::io(format!("place \"{}\"", item.relative_path), e);
     let begun = sink.begin(Some(item.clone())).await?.map_err(io_error)?;
     let what = format!("\"{}\"", item.relative_path);
+    // The point itself could be read: it is this file that is locked.
+    let named = |error| match error {
+        BackupError::Locked { key, .. } => BackupError::Locked {
+            what: what.clone(),
+            key,
+        },
+        other => other,
+    };
     let wanted = Wanted {
-        places: places_of(bucket, item)?,
+        places: places_of(bucket, item).map_err(named)?,
         what: &what,
         size: item.size,
         sha256: &item.sha256,
