@@ -13,7 +13,7 @@ use redline_backup::{
     list_restore_points, new_data_key, plan_restore, point_changes, run_restore, run_retention,
     unlock_data_keys, verify,
 };
-use redline_tests::s3::{Fault, FaultKind};
+use redline_tests::s3::{Fault, FaultKind, TestS3};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_key_a_sealed_backup_is_locked_and_not_passed_over() {
@@ -121,6 +121,60 @@ async fn what_is_planted_among_the_wrapped_keys_is_no_key() {
             .unwrap()
     };
     assert!(report.ok, "{report:?}");
+}
+
+/// What anybody with the bucket can put beside the keys, each newer by its name than ours.
+fn crowd(server: &TestS3, files: std::ops::Range<usize>) {
+    for n in files {
+        let name = format!("0123456789abcdef-7ZZZZZZZZZZZZZZZZZZZZZ{n:04}");
+        let place = format!("users/{STORE}/.redline/keys/{name}.json");
+        server.plant(&place, b"{}").unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_found_in_a_crowd_and_a_crowd_without_end_is_said_to_be_one() {
+    let server = server();
+    let keys = keys(&server).await;
+    let store = store();
+    store.back_up(&sealed(&server, &keys)).await.unwrap();
+    crowd(&server, 0..40);
+    let fresh = unlocked(&server, PASSPHRASE).await;
+    let sink = FolderSink::new();
+    restore_all(&fresh, &sink).await.unwrap();
+    assert_eq!(sink.contents(), store.contents());
+    // Nor is a second key begun beside one that is hidden in it, or the same put there anew.
+    is_locked(
+        new_data_key(&bucket(&server), &key(), &PASSPHRASE.into()).await,
+        &keys,
+    );
+    let mut changed = FakeStore::new();
+    changed.put("new.txt", b"new");
+    changed.back_up(&sealed(&server, &keys)).await.unwrap();
+    assert_eq!(wrapped_keys(&server).len(), 41);
+
+    // Nobody's work has no end.
+    crowd(&server, 40..1001);
+    server.forget_requests();
+    let crowded = unlock_data_keys(&bucket(&server), &key(), &PASSPHRASE.into()).await;
+    let Err(error @ BackupError::CrowdedKeys { files: 1002 }) = crowded else {
+        panic!("{crowded:?}")
+    };
+    assert!(error.hint().contains("who can write to this bucket"));
+    assert_eq!(server.count("GetObject"), 0);
+    let objects = server.objects();
+    let begun = new_data_key(&bucket(&server), &key(), &PASSPHRASE.into()).await;
+    assert!(
+        matches!(begun, Err(BackupError::CrowdedKeys { .. })),
+        "{begun:?}"
+    );
+    changed.put("more.txt", b"more");
+    let sent = changed.back_up(&sealed(&server, &keys)).await;
+    assert!(
+        matches!(sent, Err(BackupError::CrowdedKeys { .. })),
+        "{sent:?}"
+    );
+    assert_eq!(server.objects(), objects);
 }
 
 #[tokio::test(flavor = "multi_thread")]
