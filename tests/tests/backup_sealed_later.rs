@@ -113,3 +113,53 @@ async fn what_is_only_in_the_bucket_in_the_clear_stays_in_the_point_and_is_count
     let outcome = store.back_up(&bucket).await.unwrap();
     assert_eq!((outcome.in_the_clear, outcome.uploaded_files), (0, 1));
 }
+
+/// A run in the clear that never came to its restore point leaves copies under the files'
+/// own names that no point names.
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_a_stopped_run_in_the_clear_go_once_everything_is_sealed() {
+    let server = server();
+    let mut store = store();
+    store.back_up(&bucket(&server)).await.unwrap();
+    store.put(
+        "left behind.txt",
+        b"a sentence that never came to its point",
+    );
+    server.inject(Fault::at_manifest(FaultKind::ACCESS_DENIED));
+    store.back_up(&bucket(&server)).await.unwrap_err();
+    let left = format!("users/{STORE}/files/left behind.txt");
+    assert!(server.object(&left).is_some(), "{:?}", server.objects());
+    let now = Timestamp::now();
+    let in_days = |days: i64| now + SignedDuration::from_hours(24 * days);
+    // Beside a point in the clear it may be anybody's.
+    let plan = plan_retention(&bucket(&server), &key(), &keep_last(1), in_days(30))
+        .await
+        .unwrap();
+    assert!(plan.unreferenced.iter().all(|(key, _)| *key != left));
+
+    let keys = keys(&server).await;
+    let bucket = sealed(&server, &keys);
+    store.back_up(&bucket).await.unwrap();
+    for days in [0, 2] {
+        run_retention(&bucket, &key(), &keep_last(1), in_days(days))
+            .await
+            .unwrap();
+    }
+    assert_eq!(manifests(&server).len(), 1);
+    assert!(
+        server.object(&left).is_some(),
+        "for a week somebody may be at it"
+    );
+    for days in [8, 10] {
+        run_retention(&bucket, &key(), &keep_last(1), in_days(days))
+            .await
+            .unwrap();
+    }
+    assert!(server.object(&left).is_none());
+    assert_eq!(told_by(&server, &store), Vec::<String>::new());
+    let sink = FolderSink::new();
+    restore_all(&unlocked(&server, PASSPHRASE).await, &sink)
+        .await
+        .unwrap();
+    assert_eq!(sink.contents(), store.contents());
+}
