@@ -212,11 +212,7 @@ async fn without_its_manifest_a_backup_does_not_exist() {
     let first = store.back_up(&bucket).await.unwrap();
     store.put("late.csv", b"late");
     store.touch_catalog();
-    server.inject(
-        Fault::new(FaultKind::ACCESS_DENIED)
-            .on("PutObject")
-            .path_contains("/manifests/"),
-    );
+    server.inject(Fault::at_manifest(FaultKind::ACCESS_DENIED));
     let error = store.back_up(&bucket).await.unwrap_err();
     assert!(
         matches!(&error, BackupError::AccessDenied { operation } if operation == "s3:PutObject"),

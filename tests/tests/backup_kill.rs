@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use backup_support::sealed::keys;
 use backup_support::*;
-use redline_backup::{
-    Bucket, BucketConfig, DataKey, DataKeys, latest_manifest, new_data_key, verify,
-};
+use redline_backup::{Bucket, BucketConfig, DataKey, DataKeys, latest_manifest, verify};
 use redline_tests::s3::{ACCESS_KEY, Fault, FaultKind, Options, REGION, SECRET_KEY, TestS3};
 
 const PART: usize = 16 * MIB;
@@ -130,6 +129,17 @@ fn kill_sealing_at(
     server.clear_faults();
 }
 
+/// Of the file's parts three are there and three are on their way.
+fn kill_in_the_middle(server: &TestS3, store: &FakeStore, journal: &Path, keys: &DataKeys) {
+    let held = Fault::new(FaultKind::Stall)
+        .on("UploadPart")
+        .after(3)
+        .times(99);
+    kill_sealing_at(server, store, journal, keys, held, |s| {
+        s.count("UploadPart") >= 6
+    });
+}
+
 async fn goes_on(server: &TestS3, store: &FakeStore, journal: &Path) {
     goes_on_sealing(server, store, journal, &DataKeys::default()).await;
 }
@@ -176,16 +186,7 @@ async fn killed_before_the_upload_is_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_parts_only_those_in_flight_are_sent_again() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     no_restore_point(&server).await;
     assert_eq!(server.open_uploads(), 1);
     server.forget_requests();
@@ -202,16 +203,7 @@ async fn killed_in_the_middle_of_parts_only_those_in_flight_are_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_that_are_there_are_done_from_the_start() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     let bucket = bucket(&server);
     bucket.keep_journal_in(journal.path());
     let watcher = Arc::new(Watcher::default());
@@ -233,20 +225,8 @@ async fn parts_that_are_there_are_done_from_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_of_sealed_parts_only_those_in_flight_are_sent_again() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    let keys = new_data_key(&bucket(&server), &key(), &"four plain words here".into())
-        .await
-        .unwrap();
-    kill_sealing_at(
-        &server,
-        &store,
-        journal.path(),
-        &keys,
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    let keys = keys(&server).await;
+    kill_in_the_middle(&server, &store, journal.path(), &keys);
     no_restore_point(&server).await;
     assert_eq!(server.open_uploads(), 1);
     let remembered = std::fs::read_to_string(journal.path().join("uploads.jsonl")).unwrap();
@@ -264,23 +244,14 @@ async fn killed_in_the_middle_of_sealed_parts_only_those_in_flight_are_sent_agai
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_before_a_sealed_manifest_nothing_is_sent_again() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    let keys = new_data_key(&bucket(&server), &key(), &"four plain words here".into())
-        .await
-        .unwrap();
+    let keys = keys(&server).await;
     kill_sealing_at(
         &server,
         &store,
         journal.path(),
         &keys,
-        Fault::new(FaultKind::Stall)
-            .on("PutObject")
-            .path_contains("/manifests/")
-            .times(9),
-        |s| {
-            s.requests()
-                .iter()
-                .any(|r| r.path.contains("/manifests/") && r.operation == "PutObject")
-        },
+        Fault::at_manifest(FaultKind::Stall).times(9),
+        |s| s.manifests_begun() > 0,
     );
     server.forget_requests();
     goes_on_sealing(&server, &store, journal.path(), &keys).await;
@@ -346,15 +317,8 @@ async fn killed_before_the_manifest_there_is_no_restore_point_and_nothing_is_sen
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("PutObject")
-            .path_contains("/manifests/")
-            .times(9),
-        |s| {
-            s.requests()
-                .iter()
-                .any(|r| r.path.contains("/manifests/") && r.operation == "PutObject")
-        },
+        Fault::at_manifest(FaultKind::Stall).times(9),
+        |s| s.manifests_begun() > 0,
     );
     no_restore_point(&server).await;
     server.forget_requests();
@@ -367,19 +331,12 @@ async fn killed_before_the_manifest_there_is_no_restore_point_and_nothing_is_sen
 async fn killed_after_the_manifest_the_restore_point_stands() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
     // The manifest is stored, its answer never comes, and the retry hangs.
-    server.inject(
-        Fault::new(FaultKind::LostResponse)
-            .on("PutObject")
-            .path_contains("/manifests/"),
-    );
+    server.inject(Fault::at_manifest(FaultKind::LostResponse));
     kill_at(
         &server,
         &store,
         journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("PutObject")
-            .path_contains("/manifests/")
-            .times(9),
+        Fault::at_manifest(FaultKind::Stall).times(9),
         |s| manifests(s).len() == 1,
     );
     let sink = FolderSink::new();
@@ -394,16 +351,7 @@ async fn killed_after_the_manifest_the_restore_point_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_journal_everything_is_sent_again_and_comes_out_whole() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     std::fs::remove_file(journal.path().join("uploads.jsonl")).unwrap();
     server.forget_requests();
     let bucket = bucket(&server);
@@ -422,16 +370,7 @@ async fn without_its_journal_everything_is_sent_again_and_comes_out_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_is_gone_from_the_server_begins_anew() {
     let (server, store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     assert_eq!(server.end_uploads(), 1);
     server.forget_requests();
     goes_on(&server, &store, journal.path()).await;
@@ -441,16 +380,7 @@ async fn an_upload_that_is_gone_from_the_server_begins_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_replaced_meanwhile_is_not_mixed_with_the_old_parts() {
     let (server, mut store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     // The catalog knows the new bytes: another object altogether.
     store.put("large.bin", &noise(10, SIZE));
     server.forget_requests();
@@ -469,16 +399,7 @@ async fn a_file_that_was_replaced_meanwhile_is_not_mixed_with_the_old_parts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_bytes_in_another_file_begin_anew() {
     let (server, mut store, journal) = (server(), store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     store.put("large.bin", &noise(9, SIZE));
     server.forget_requests();
     goes_on(&server, &store, journal.path()).await;
@@ -493,16 +414,7 @@ async fn a_server_with_odd_tags_is_resumed_too() {
     })
     .unwrap();
     let (store, journal) = (store(), tempfile::tempdir().unwrap());
-    kill_at(
-        &server,
-        &store,
-        journal.path(),
-        Fault::new(FaultKind::Stall)
-            .on("UploadPart")
-            .after(3)
-            .times(99),
-        |s| s.count("UploadPart") >= 6,
-    );
+    kill_in_the_middle(&server, &store, journal.path(), &DataKeys::default());
     server.forget_requests();
     goes_on(&server, &store, journal.path()).await;
     assert_eq!(server.count("UploadPart"), 3);

@@ -223,3 +223,83 @@ async fn a_disk_that_fills_up_ends_the_restore_and_leaves_nothing_half() {
         assert_eq!(store.contents()[&name], bytes);
     }
 }
+
+/// Keeps what was on its way when a run stopped, as a store does.
+struct KeepsHalves(Arc<FolderSink>);
+
+impl redline_backup::RestoreSink for KeepsHalves {
+    fn begin(&self, item: &redline_backup::RestoreItem) -> std::io::Result<std::path::PathBuf> {
+        Ok(self.0.dir.path().join(format!("half-{}", item.sha256)))
+    }
+    fn commit(
+        &self,
+        item: &redline_backup::RestoreItem,
+        temp: std::path::PathBuf,
+    ) -> std::io::Result<()> {
+        self.0.commit(item, temp)
+    }
+    fn interrupted(&self, _: &redline_backup::RestoreItem, _: std::path::PathBuf) {}
+    fn begin_catalog(&self) -> std::io::Result<std::path::PathBuf> {
+        self.0.begin_catalog()
+    }
+    fn catalog(&self, temp: std::path::PathBuf) -> std::io::Result<()> {
+        self.0.catalog(temp)
+    }
+}
+
+fn lengths(folder: &std::path::Path) -> std::collections::BTreeMap<std::ffi::OsString, u64> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| (entry.file_name(), entry.metadata().unwrap().len()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_was_cancelled_writes_nothing_later_and_leaves_nothing_temporary() {
+    let server = server();
+    let mut store = FakeStore::new();
+    for n in 0..10 {
+        store.put(&format!("{n}.bin"), &noise(70 + n, 12 * MIB));
+    }
+    store.put("in ranges.bin", &noise(90, 40 * MIB));
+    let bucket = bucket(&server);
+    store.back_up(&bucket).await.unwrap();
+    let plan = plan_restore(&bucket, &key(), None, &[]).await.unwrap();
+    let mut cut_off = 0;
+    for after in [1, 13, 30, 60].map(|n| n * MIB as u64) {
+        let cancelled = || {
+            Arc::new(Watcher {
+                cancel_after_bytes: Some(after),
+                ..Watcher::default()
+            })
+        };
+        let folder = FolderSink::new();
+        let kept = Arc::new(KeepsHalves(folder.clone()));
+        let outcome = run_restore(&bucket, &plan, kept.clone(), cancelled()).await;
+        let now = lengths(folder.dir.path());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(lengths(folder.dir.path()), now, "written after its end");
+        if outcome.is_ok() {
+            continue;
+        }
+        cut_off += 1;
+        assert!(
+            matches!(outcome, Err(BackupError::Cancelled)),
+            "{outcome:?}"
+        );
+        // What was kept is gone on with, and what came through came through once.
+        let mut rest = plan_restore(&bucket, &key(), None, &[]).await.unwrap();
+        let placed = folder.contents();
+        rest.items
+            .retain(|item| !placed.contains_key(&item.relative_path));
+        run_restore(&bucket, &rest, kept, Arc::new(()))
+            .await
+            .unwrap();
+        assert_eq!(folder.contents(), store.contents());
+
+        let folder = FolderSink::new();
+        let _ = run_restore(&bucket, &plan, folder.clone(), cancelled()).await;
+        assert_eq!(folder.leftovers(), 0);
+    }
+    assert!(cut_off >= 2, "cancelled in the middle {cut_off} times");
+}

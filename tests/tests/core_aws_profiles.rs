@@ -264,18 +264,23 @@ mod processes {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    #[test]
-    fn keys_of_a_program_that_expire_in_the_middle_are_asked_for_again() {
-        let server = TestS3::start(Server::default()).unwrap();
+    /// A home whose bucket has its keys from that program.
+    fn with_process(server: &TestS3) -> Home {
         let home = Home::new();
         let config = process(&home);
         configure(&home, &config, "");
         answer(&home, ACCESS_KEY, HOUR);
+        let bucket = with_profile(server, "tool");
+        home.session.set_bucket(bucket).unwrap();
+        home
+    }
+
+    #[test]
+    fn keys_of_a_program_that_expire_in_the_middle_are_asked_for_again() {
+        let server = TestS3::start(Server::default()).unwrap();
         server.require_token(ACCESS_KEY, TOKEN);
         server.require_token(NEXT_ACCESS_KEY, TOKEN);
-        home.session
-            .set_bucket(with_profile(&server, "tool"))
-            .unwrap();
+        let home = with_process(&server);
         let names: Vec<_> = (0..40).map(|n| format!("f{n:02}.bin")).collect();
         let bytes: Vec<_> = (0..40).map(|n| vec![n as u8; 1000 + n]).collect();
         let files: Vec<_> = names
@@ -315,13 +320,7 @@ mod processes {
     #[test]
     fn a_program_that_fails_in_the_middle_stops_the_run_and_the_next_goes_on() {
         let server = TestS3::start(Server::default()).unwrap();
-        let home = Home::new();
-        let config = process(&home);
-        configure(&home, &config, "");
-        answer(&home, ACCESS_KEY, HOUR);
-        home.session
-            .set_bucket(with_profile(&server, "tool"))
-            .unwrap();
+        let home = with_process(&server);
         home.import(&[("a.bin", &[1; 1000]), ("b.bin", &[2; 1000])]);
         server.expire_key(ACCESS_KEY);
         let script = home.dir.path().join("aws/keys.sh");
@@ -352,13 +351,7 @@ mod processes {
     #[test]
     fn a_link_ends_with_the_keys_and_says_so() {
         let server = TestS3::start(Server::default()).unwrap();
-        let home = Home::new();
-        let config = process(&home);
-        configure(&home, &config, "");
-        answer(&home, ACCESS_KEY, HOUR);
-        home.session
-            .set_bucket(with_profile(&server, "tool"))
-            .unwrap();
+        let home = with_process(&server);
         home.import(&[("a.csv", b"a\n1\n")]);
         home.backup();
         let id = home.files()[0].id;

@@ -3,56 +3,15 @@
 
 mod backup_home;
 
+use backup_home::sealed::{PASSPHRASE, everything, is_told, listed, locked, state};
 use backup_home::{Home, request, setup};
 use redline_core::{
-    BucketSetup, Code, ConversionRequest, CoreError, EncryptionState, FileStatus, KeepRules,
-    PointState, RestoreRequest,
+    BucketSetup, Code, ConversionRequest, EncryptionState, FileStatus, KeepRules, PointState,
 };
 use redline_tests::s3::{Options as Server, TestS3};
 
-const PASSPHRASE: &str = "four plain words here";
-
 fn server() -> TestS3 {
     TestS3::start(Server::default()).unwrap()
-}
-
-fn everything() -> RestoreRequest {
-    RestoreRequest::default()
-}
-
-fn state(home: &Home) -> EncryptionState {
-    home.session.backup_status().unwrap().encryption
-}
-
-fn locked<T: std::fmt::Debug>(what: &str, result: Result<T, CoreError>) {
-    let error = result.expect_err(what);
-    assert_eq!(error.code(), Code::BackupLocked, "{what}: {error:?}");
-    let report = error.report();
-    assert!(report.message.contains("is encrypted"), "{report:?}");
-    assert!(report.hint.contains("backup unlock"), "{report:?}");
-}
-
-fn listed(home: &Home) -> Vec<(String, String, u64)> {
-    home.files()
-        .into_iter()
-        .map(|f| (f.relative_path, f.sha256, f.size_bytes))
-        .collect()
-}
-
-/// Whether the server's disk has these bytes anywhere, in a file or in a name.
-fn is_told(server: &TestS3, needle: &str) -> bool {
-    fn below(folder: &std::path::Path, needle: &str) -> bool {
-        std::fs::read_dir(folder).unwrap().any(|entry| {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                return below(&path, needle);
-            }
-            let bytes = std::fs::read(&path).unwrap();
-            path.to_string_lossy().contains(needle)
-                || memchr::memmem::find(&bytes, needle.as_bytes()).is_some()
-        })
-    }
-    below(server.dir(), needle) || server.objects().iter().any(|(key, _)| key.contains(needle))
 }
 
 #[test]
@@ -276,67 +235,6 @@ fn a_file_that_was_given_up_in_the_clear_is_named_until_it_is_sealed() {
     assert_eq!(home.session.backup_status().unwrap().waiting_files, 1);
     let report = home.session.backup_now().unwrap();
     assert_eq!((report.uploaded_files, report.in_the_clear), (1, None));
-}
-
-#[test]
-fn another_device_takes_part_once_it_is_opened() {
-    let server = server();
-    let (a, b) = (Home::with_bucket(&server), Home::with_bucket(&server));
-    a.import(&[("of a.txt", b"a")]);
-    b.import(&[("of b.txt", b"b")]);
-    a.session.backup_now().unwrap();
-    a.session.turn_on_encryption(PASSPHRASE.into()).unwrap();
-    a.session.backup_now().unwrap();
-    // Set up before anything was encrypted, it finds out when it looks.
-    assert_eq!(state(&b), EncryptionState::Off);
-    locked("a merge", b.session.backup_now());
-    assert_eq!(state(&b), EncryptionState::Locked);
-    b.session.unlock_encryption(PASSPHRASE.into()).unwrap();
-    let report = b.session.backup_now().unwrap();
-    assert_eq!(report.merged_devices.len(), 1, "{report:?}");
-    let report = a.session.backup_now().unwrap();
-    assert_eq!(report.merged_devices.len(), 1, "{report:?}");
-    let fresh = Home::with_sealed_bucket(&server, PASSPHRASE);
-    assert_eq!(state(&fresh), EncryptionState::On, "opened, not begun anew");
-    fresh.session.restore_now(&everything()).unwrap();
-    let names: Vec<String> = fresh.files().into_iter().map(|f| f.relative_path).collect();
-    assert_eq!(names, ["of a.txt", "of b.txt"]);
-}
-
-#[test]
-fn another_passphrase_and_another_bucket() {
-    let server = server();
-    let home = Home::with_sealed_bucket(&server, PASSPHRASE);
-    home.import(&[("a.txt", b"words of a")]);
-    home.backup();
-    let new = "quite another set of words";
-    home.session.change_passphrase(new.into()).unwrap();
-    let fresh = Home::with_bucket(&server);
-    let old = fresh.session.unlock_encryption(PASSPHRASE.into());
-    assert_eq!(old.unwrap_err().code(), Code::WrongPassphrase);
-    fresh.session.unlock_encryption(new.into()).unwrap();
-    fresh.session.restore_now(&everything()).unwrap();
-    assert_eq!(listed(&fresh), listed(&home));
-
-    // It stays on in a bucket that knows nothing of it, which gets the wrapped key first.
-    let second = TestS3::start(Server::default()).unwrap();
-    let ignored = home.session.set_bucket(BucketSetup {
-        recovery_passphrase: Some("a third set of words".into()),
-        ..setup(&second)
-    });
-    assert_eq!(
-        ignored.unwrap_err().code(),
-        Code::BadRequest,
-        "a passphrase that would open nothing is not taken in silence"
-    );
-    home.session.set_bucket(setup(&second)).unwrap();
-    assert_eq!(state(&home), EncryptionState::On);
-    home.session.backup_now().unwrap();
-    assert!(!is_told(&second, "words of a"));
-    let there = Home::with_bucket(&second);
-    there.session.unlock_encryption(new.into()).unwrap();
-    there.session.restore_now(&everything()).unwrap();
-    assert_eq!(listed(&there), listed(&home));
 }
 
 #[test]

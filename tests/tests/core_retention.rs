@@ -5,7 +5,7 @@ mod backup_home;
 use backup_home::{Home, request};
 use jiff::{SignedDuration, Timestamp};
 use redline_core::{Code, KeepRules, RestoreRequest};
-use redline_tests::s3::{Options as Server, TestS3};
+use redline_tests::s3::{Fault, FaultKind, Options as Server, TestS3};
 
 fn last(last: u32) -> KeepRules {
     KeepRules {
@@ -235,4 +235,41 @@ fn what_a_backup_under_way_has_sent_is_not_collected() {
     let done = home.session.run_retention_now(in_hours(10 * 24)).unwrap();
     assert_eq!(done.deleted_objects, 1, "{done:?}");
     assert!(server.object(&sent).is_none());
+}
+
+/// The points go first. What a mark names besides is still known when they are gone.
+#[test]
+fn what_a_collection_left_when_it_failed_in_the_middle_goes_with_the_next() {
+    let server = TestS3::start(Server::default()).unwrap();
+    let home = Home::with_bucket(&server);
+    home.import(&[("kept.txt", b"kept"), ("gone.txt", b"deleted here")]);
+    let first = home.backup();
+    home.delete("gone.txt");
+    let second = home.backup();
+    let copy = |server: &TestS3| {
+        let mut keys = server.objects().into_iter().map(|(key, _)| key);
+        keys.find(|key| key.ends_with("/files/gone.txt"))
+    };
+    assert!(copy(&server).is_some(), "a readable copy");
+    home.session.set_retention(Some(last(1))).unwrap();
+    home.session.run_retention_now(in_hours(0)).unwrap();
+
+    server.inject(
+        Fault::new(FaultKind::ACCESS_DENIED)
+            .on("DeleteObject")
+            .path_contains("/files/gone.txt"),
+    );
+    let torn = home.session.run_retention_now(in_hours(25)).unwrap_err();
+    assert_eq!(torn.code(), Code::BucketDenied, "{:?}", torn.report());
+    let points = home.session.restore_points().unwrap();
+    let left: Vec<&str> = points.iter().map(|p| p.id.as_str()).collect();
+    assert_eq!(left, [&second], "{first} is gone already");
+    assert!(copy(&server).is_some());
+
+    let done = home.session.run_retention_now(in_hours(26)).unwrap();
+    assert!(done.deleted_objects >= 1, "{done:?}");
+    assert_eq!(copy(&server), None, "nothing names it any more");
+    let marks = |(key, _): &(String, u64)| key.contains("/marks/");
+    assert!(!server.objects().iter().any(marks));
+    assert!(home.session.check_backup_now(true, None).unwrap().ok);
 }

@@ -1,10 +1,11 @@
-//! A disk that fills up while a restore is under way: a real one, of a few megabytes.
+//! A disk that fills up while a restore is under way (a real one, of a few megabytes), and
+//! `kill -9` between what one batch of it does.
 #![cfg(target_os = "linux")]
 
 mod survival_support;
 
 use redline_tests::s3::{ACCESS_KEY, Options, REGION, SECRET_KEY, TestS3};
-use survival_support::*;
+use survival_support::{trace, *};
 
 /// Small files, and one that is fetched in ranges and kept when it is cut off.
 const SMALL: usize = 40;
@@ -92,5 +93,90 @@ fn a_disk_that_fills_up_in_a_restore_leaves_the_store_whole_and_it_goes_on_with_
             }
             assert!(full >= 2, "the disk was never full in the middle");
         },
+    );
+}
+
+/// Of each kind in one restore: without a local twin, and with one that has to make room.
+const EACH: usize = 12;
+
+fn kinds<'a>(bytes: u64, prefixes: &[&'a str]) -> Vec<(String, Vec<u8>)> {
+    let named = |prefix: &&'a str| {
+        let prefix = prefix.to_string();
+        (0..EACH).map(move |n| {
+            (
+                format!("{prefix}-{n:02}.csv"),
+                noise(bytes + n as u64, 3000),
+            )
+        })
+    };
+    prefixes.iter().flat_map(named).collect()
+}
+
+#[test]
+fn killed_in_the_middle_of_a_batch_all_that_was_done_can_be_taken_back() {
+    let s3 = TestS3::start(Options::default()).unwrap();
+    let first = with_bucket(Machine::new(), &s3);
+    let files = kinds(0, &["edited", "new"]);
+    let folder = first.sources("some", files.iter().map(|(n, b)| (n.as_str(), b.clone())));
+    assert_eq!(first.import(&folder).code(), 0);
+    first.json(&["backup", "run"]);
+
+    let mut placed_when_killed = 0;
+    // Each makes room with one rename and gets its place with the next: killed before one
+    // makes room.
+    for n in [1, 3, 5, 7, 9] {
+        let when = format!("rename {n}");
+        let machine = with_bucket(Machine::new(), &s3);
+        let local = kinds(500, &["edited"]);
+        let folder = machine.sources("some", local.iter().map(|(n, b)| (n.as_str(), b.clone())));
+        assert_eq!(machine.import(&folder).code(), 0);
+        let (before, listed) = (machine.on_disk(), machine.files());
+        let edited = before
+            .keys()
+            .map(|path| machine.home().join("files").join(path));
+        let edited: Vec<String> = edited
+            .map(|path| path.to_str().unwrap().to_owned())
+            .collect();
+        let (inject, mut options) = (
+            format!("inject=renameat2:signal=SIGKILL:when={n}"),
+            vec!["-e", "trace=renameat2", "-e"],
+        );
+        options.push(&inject);
+        for path in &edited {
+            options.extend(["-P", path]);
+        }
+        let said = trace::run(
+            &machine,
+            &options,
+            "/dev/null".as_ref(),
+            &["restore", "run"],
+        );
+        assert!(
+            said.was_killed(),
+            "{when}: {:?} {}",
+            said.status,
+            said.stderr
+        );
+        let there = machine.on_disk();
+        let new = there.keys().filter(|path| path.contains("/new-")).count();
+        placed_when_killed += usize::from(new > 0);
+
+        let undone = machine.run(&["restore", "undo"]);
+        println!(
+            "{when}: {new} new, undo {}",
+            String::from_utf8_lossy(&undone.stdout)
+        );
+        assert_eq!(machine.on_disk(), before, "{when}: {}", undone.stderr);
+        assert_eq!(machine.files(), listed, "{when}");
+        nothing_is_left_over(&machine, &when);
+        verify_is_clean(&machine, EACH, &when);
+        // And the restore comes to its end as if nothing had been.
+        let restored = machine.json(&["restore", "run"])["restore"].clone();
+        assert_eq!(restored["failed"], serde_json::json!([]), "{when}");
+        assert_eq!(machine.on_disk(), first.on_disk(), "{when}");
+    }
+    assert!(
+        placed_when_killed >= 3,
+        "too seldom in the middle: {placed_when_killed}"
     );
 }

@@ -53,6 +53,10 @@ pub enum BackupError {
     WrongPassphrase,
     #[error("The bucket does not have the backup's key, so that no other machine could open it.")]
     NoWrappedKey,
+    #[error(
+        "The bucket has {files} files where the keys of this backup are: too many to look through."
+    )]
+    CrowdedKeys { files: usize },
     #[error("\"{path}\" changed while it was being read.")]
     SourceChanged { path: String },
     #[error("{what} has a name that cannot be accepted: {problem}.")]
@@ -146,6 +150,9 @@ impl BackupError {
             }
             Self::NoWrappedKey => {
                 "choose the recovery passphrase anew (`redline backup passphrase`), then back up."
+            }
+            Self::CrowdedKeys { .. } => {
+                "find out who can write to this bucket, and remove what is not Redline's from `.redline/keys`."
             }
             Self::SourceChanged { .. } => "run the backup again once the file is at rest.",
             Self::BadName { .. } => {

@@ -329,7 +329,6 @@ fn concerns_all(error: &BackupError) -> bool {
         BackupError::Damaged { .. }
         | BackupError::NotFound { .. }
         | BackupError::BadName { .. }
-        // The point itself could be read: this file has another key.
         | BackupError::Locked { .. } => false,
         BackupError::Io { source, .. } => {
             matches!(
@@ -390,8 +389,16 @@ async fn fetch_item(
     let io_error = |e| BackupError::io(format!("place \"{}\"", item.relative_path), e);
     let begun = sink.begin(Some(item.clone())).await?.map_err(io_error)?;
     let what = format!("\"{}\"", item.relative_path);
+    // The point itself could be read: it is this file that is locked.
+    let named = |error| match error {
+        BackupError::Locked { key, .. } => BackupError::Locked {
+            what: what.clone(),
+            key,
+        },
+        other => other,
+    };
     let wanted = Wanted {
-        places: places_of(bucket, item)?,
+        places: places_of(bucket, item).map_err(named)?,
         what: &what,
         size: item.size,
         sha256: &item.sha256,
@@ -418,4 +425,137 @@ fn places_of(bucket: &Bucket, item: &RestoreItem) -> Result<Vec<Place>> {
     };
     let plain = plain.map(|key| Place::clear(key, sha256, size));
     Ok([place].into_iter().chain(plain).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::manifest::Changes;
+    use crate::{BucketConfig, Tuning};
+
+    struct Cancelled;
+
+    impl Progress for Cancelled {
+        fn is_cancelled(&self) -> bool {
+            true
+        }
+    }
+
+    struct InFolder(PathBuf);
+
+    impl RestoreSink for InFolder {
+        fn begin(&self, _: &RestoreItem) -> io::Result<PathBuf> {
+            Ok(self.0.join("temp"))
+        }
+        fn commit(&self, _: &RestoreItem, _: PathBuf) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn begin_catalog(&self) -> io::Result<PathBuf> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn catalog(&self, _: PathBuf) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    fn plan() -> RestorePlan {
+        let catalog = ObjectRef {
+            sha256: "cd".repeat(32),
+            size: 9,
+            seal: None,
+        };
+        let point = ManifestHead {
+            version: 1,
+            store: "0123456789abcdef".into(),
+            id: "a".into(),
+            generation: 1,
+            device: "d".into(),
+            created_at: "2026-01-01T00:00:00Z".into(),
+            parents: vec![],
+            seen: vec![],
+            catalog,
+            shards: vec![],
+            files: 1,
+            bytes: 3,
+            changes: Changes::default(),
+            grew: vec![],
+            encryption: None,
+        };
+        let wanted = RestoreItem {
+            uid: "01J".into(),
+            id: 1,
+            relative_path: "a.csv".into(),
+            size: 3,
+            sha256: "ab".repeat(32),
+            mtime_ns: 0,
+            replaces: false,
+            seal: None,
+        };
+        RestorePlan {
+            point,
+            items: vec![wanted],
+            chosen: 1,
+            new: 1,
+            same: 0,
+            replaced: 0,
+            kept: 0,
+            bytes: 3,
+            catalog: None,
+            others: vec![],
+            files: vec![],
+            refused: vec![],
+            skipped_points: vec![],
+        }
+    }
+
+    /// A bucket whose server takes every request and answers none.
+    async fn silent() -> (Bucket, tokio::net::TcpListener) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = BucketConfig::new(
+            "b",
+            "r",
+            Some(format!("http://{}", listener.local_addr().unwrap())),
+            "AKIDEXAMPLE",
+            "a-secret",
+            "0123456789abcdef",
+        );
+        let bucket = Bucket::connect_with(config, Tuning::default()).unwrap();
+        (bucket, listener)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cancelled_run_is_over_when_nothing_is_written_any_more() {
+        let (bucket, _listener) = silent().await;
+        let (release, held) = mpsc::channel::<()>();
+        let written = Arc::new(AtomicBool::new(false));
+        // As one does whose run was dropped under it, in the middle of its writing.
+        let told = Arc::clone(&written);
+        bucket.writers().spawn_blocking(move || {
+            held.recv().unwrap();
+            told.store(true, Ordering::SeqCst);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let sink = Arc::new(InFolder(folder.path().to_owned()));
+        let of = bucket.clone();
+        let run =
+            tokio::spawn(async move { run_restore(&of, &plan(), sink, Arc::new(Cancelled)).await });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!run.is_finished(), "somebody still writes");
+        release.send(()).unwrap();
+        let outcome = run.await.unwrap();
+        assert!(written.load(Ordering::SeqCst));
+        assert!(
+            matches!(outcome, Err(BackupError::Cancelled)),
+            "{outcome:?}"
+        );
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+
+        // The bucket's next run is not kept from writing.
+        bucket.writers().spawn_blocking(|| ()).await.unwrap();
+    }
 }

@@ -257,60 +257,6 @@ fn importing_the_data_folder_does_not_swallow_the_store() {
 }
 
 #[test]
-fn deleting_has_a_way_back() {
-    let fx = Fixture::new();
-    let store = fx.open();
-    let a = import(&store, &[&fx.source("f/a.csv", b"first")])
-        .imported
-        .remove(0);
-    let trashed = store.trash(&[a.id]).unwrap();
-    assert_eq!(trashed[0].status, Status::Trashed);
-    assert!(trashed[0].metadata["deleted_at"].is_string());
-    assert!(names(&store).is_empty());
-    assert!(!fx.home().join("files/a.csv").exists());
-    assert!(matches!(store.open_file(a.id), Err(StoreError::NotFound)));
-    assert!(matches!(store.trash(&[a.id]), Err(StoreError::NotFound)));
-    // The name was taken meanwhile.
-    import(&store, &[&fx.source("a.csv", b"second")]);
-    let back = store.untrash(&[a.id]).unwrap();
-    assert_eq!(back[0].filename, "a (2).csv");
-    assert_eq!(back[0].metadata.get("deleted_at"), None);
-    assert_eq!(fs::read(store.path_of(a.id).unwrap()).unwrap(), b"first");
-    store.trash(&[a.id]).unwrap();
-    let page = store
-        .list(&ListQuery {
-            trash: true,
-            ..ListQuery::default()
-        })
-        .unwrap();
-    assert_eq!(page.total, 1);
-    assert_eq!(store.empty_trash().unwrap(), Emptied { files: 1, bytes: 5 });
-    assert!(matches!(store.get(a.id), Err(StoreError::NotFound)));
-    assert_eq!(
-        fs::read_dir(fx.home().join(".redline/trash"))
-            .unwrap()
-            .count(),
-        0
-    );
-    assert_tidy(&fx, &store);
-}
-
-#[test]
-fn one_foreign_id_stops_a_delete_before_it_starts() {
-    let fx = Fixture::new();
-    let store = fx.open();
-    let a = import(&store, &[&fx.source("a.csv", b"1")])
-        .imported
-        .remove(0);
-    assert!(matches!(
-        store.trash(&[a.id, FileId(999)]),
-        Err(StoreError::NotFound)
-    ));
-    assert_eq!(store.get(a.id).unwrap().status, Status::Stored);
-    assert!(store.path_of(a.id).unwrap().exists());
-}
-
-#[test]
 fn another_key_finds_nothing() {
     let fx = Fixture::new();
     let (a, _) = fx.open_as(KEY_A);

@@ -67,6 +67,7 @@ pub struct Fault {
     path_part: Option<String>,
     after: usize,
     left: usize,
+    first_wait: Duration,
 }
 
 impl Fault {
@@ -78,7 +79,13 @@ impl Fault {
             path_part: None,
             after: 0,
             left: 1,
+            first_wait: Duration::ZERO,
         }
+    }
+
+    /// Hits the next restore point that is made: the manifest is stored last.
+    pub fn at_manifest(kind: FaultKind) -> Self {
+        Self::new(kind).on("PutObject").path_contains("/manifests/")
     }
 
     pub fn on(mut self, operation: &'static str) -> Self {
@@ -99,6 +106,12 @@ impl Fault {
     /// Lets this many matching requests through first.
     pub fn after(mut self, requests: usize) -> Self {
         self.after = requests;
+        self
+    }
+
+    /// Waits before the fault, so that something else can happen meanwhile.
+    pub fn slowly(mut self, time: Duration) -> Self {
+        self.first_wait = time;
         self
     }
 
@@ -200,7 +213,7 @@ impl Front {
         ((here - then).abs() > MAX_SKEW).then(|| (403, "RequestTimeTooSkewed", String::new()))
     }
 
-    fn pick(&self, seen: &Seen) -> Option<FaultKind> {
+    fn pick(&self, seen: &Seen) -> Option<(FaultKind, Duration)> {
         let mut faults = lock(&self.faults);
         let fault = faults.iter_mut().find(|f| f.matches(seen))?;
         if fault.after > 0 {
@@ -208,7 +221,7 @@ impl Front {
             return None;
         }
         fault.left -= 1;
-        Some(fault.kind.clone())
+        Some((fault.kind.clone(), fault.first_wait))
     }
 
     pub(super) async fn answer(
@@ -233,6 +246,13 @@ impl Front {
             }
             return Ok(response);
         }
+        let fault = match fault {
+            Some((kind, first_wait)) => {
+                tokio::time::sleep(first_wait).await;
+                Some(kind)
+            }
+            None => None,
+        };
         let mut response = match fault {
             None => service.call(request).await?,
             Some(FaultKind::Error { status, code }) => {

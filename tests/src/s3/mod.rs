@@ -252,6 +252,12 @@ impl TestS3 {
             .count()
     }
 
+    /// Restore points that somebody began to store, whatever came of it.
+    pub fn manifests_begun(&self) -> usize {
+        let is_one = |s: &&Seen| s.operation == "PutObject" && s.path.contains("/manifests/");
+        self.front.seen().iter().filter(is_one).count()
+    }
+
     pub fn forget_requests(&self) {
         self.front.forget();
     }

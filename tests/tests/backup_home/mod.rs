@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test uses what it needs
 
+pub mod sealed;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -118,11 +120,19 @@ impl Home {
             .unwrap_or_else(|| panic!("no {path}"))
     }
 
+    fn store_dir(&self) -> PathBuf {
+        let users = self.dir.path().join("data/users");
+        fs::read_dir(users).unwrap().next().unwrap().unwrap().path()
+    }
+
     /// Where the store keeps it.
     pub fn path(&self, path: &str) -> PathBuf {
-        let users = self.dir.path().join("data/users");
-        let store = fs::read_dir(users).unwrap().next().unwrap().unwrap().path();
-        store.join("files").join(path)
+        self.store_dir().join("files").join(path)
+    }
+
+    /// The store's private folder.
+    pub fn private(&self) -> PathBuf {
+        self.store_dir().join(".redline")
     }
 
     pub fn read(&self, path: &str) -> Vec<u8> {

@@ -2,6 +2,8 @@
 //! test server: what the backup tests share.
 #![allow(dead_code)] // Each test binary uses its own part of it.
 
+pub mod sealed;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -2,14 +2,18 @@
 //! them, opened on another machine, wrapped anew under another passphrase.
 
 use bytes::Bytes;
+use futures::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
 
 use super::key_file::MAX_KEY_FILE;
 use super::{DataKey, DataKeys, KeyFile};
 use crate::{BackupError, Bucket, ManifestKey, Result, SecretText};
 
-/// A store has one or two. What is planted besides is not read without end.
+/// A store has one or two. Of more than these none costs a passphrase its time.
 const MOST: usize = 16;
+/// Files that are looked through for them: what is planted besides is not read without end.
+const LOOKED_THROUGH: usize = 1000;
+const AT_ONCE: usize = 16;
 
 /// A wrapped key, and its name in the bucket.
 struct Found {
@@ -35,27 +39,39 @@ fn made(key: &str, prefix: &str) -> Option<ulid::Ulid> {
     ulid::Ulid::from_string(made).ok().filter(|_| is_id)
 }
 
+/// The newest that this store's license key has signed, among whatever else lies there.
 async fn found(bucket: &Bucket, key: &ManifestKey) -> Result<Vec<Found>> {
     let prefix = bucket.layout().keys_prefix();
     let mut listed = bucket.list(&prefix).await?;
     listed.retain(|object| made(&object.key, &prefix).is_some() && object.size <= MAX_KEY_FILE);
+    if listed.len() > LOOKED_THROUGH {
+        // With a part of them looked at, what is encrypted could pass for what is not.
+        return Err(BackupError::CrowdedKeys {
+            files: listed.len(),
+        });
+    }
     listed.sort_by_key(|object| std::cmp::Reverse(made(&object.key, &prefix)));
-    let mut all = Vec::new();
-    for object in listed.into_iter().take(MOST) {
-        let name = object.key[prefix.len()..].trim_end_matches(".json");
-        let bytes = match bucket
-            .get_small(&object.key, "The backup's wrapped key", MAX_KEY_FILE)
-            .await
-        {
-            Ok(bytes) => bytes,
-            Err(BackupError::NotFound { .. } | BackupError::Damaged { .. }) => continue,
-            Err(error) => return Err(error),
-        };
-        if let Some(file) = KeyFile::decode(name, &bytes, key, bucket.store_hash()) {
-            all.push(Found {
+    let prefix = prefix.as_str();
+    let mut files = stream::iter(listed)
+        .map(|object| async move {
+            let name = object.key[prefix.len()..].trim_end_matches(".json");
+            let read = bucket.get_small(&object.key, "The backup's wrapped key", MAX_KEY_FILE);
+            let file = match read.await {
+                Ok(bytes) => KeyFile::decode(name, &bytes, key, bucket.store_hash()),
+                Err(BackupError::NotFound { .. } | BackupError::Damaged { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            Ok(file.map(|file| Found {
                 key: object.key,
                 file,
-            });
+            }))
+        })
+        .buffered(AT_ONCE);
+    let mut all = Vec::new();
+    while let Some(file) = files.next().await {
+        all.extend(file?);
+        if all.len() == MOST {
+            break;
         }
     }
     Ok(all)

@@ -42,7 +42,7 @@ impl From<BackupError> for CoreError {
             BackupError::TooNew { .. } => Code::TooNew,
             BackupError::Locked { .. } => Code::BackupLocked,
             BackupError::WrongPassphrase => Code::WrongPassphrase,
-            BackupError::NoWrappedKey => Code::BucketUnusable,
+            BackupError::NoWrappedKey | BackupError::CrowdedKeys { .. } => Code::BucketUnusable,
             BackupError::SourceChanged { .. } => Code::SourceChanged,
             BackupError::BadName { .. } => Code::BadName,
             BackupError::Io { source, .. } => super::from_license::io_code(source),

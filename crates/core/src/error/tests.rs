@@ -251,6 +251,7 @@ fn backup_errors(text: &str) -> Vec<BackupError> {
         },
         BackupError::WrongPassphrase,
         BackupError::NoWrappedKey,
+        BackupError::CrowdedKeys { files: 1_002 },
         BackupError::SourceChanged { path: text() },
         BackupError::BadName {
             what: "A file in the restore point".into(),
