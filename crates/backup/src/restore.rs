@@ -212,8 +212,8 @@ pub async fn fetch_catalogs(
         Ok(())
     };
     let outcome = progress::until_cancelled(&progress, work).await;
-    bucket.settle_writers().await;
     sink.settle().await;
+    bucket.settle_writers().await;
     outcome.map(|()| failed)
 }
 
@@ -229,8 +229,8 @@ pub async fn run_restore(
     let sink = Handover::new(sink);
     let outcome = progress::until_cancelled(&progress, run(bucket, plan, &sink, &progress)).await;
     // A commit that had begun is not torn off: when this returns, nothing moves any more.
-    bucket.settle_writers().await;
     sink.settle().await;
+    bucket.settle_writers().await;
     outcome
 }
 
@@ -286,10 +286,11 @@ async fn run(
         {
             let (bucket, item, sink, progress) =
                 (bucket.clone(), item.clone(), sink.clone(), progress.clone());
-            tasks.spawn(async move {
+            let held = sink.clone();
+            tasks.spawn(held.until_dropped(async move {
                 let result = fetch_item(&bucket, &item, &sink, &progress).await;
                 (item, result)
-            });
+            }));
         }
         let Some(joined) = tasks.join_next().await else {
             break;

@@ -95,7 +95,16 @@ impl Handover {
         }
     }
 
-    /// Waits until no call is running any more.
+    /// Work that [`Handover::settle`] waits for. Who is told to stop is gone only a moment
+    /// later, and until then has its temporary file.
+    pub(crate) fn until_dropped<F: Future>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        self.calls.track_future(work)
+    }
+
+    /// Waits until no call is running any more, and none will be made.
     pub(crate) async fn settle(&self) {
         self.calls.close();
         self.calls.wait().await;
