@@ -71,12 +71,14 @@ struct Known {
     seen: bool,
 }
 
-/// A file that its row agrees with, and that is not as the last look saw it.
-struct Touched {
+/// A file to be read: not as its row says, or not as the last look saw it.
+struct Differing {
     id: i64,
     key: u128,
-    was: FileState,
+    was: Option<FileState>,
     now: FileState,
+    /// Its row agrees with it.
+    in_line: bool,
 }
 
 impl Store {
@@ -110,8 +112,7 @@ impl Store {
         progress.set_total(None, Some(known.len() as u64));
 
         let mut orphans = Vec::new();
-        let mut suspects = Vec::new();
-        let mut touched: Vec<Touched> = Vec::new();
+        let mut differing: Vec<Differing> = Vec::new();
         let mut now_seen = Seen::default();
         let mut keeps_inodes = false;
         self.walk(&mut report, progress, &mut |relative, meta| {
@@ -124,11 +125,15 @@ impl Store {
             let same = row.size == now.size && row.mtime_ns == now.mtime;
             let was = seen.get(key);
             keeps_inodes |= was.is_some_and(|was| was.inode == now.inode);
-            if !same || !row.hashed || row.status != Status::Stored {
-                suspects.push((row.id, now.size));
-            } else if let Some(was) = was.filter(|was| now.was_touched(was)) {
-                let id = row.id;
-                touched.push(Touched { id, key, was, now });
+            let in_line = same && row.hashed && row.status == Status::Stored;
+            if !in_line || was.is_some_and(|was| now.was_touched(&was)) {
+                differing.push(Differing {
+                    id: row.id,
+                    key,
+                    was,
+                    now,
+                    in_line,
+                });
             } else {
                 now_seen.add(key, &now);
             }
@@ -142,23 +147,24 @@ impl Store {
         drop(known);
 
         report.missing = self.mark_missing(&gone)?;
-        for (id, size) in suspects {
-            if !spend(&mut budget, size) {
-                report.postponed += 1;
-                continue;
-            }
-            self.settle(FileId(id), &mut report, progress)?;
-        }
-        for Touched { id, key, was, now } in touched {
+        // What the catalog tells wrong comes first where not all can be read.
+        differing.sort_by_key(|file| file.in_line);
+        for file in differing {
+            let (was, now) = (file.was, file.now);
             // Some file systems number their files anew each time they are mounted.
-            if !keeps_inodes && now.was_renumbered(&was) {
-                now_seen.add(key, &now);
+            let renumbered =
+                file.in_line && !keeps_inodes && was.is_some_and(|was| now.was_renumbered(&was));
+            let is_known = if renumbered {
+                true
             } else if spend(&mut budget, now.size) {
-                self.settle(FileId(id), &mut report, progress)?;
+                self.settle(FileId(file.id), &mut report, progress)?
             } else {
                 report.postponed += 1;
-                // So that the next look finds the same difference.
-                now_seen.add(key, &was);
+                false
+            };
+            // Of what was not read, the next look finds the same difference.
+            if let Some(state) = Some(now).filter(|_| is_known).or(was) {
+                now_seen.add(file.key, &state);
             }
         }
         self.adopt_all(orphans, &mut budget, &mut report, progress)?;
@@ -257,21 +263,21 @@ impl Store {
         Ok(missing)
     }
 
-    /// Reads one file that differs from its row and brings the row in line.
+    /// Reads one file that differs and brings its row in line. Answers whether it was read.
     fn settle(
         &self,
         id: FileId,
         report: &mut ReconcileReport,
         progress: &dyn Progress,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         use crate::verify::Look;
         let record = match self.get(id) {
             Ok(record) => record,
-            Err(StoreError::NotFound) => return Ok(()),
+            Err(StoreError::NotFound) => return Ok(false),
             Err(e) => return Err(e),
         };
         if matches!(record.status, Status::Trashed) {
-            return Ok(());
+            return Ok(false);
         }
         match self.look_at(&record, progress) {
             Ok(Look::Same) if record.status == Status::Missing => report.returned += 1,
@@ -280,11 +286,17 @@ impl Store {
                 report.edited += 1;
                 self.inner.edits_seen.lock().insert(id);
             }
-            Ok(Look::Missing(_)) => report.missing += 1,
+            Ok(Look::Missing(_)) => {
+                report.missing += 1;
+                return Ok(false);
+            }
             Err(e @ (StoreError::Cancelled | StoreError::Busy { .. })) => return Err(e),
-            Err(_) => report.unreadable += 1,
+            Err(_) => {
+                report.unreadable += 1;
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn adopt_all(
