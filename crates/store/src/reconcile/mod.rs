@@ -248,8 +248,7 @@ impl Store {
                 // It may have been moved to the trash since the walk.
                 let is_gone = |record: &FileRecord| {
                     let path = self.inner.layout.file(&record.relative_path);
-                    record.status == Status::Stored
-                        && path.map_or(true, |p| fs::symlink_metadata(p).is_err())
+                    record.status == Status::Stored && path.map_or(true, |p| is_absent(&p))
                 };
                 let gone: Vec<i64> = rows_of(conn, chunk)?
                     .iter()
@@ -452,6 +451,12 @@ fn relative_name(files: &std::path::Path, path: &std::path::Path) -> Option<Stri
     let relative = parts?.join("/");
     // A backslash would be a separator elsewhere.
     (!relative.contains('\\')).then_some(relative)
+}
+
+/// What cannot be looked at, as in a folder without permission, is not gone.
+fn is_absent(path: &std::path::Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    fs::symlink_metadata(path).is_err_and(|e| matches!(e.kind(), NotFound | NotADirectory))
 }
 
 fn spend(budget: &mut Option<u64>, bytes: u64) -> bool {
