@@ -104,7 +104,7 @@ impl Store {
                     now.format = kind.format.into();
                 }
                 if now != *record {
-                    self.update_row(&now)?;
+                    self.update_row(record, &now)?;
                 }
                 // A first hash is no change.
                 Ok(if same || record.sha256.is_empty() {
@@ -117,7 +117,7 @@ impl Store {
                 let mut now = record.clone();
                 now.status = Status::Missing;
                 if now != *record {
-                    self.update_row(&now)?;
+                    self.update_row(record, &now)?;
                 }
                 Ok(Look::Missing(Box::new(now)))
             }
@@ -125,13 +125,15 @@ impl Store {
         }
     }
 
-    /// Writes what a look at the disk told, unless the row moved on meanwhile.
-    pub(crate) fn update_row(&self, now: &FileRecord) -> Result<()> {
+    /// Writes what a look at the disk told, unless the row moved on meanwhile: it has other
+    /// bytes since, or was given up here.
+    fn update_row(&self, was: &FileRecord, now: &FileRecord) -> Result<()> {
         self.inner.catalog.write(|conn| {
             conn.execute(
                 "UPDATE user_files SET status = ?, size_bytes = ?, sha256 = ?, mtime_ns = ?, \
                  metadata = ?, file_type = ?, format = ? \
-                 WHERE id = ? AND uid = ? AND relative_path = ? AND status <> 'trashed'",
+                 WHERE id = ? AND uid = ? AND relative_path = ? \
+                 AND sha256 = ? AND status = ? AND status <> 'trashed'",
                 duckdb::params![
                     now.status.as_str(),
                     now.size_bytes as i64,
@@ -143,6 +145,8 @@ impl Store {
                     now.id.0,
                     now.uid,
                     now.relative_path,
+                    was.sha256,
+                    was.status.as_str(),
                 ],
             )
             .map(|_| ())
