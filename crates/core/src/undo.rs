@@ -271,6 +271,9 @@ impl Session {
             point: past.point.clone(),
             ..UndoReport::default()
         };
+        // Before anything goes: what a run that is stopped half way has taken back must not
+        // look deleted either.
+        self.know_again(past);
         // The last first: a file that two runs of one restore touched goes back step by step.
         for restored in past.done.iter().rev() {
             if job.is_cancelled() {
@@ -301,7 +304,6 @@ impl Session {
             Ok(rows) => report.removed_rows = rows,
             Err(error) => return Finish::stopped(error.into(), None),
         }
-        self.know_again(past);
         // What failed would fail again: it was changed since, and that stands.
         if let Err(error) = fs::remove_dir_all(&past.dir) {
             tracing::warn!(error = %error.kind(), "the notes of a restore that was taken back are still there");
