@@ -377,11 +377,13 @@ impl Session {
             in_the_clear,
             without_copy: left_out::without_copy(outcome.without_plain_copy),
         };
-        if settled && stale.is_empty() {
-            self.note_standing(settings, look, &report, outcome.current.head.clone());
-        }
+        let standing = (settled && stale.is_empty()).then(|| outcome.current.head.clone());
         if !(is_noted.load(Ordering::Relaxed) && self.take_pending()) {
             self.keep_manifest(settings, outcome.current, stale);
+        }
+        // Last: where this stands, nothing of the above is done again.
+        if let Some(head) = standing {
+            self.note_standing(settings, look, &report, head);
         }
         Ok(report)
     }

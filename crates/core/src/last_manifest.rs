@@ -73,6 +73,13 @@ impl LastManifest {
     }
 }
 
+/// As [`LastManifest`], without the files.
+#[derive(Deserialize)]
+struct LastHead {
+    place: String,
+    head: ManifestHead,
+}
+
 impl Session {
     pub(crate) fn manifest_path(&self) -> PathBuf {
         self.0.store.private_dir().join("last-manifest.json")
@@ -89,6 +96,13 @@ impl Session {
 
     pub(crate) fn last_manifest(&self, settings: &BucketSettings) -> Option<LastManifest> {
         read(&self.manifest_path(), settings)
+    }
+
+    /// Whether this point is what this device last knew.
+    pub(crate) fn goes_on_from(&self, settings: &BucketSettings, point: &ManifestHead) -> bool {
+        let last = fs::read(self.manifest_path()).ok();
+        last.and_then(|bytes| serde_json::from_slice::<LastHead>(&bytes).ok())
+            .is_some_and(|last| last.place == settings.place() && last.head.id == point.id)
     }
 
     pub(crate) fn keep_manifest(

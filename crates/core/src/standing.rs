@@ -83,7 +83,9 @@ impl Session {
             && standing.mark == look.mark
             && standing.presets == look.presets
             && self.backup_notes().damaged.is_empty()
-            && !self.has_pending();
+            && !self.has_pending()
+            // Else what waits would go on being counted from another point, or from nothing.
+            && self.goes_on_from(settings, &head);
         if !as_it_was {
             return Ok(None);
         }
