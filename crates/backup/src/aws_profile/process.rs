@@ -65,6 +65,10 @@ impl Program {
             // Nobody is shown it: it may hold a secret.
             .stderr(Stdio::null())
             .kill_on_drop(true);
+        if in_own_group {
+            // What is piped into Redline, a passphrase for one, is not for this program.
+            command.stdin(Stdio::null());
+        }
         #[cfg(unix)]
         if in_own_group {
             command.process_group(0);
@@ -162,7 +166,11 @@ fn keys_in(answer: &[u8]) -> Option<AccessKeys> {
     whole.then(|| AccessKeys {
         access_key: secret(&answer.access_key_id),
         secret_key: secret(&answer.secret_access_key),
-        session_token: answer.session_token.as_deref().map(secret),
+        session_token: answer
+            .session_token
+            .as_deref()
+            .filter(|token| !token.is_empty())
+            .map(secret),
         expires_at: answer.expiration.map(SystemTime::from),
     })
 }
