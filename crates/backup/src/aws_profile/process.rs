@@ -44,6 +44,25 @@ async fn keys_of_program(line: &str, in_own_group: bool) -> Result<AccessKeys, P
     keys_in(&answer).ok_or(ProfileProblem::ProcessAnswer)
 }
 
+#[cfg(not(windows))]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
+    command
+}
+
+/// The line as it stands: this shell does not read quotes as they are escaped for others.
+#[cfg(windows)]
+fn shell(line: &str) -> Command {
+    let mut command = Command::new("cmd.exe");
+    command.raw_arg("/S /C").raw_arg(format!("\"{line}\""));
+    command
+}
+
+/// The desktop app has no console, and one that flashes up tells nobody anything.
+#[cfg(windows)]
+const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+
 /// Ended when dropped before it has ended by itself.
 struct Program {
     child: Child,
@@ -53,14 +72,8 @@ struct Program {
 
 impl Program {
     fn start(line: &str, in_own_group: bool) -> io::Result<Self> {
-        let (shell, run) = if cfg!(windows) {
-            ("cmd.exe", "/C")
-        } else {
-            ("sh", "-c")
-        };
-        let mut command = Command::new(shell);
+        let mut command = shell(line);
         command
-            .args([run, line])
             .stdout(Stdio::piped())
             // Nobody is shown it: it may hold a secret.
             .stderr(Stdio::null())
@@ -72,6 +85,10 @@ impl Program {
         #[cfg(unix)]
         if in_own_group {
             command.process_group(0);
+        }
+        #[cfg(windows)]
+        if in_own_group {
+            command.creation_flags(CREATE_NO_WINDOW);
         }
         Ok(Self {
             child: command.spawn()?,
@@ -115,7 +132,9 @@ impl Drop for Program {
         // so this is waited for.
         #[cfg(windows)]
         if self.in_own_group {
+            use std::os::windows::process::CommandExt;
             let _ = std::process::Command::new("taskkill")
+                .creation_flags(CREATE_NO_WINDOW)
                 .args(["/F", "/T", "/PID", &id.to_string()])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
