@@ -116,6 +116,7 @@ impl Store {
         let mut now_seen = Seen::default();
         let mut keeps_inodes = false;
         self.walk(&mut report, progress, &mut |relative, meta| {
+            progress.advance(0, 1);
             let (key, now) = (path_key(&relative), FileState::of(meta));
             let Some(row) = known.get_mut(&key) else {
                 orphans.push((relative, now.size));
@@ -187,7 +188,6 @@ impl Store {
         if stamp.is_none() || stamp != seen.stamp {
             return Ok(None);
         }
-        progress.set_total(None, Some(seen.len() as u64));
         let mut report = ReconcileReport::default();
         let (mut as_seen, mut other) = (0, false);
         self.walk(&mut report, progress, &mut |relative, meta| {
@@ -231,7 +231,6 @@ impl Store {
                 report.unnamable += 1;
                 continue;
             };
-            progress.advance(0, 1);
             match entry.metadata() {
                 Ok(meta) if each(relative, &meta).is_break() => break,
                 Ok(_) => {}
