@@ -53,6 +53,40 @@ fn other_bytes_under_the_same_size_and_time_are_found() {
     assert_eq!(store.reconcile(&()).unwrap().edited, 1);
 }
 
+/// Writes to a file while it is being read, which makes it unreadable for now.
+#[cfg(unix)]
+struct Meddling<'a>(&'a Path);
+
+#[cfg(unix)]
+impl Progress for Meddling<'_> {
+    fn phase(&self, _: &str) {}
+    fn set_total(&self, _: Option<u64>, _: Option<u64>) {}
+    fn advance(&self, bytes: u64, _: u64) {
+        if bytes > 0 {
+            let file = File::options().write(true).open(self.0).unwrap();
+            file.set_times(FileTimes::new().set_modified(std::time::UNIX_EPOCH))
+                .unwrap();
+        }
+    }
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_could_not_be_read_differs_at_the_next_look_as_well() {
+    let fx = Fixture::new();
+    let (store, _) = with_two_files(&fx);
+    let path = fx.home().join("files/a.csv");
+    let before = fs::metadata(&path).unwrap();
+    edit_behind_its_back(&path, b"ONE");
+    let report = store.reconcile(&Meddling(&path)).unwrap();
+    assert_eq!((report.unreadable, report.edited), (1, 0));
+    put_back(&path, &before);
+    assert_eq!(store.reconcile(&()).unwrap().edited, 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn in_the_next_process_too() {
