@@ -103,11 +103,12 @@ impl Store {
         if let Some(report) = self.all_as_seen(&seen, progress)? {
             return Ok(report);
         }
-        let version = self.inner.catalog.settled(|version, _| version);
         let mut report = ReconcileReport {
             trash_recovered: self.read_trash()?,
             ..ReconcileReport::default()
         };
+        // After the trash, whose look counts as a write wherever it is not empty.
+        let version = self.inner.catalog.settled(|version, _| version);
         let mut known = self.inner.catalog.read(known_rows)?;
         progress.set_total(None, Some(known.len() as u64));
 
