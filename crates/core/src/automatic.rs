@@ -14,6 +14,7 @@ use redline_backup::AwsFilesStamp;
 use crate::contract::{ErrorReport, Event, JobKind, JobResult, JobState};
 use crate::error::{Code, CoreError};
 use crate::jobs::Finish;
+use crate::left_out::LISTED;
 use crate::session::Session;
 use crate::text;
 
@@ -239,9 +240,16 @@ impl Watcher {
     fn try_now(&mut self, session: &Session) {
         let shown = &session.0.transfers.automatic;
         match session.back_up_quietly() {
-            Ok(()) => {
+            Ok(left_out) => {
                 self.schedule.went_well();
                 shown.show(None, None);
+                // What came while it ran, and is in no restore point yet.
+                if session
+                    .waiting_files()
+                    .is_ok_and(|waiting| waiting > left_out)
+                {
+                    self.schedule.changed(Instant::now());
+                }
             }
             // Somebody stopped it: the next change counts.
             Err(error) if error.code() == Code::Cancelled => self.schedule.went_well(),
@@ -261,7 +269,8 @@ impl Watcher {
 
 impl Session {
     /// As [`Session::backup_now`], but without a trace of tries that may go well later.
-    fn back_up_quietly(&self) -> Result<(), CoreError> {
+    /// Answers how many files were left out, which go on waiting.
+    fn back_up_quietly(&self) -> Result<u64, CoreError> {
         let (bucket, settings) = self.begin_sending()?;
         let title = format!("Backing up to \"{}\" by itself", settings.bucket);
         let job = self.0.jobs.run(JobKind::Backup, title, |job| -> Finish {
@@ -269,7 +278,9 @@ impl Session {
             self.run_backup(&bucket, &settings, false, job)
         });
         match job.result {
-            Some(JobResult::Backup(_)) => Ok(()),
+            // A list that is full says nothing of how many there are.
+            Some(JobResult::Backup(report)) if report.left_out.len() >= LISTED => Ok(u64::MAX),
+            Some(JobResult::Backup(report)) => Ok(report.left_out.len() as u64),
             _ => {
                 let (id, state) = (job.id.clone(), job.state);
                 let error = crate::jobs::error_of(job);
