@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 
 use crate::heads;
@@ -304,8 +305,14 @@ pub(crate) async fn read_head(
     key: &ManifestKey,
     id: &str,
 ) -> Result<ManifestHead> {
+    let bytes = manifest_bytes(bucket, id).await?;
+    decode_head(id, &bytes, key, bucket.store_hash(), bucket.data_keys())
+}
+
+/// What lies under this restore point's name, unless it is larger than one can be.
+async fn manifest_bytes(bucket: &Bucket, id: &str) -> Result<Bytes> {
     let what = format!("The restore point {id}");
-    let bytes = bucket
+    bucket
         .get_small(&bucket.layout().manifest(id), &what, MAX_MANIFEST)
         .await
         .map_err(|error| match error {
@@ -313,16 +320,13 @@ pub(crate) async fn read_head(
                 BackupError::Damaged { what }
             }
             other => other,
-        })?;
-    decode_head(id, &bytes, key, bucket.store_hash(), bucket.data_keys())
+        })
 }
 
 /// Whether what lies under this restore point's name says that it is sealed. Not to be
 /// believed: somebody may have changed it. Enough for not sending in the clear.
 pub async fn says_sealed(bucket: &Bucket, id: &str) -> Result<bool> {
-    let what = format!("The restore point {id}");
-    let manifest = bucket.layout().manifest(id);
-    match bucket.get_small(&manifest, &what, MAX_MANIFEST).await {
+    match manifest_bytes(bucket, id).await {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).contains("\"sealed\":\"")),
         Err(BackupError::NotFound { .. } | BackupError::Damaged { .. }) => Ok(false),
         Err(error) => Err(error),
