@@ -239,15 +239,14 @@ impl Watcher {
 
     fn try_now(&mut self, session: &Session) {
         let shown = &session.0.transfers.automatic;
+        let before = session.0.store.version();
         match session.back_up_quietly() {
             Ok(left_out) => {
                 self.schedule.went_well();
                 shown.show(None, None);
                 // What came while it ran, and is in no restore point yet.
-                if session
-                    .waiting_files()
-                    .is_ok_and(|waiting| waiting > left_out)
-                {
+                let waits_on = || session.waiting_files().is_ok_and(|w| w > left_out);
+                if session.0.store.version() != before && waits_on() {
                     self.schedule.changed(Instant::now());
                 }
             }
