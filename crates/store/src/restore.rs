@@ -1,6 +1,7 @@
 //! Files back from a backup, and such a restore taken back again. Nothing local is
 //! lost by either: what has to make room goes to the trash.
 
+mod intention;
 mod together;
 mod unfinished;
 
@@ -14,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use intention::Intend;
+use intention::{Intention, not_noted};
 
 /// What a restore does with a local file of the same name and other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,33 +55,6 @@ pub struct Restored {
     pub was: Option<FileRecord>,
     /// The uid in the trash of the local bytes that made room.
     pub replaced: Option<String>,
-}
-
-/// Is told what is about to be done before the first file of it is renamed, and again where
-/// a name turns out to be taken. If it fails, nothing more is renamed.
-pub type Intend<'a> = &'a dyn Fn(&[Restored]) -> io::Result<()>;
-
-/// What is about to be done with one file, and under which name that was told.
-struct Intention<'a> {
-    meant: Restored,
-    told: Option<String>,
-    intend: Intend<'a>,
-}
-
-impl Intention<'_> {
-    fn tell(&mut self, relative_path: &str) -> Result<()> {
-        if self.told.as_deref() == Some(relative_path) {
-            return Ok(());
-        }
-        relative_path.clone_into(&mut self.meant.relative_path);
-        (self.intend)(std::slice::from_ref(&self.meant)).map_err(not_noted)?;
-        self.told = Some(relative_path.to_owned());
-        Ok(())
-    }
-}
-
-fn not_noted(error: io::Error) -> StoreError {
-    StoreError::io("the notes of the restore", error)
 }
 
 /// Metadata of a file in the trash: the restore that it made room for.
