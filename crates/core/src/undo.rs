@@ -1,7 +1,8 @@
 //! What the last restore did here, written down while it did it, and taking it back
 //! for seven days. The store does the moving; this knows the order.
 
-use std::collections::HashMap;
+mod steps;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use jiff::{Timestamp, ToSpan};
 use parking_lot::Mutex;
 use redline_store::{MergeReport, Restored, StoreError};
 use serde::{Deserialize, Serialize};
+use steps::{Step, Steps};
 
 use crate::contract::{
     Event, FailedFile, JobKind, JobResult, RestoreRequest, UndoReport, UndoView,
@@ -88,57 +90,6 @@ impl RestoreLog {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         self.file.lock().write_all(&text)
-    }
-}
-
-/// Of one file, in the order of the log.
-struct Step {
-    restored: Restored,
-    done: bool,
-}
-
-/// Which intentions have no outcome: each is settled by the next outcome of the same file
-/// that puts the same bytes aside.
-#[derive(Default)]
-struct Steps {
-    all: Vec<Step>,
-    open: HashMap<(String, Option<String>), Vec<usize>>,
-}
-
-impl Steps {
-    fn intended(&mut self, restored: Restored) {
-        let key = (restored.uid.clone(), restored.replaced.clone());
-        self.open.entry(key).or_default().push(self.all.len());
-        self.all.push(Step {
-            restored,
-            done: false,
-        });
-    }
-
-    fn done(&mut self, restored: Restored) {
-        let key = (restored.uid.clone(), restored.replaced.clone());
-        // The others said the same, under names that were taken.
-        let mut settled = self.open.remove(&key).unwrap_or_default();
-        if let Some(last) = settled.pop() {
-            self.all[last] = Step {
-                restored,
-                done: true,
-            };
-        } else {
-            self.all.push(Step {
-                restored,
-                done: true,
-            });
-        }
-        for n in settled {
-            self.all[n].done = true;
-            self.all[n].restored.same = true;
-        }
-    }
-
-    fn into_steps(self) -> Vec<Step> {
-        let all = self.all.into_iter();
-        all.filter(|step| !step.restored.same).collect()
     }
 }
 
