@@ -123,8 +123,8 @@ fn killed_in_the_middle_of_a_batch_all_that_was_done_can_be_taken_back() {
 
     let mut placed_when_killed = 0;
     // Each makes room with one rename and gets its place with the next: killed before one
-    // makes room.
-    for n in [1, 3, 5, 7, 9] {
+    // makes room, and between the two.
+    for n in [1, 2, 3, 4, 5, 7, 9] {
         let when = format!("rename {n}");
         let machine = with_bucket(Machine::new(), &s3);
         let local = kinds(500, &["edited"]);

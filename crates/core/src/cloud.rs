@@ -311,6 +311,8 @@ impl Session {
                     differing: Differing::KeepBeside,
                     mark: FETCHED_AT,
                 },
+                // Nobody takes this back: where it is cut off, it is fetched again.
+                &|_| Ok(()),
                 &(),
             )
             .map_err(|error| store_error(error, Doing::Restoring))?;

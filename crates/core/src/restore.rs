@@ -422,15 +422,20 @@ impl RestoreSink for Sink {
                 mark: self.log.id(),
             })
             .collect();
-        // What is done is in the log before anything else is: it can be taken back.
+        // In the log before it is done, and again as soon as it is: it can be taken back,
+        // wherever this ends.
+        let intend = |meant: &[Restored]| self.log.intend(meant);
         let together: Vec<Option<io::Result<()>>> = self
             .store
-            .restore_together(&files)
+            .restore_together(&files, &intend)
             .into_iter()
             .map(|placed| placed.map(|restored| self.count(restored)))
             .collect();
         let alone = |file: &RestoreFile<'_>| {
-            let restored = self.store.restore_file(file, &()).map_err(io_error)?;
+            let restored = self
+                .store
+                .restore_file(file, &intend, &())
+                .map_err(io_error)?;
             self.count(restored)
         };
         together

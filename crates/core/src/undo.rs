@@ -1,6 +1,8 @@
 //! What the last restore did here, written down while it did it, and taking it back
 //! for seven days. The store does the moving; this knows the order.
 
+mod steps;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use jiff::{Timestamp, ToSpan};
 use parking_lot::Mutex;
 use redline_store::{MergeReport, Restored, StoreError};
 use serde::{Deserialize, Serialize};
+use steps::{Step, Steps};
 
 use crate::contract::{
     Event, FailedFile, JobKind, JobResult, RestoreRequest, UndoReport, UndoView,
@@ -36,13 +39,15 @@ enum Line {
         request: RestoreRequest,
     },
     Merged(MergeReport),
+    /// What is about to be done, as it will be if nothing comes between.
+    Intended(Box<Restored>),
     Done(Box<Restored>),
     /// All of the request was gone through.
     Ended,
 }
 
 /// A restore that is written down as it goes. A process that dies leaves a log that
-/// ends early; what it says was done.
+/// ends early: what it says was done was, and what it was about to do may have been.
 pub(crate) struct RestoreLog {
     id: String,
     file: Mutex<File>,
@@ -58,6 +63,18 @@ impl RestoreLog {
             return Ok(());
         }
         self.append(&Line::Merged(report.clone()))
+    }
+
+    /// On disk when this returns: it must be known before the first rename is.
+    pub(crate) fn intend(&self, meant: &[Restored]) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        for restored in meant {
+            serde_json::to_writer(&mut text, &Line::Intended(Box::new(restored.clone())))?;
+            text.push(b'\n');
+        }
+        let mut file = self.file.lock();
+        file.write_all(&text)?;
+        file.sync_data()
     }
 
     pub(crate) fn done(&self, restored: Restored) -> std::io::Result<()> {
@@ -84,7 +101,7 @@ struct Past {
     point: String,
     request: RestoreRequest,
     merged: MergeReport,
-    done: Vec<Restored>,
+    steps: Vec<Step>,
     ended: bool,
 }
 
@@ -106,9 +123,10 @@ impl Past {
             point,
             request,
             merged: MergeReport::default(),
-            done: Vec::new(),
+            steps: Vec::new(),
             ended: false,
         };
+        let mut steps = Steps::default();
         for line in lines {
             match line {
                 Line::Merged(report) => {
@@ -116,11 +134,13 @@ impl Past {
                     past.merged.conversions.extend(report.conversions);
                     past.merged.tables.extend(report.tables);
                 }
-                Line::Done(restored) => past.done.push(*restored),
+                Line::Intended(restored) => steps.intended(*restored),
+                Line::Done(restored) => steps.done(*restored),
                 Line::Ended => past.ended = true,
                 Line::Begun { .. } => {}
             }
         }
+        past.steps = steps.into_steps();
         Some(past)
     }
 
@@ -129,7 +149,7 @@ impl Past {
     }
 
     fn did_something(&self) -> bool {
-        !self.done.is_empty() || !self.merged.is_empty()
+        !self.steps.is_empty() || !self.merged.is_empty()
     }
 }
 
@@ -210,12 +230,13 @@ impl Session {
     /// The newest restore that changed something, while it can be taken back.
     pub fn undoable_restore(&self) -> Option<UndoView> {
         let past = self.newest_undoable()?;
-        let replaced = past.done.iter().filter(|d| d.replaced.is_some()).count() as u64;
+        let done = || past.steps.iter().filter(|step| step.done);
+        let replaced = done().filter(|s| s.restored.replaced.is_some()).count() as u64;
         Some(UndoView {
             point: past.point.clone(),
             restored_at: past.at.to_string(),
             until: past.until().to_string(),
-            new_files: past.done.len() as u64 - replaced,
+            new_files: done().count() as u64 - replaced,
             replaced_files: replaced,
         })
     }
@@ -265,22 +286,35 @@ impl Session {
 
     fn run_undo(&self, past: &Past, job: &Arc<Job>) -> Finish {
         job.phase("taking back");
-        job.set_total(None, Some(past.done.len() as u64));
+        job.set_total(None, Some(past.steps.len() as u64));
         let mark = format!("undo of {}", past.id);
         let mut report = UndoReport {
             point: past.point.clone(),
             ..UndoReport::default()
         };
+        // What is on disk tells how far a restore came that was cut off.
+        if past.steps.iter().any(|step| !step.done)
+            && let Err(error) = self.0.store.reconcile(&())
+        {
+            return Finish::stopped(error.into(), None);
+        }
         // Before anything goes: what a run that is stopped half way has taken back must not
         // look deleted either.
         self.know_again(past);
         // The last first: a file that two runs of one restore touched goes back step by step.
-        for restored in past.done.iter().rev() {
+        for Step { restored, done } in past.steps.iter().rev() {
             if job.is_cancelled() {
                 return Finish::stopped(crate::error::cancelled(), None);
             }
-            match self.0.store.take_back(restored, &mark) {
-                Ok(()) => {
+            let store = &self.0.store;
+            let taken_back = match done {
+                true => store.take_back(restored, &mark).map(|()| true),
+                false => store.take_back_unfinished(restored, &past.id, &mark),
+            };
+            match taken_back {
+                // It never came to be.
+                Ok(false) => {}
+                Ok(true) => {
                     if restored.replaced.is_some() {
                         report.returned_files += 1;
                     } else {
@@ -370,8 +404,12 @@ impl Session {
 }
 
 fn open_log(dir: &Path) -> std::io::Result<File> {
-    let mut file = fsx::open_private_file(&dir.join(LOG))?;
-    // Behind what is there: one that was cut off goes on.
+    let path = dir.join(LOG);
+    let mut file = fsx::open_private_file(&path)?;
+    // Behind what is there: one that was cut off goes on. Half a line would spoil the next.
+    let text = fs::read(&path)?;
+    let whole = text.iter().rposition(|&b| b == b'\n').map_or(0, |n| n + 1);
+    file.set_len(whole as u64)?;
     std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0))?;
     Ok(file)
 }

@@ -75,7 +75,7 @@ pub use partial::ScratchDir;
 pub use progress::Progress;
 pub use reconcile::ReconcileReport;
 pub use record::{FileId, FileRecord, Status};
-pub use restore::{Differing, RestoreFile, Restored};
+pub use restore::{Differing, Intend, RestoreFile, Restored};
 pub use stats::{GrowthDay, Stats, TypeCount};
 pub use tables::{NewTable, TableFile, TableRecord};
 pub use trash::Emptied;

@@ -1,7 +1,9 @@
 //! Files back from a backup, and such a restore taken back again. Nothing local is
 //! lost by either: what has to make room goes to the trash.
 
+mod intention;
 mod together;
+mod unfinished;
 
 use crate::catalog::{FILE_COLUMNS, append_files, catalog_error, file_from_row, json_text};
 use crate::import::{choose_names, hash_stored, make_durable};
@@ -13,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+
+pub use intention::Intend;
+use intention::{Intention, not_noted};
 
 /// What a restore does with a local file of the same name and other bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +68,7 @@ impl Store {
     pub fn restore_file(
         &self,
         file: &RestoreFile<'_>,
+        intend: Intend<'_>,
         progress: &dyn Progress,
     ) -> Result<Restored> {
         let name = names::filename_of(file.relative_path).to_owned();
@@ -95,22 +101,19 @@ impl Store {
                     replaced: None,
                 });
             }
-            let mut replaced = None;
-            let mut was = row.clone();
-            let mut record = row;
-            if let Some(holder) = row_at(conn, &safe)?
-                && holder.sha256 != file.sha256
-                && file.differing == Differing::MoveToTrash
+            let holder = row_at(conn, &safe)?.filter(|holder| {
+                holder.sha256 != file.sha256 && file.differing == Differing::MoveToTrash
+            });
+            let is_it = holder.as_ref().is_some_and(|h| h.uid == file.uid);
+            let (was, mut record) = if is_it {
+                (holder.clone(), holder.clone())
+            } else {
+                (row.clone(), row)
+            };
+            if holder.is_some()
+                && let Some(record) = &mut record
             {
-                let is_it = holder.uid == file.uid;
-                let aside = self.set_aside(conn, &holder, is_it, file.mark, moved)?;
-                replaced = aside.then(|| last_uid(moved)).flatten();
-                if is_it {
-                    was = Some(holder.clone());
-                    record = Some(holder);
-                } else if let Some(record) = &mut record {
-                    record.relative_path = safe.clone();
-                }
+                record.relative_path = safe.clone();
             }
             let mut record = match record {
                 Some(record) => record,
@@ -133,11 +136,37 @@ impl Store {
                     }
                 }
             };
+            let mut intention = Intention {
+                meant: Restored {
+                    relative_path: record.relative_path.clone(),
+                    uid: record.uid.clone(),
+                    sha256: file.sha256.to_owned(),
+                    same: false,
+                    was,
+                    replaced: None,
+                },
+                told: None,
+                intend,
+            };
+            if let Some(holder) = &holder {
+                // Its row goes with it, or stays and gets the restored bytes.
+                let aside = match is_it {
+                    true => ulid::Ulid::new().to_string(),
+                    false => holder.uid.clone(),
+                };
+                if is_there(&layout.file(&holder.relative_path)?) {
+                    intention.meant.replaced = Some(aside.clone());
+                    intention.tell(&record.relative_path)?;
+                }
+                if !self.set_aside(conn, holder, &aside, file.mark, moved)? {
+                    intention.meant.replaced = None;
+                }
+            }
             let made = record.id.0 == 0;
             if made {
                 choose_names(conn, std::slice::from_mut(&mut record))?;
             }
-            self.place(&mut record, file, &name, moved)?;
+            self.place(&mut record, file, &name, &mut intention, moved)?;
             let here = layout.file(&record.relative_path)?;
             record.mtime_ns =
                 fs::symlink_metadata(&here).map_or(mtime_ns, |m| durable::mtime_ns(&m));
@@ -151,11 +180,7 @@ impl Store {
             }
             Ok(Restored {
                 relative_path: record.relative_path,
-                uid: record.uid,
-                sha256: file.sha256.to_owned(),
-                same: false,
-                was,
-                replaced,
+                ..intention.meant
             })
         })
     }
@@ -166,6 +191,7 @@ impl Store {
         record: &mut FileRecord,
         file: &RestoreFile<'_>,
         name: &str,
+        intention: &mut Intention<'_>,
         moved: &mut Moves,
     ) -> Result<()> {
         let layout = &self.inner.layout;
@@ -174,6 +200,7 @@ impl Store {
         let mut number = 1;
         loop {
             let to = layout.file(&record.relative_path)?;
+            intention.tell(&record.relative_path)?;
             match durable::rename_no_replace(file.temp, &to) {
                 Ok(()) => {
                     moved.push((file.temp.to_owned(), to.clone(), None));
@@ -224,48 +251,64 @@ impl Store {
                 None => None,
             };
             let was = restored.was.as_ref();
-            // The row was there before and stays; only its bytes change places.
-            let row_stays = was.is_some();
-            self.set_aside(conn, &row, row_stays, mark, moved)?;
+            // Where the row was there before it stays; only its bytes change places.
+            let aside = match was {
+                Some(_) => ulid::Ulid::new().to_string(),
+                None => row.uid.clone(),
+            };
+            self.set_aside(conn, &row, &aside, mark, moved)?;
             if let Some(was) = was {
                 write_row(conn, was)?;
             }
-            let Some(replaced) = replaced else {
-                return Ok(());
-            };
-            let owner = match was {
-                Some(was) if was.status == Status::Stored => was.clone(),
-                _ => replaced.clone(),
-            };
-            let (from, to) = (
-                layout.trash().join(&replaced.uid),
-                layout.file(&owner.relative_path)?,
-            );
-            layout.make_folders(&owner.relative_path)?;
-            durable::rename_no_replace(&from, &to)
-                .map_err(|e| StoreError::io(owner.filename.clone(), e))?;
-            moved.push((from, to.clone(), None));
-            durable::sync_dir(to.parent().unwrap_or(&layout.home))
-                .and_then(|()| durable::sync_dir(&layout.trash()))
-                .map_err(|e| StoreError::io("a folder of the store", e))?;
-            if owner.uid == replaced.uid {
-                let mut back = replaced.clone();
-                back.status = Status::Stored;
-                if let Some(map) = back.metadata.as_object_mut() {
-                    map.remove("deleted_at");
-                    map.remove(REPLACED_BY);
-                }
-                write_row(conn, &back)
-            } else {
-                conn.execute("DELETE FROM user_files WHERE uid = ?", [&replaced.uid])
-                    .map(|_| ())
-                    .map_err(|e| catalog_error("take a restore back", &e))
+            match replaced {
+                Some(replaced) => self.bring_back(conn, was, replaced, moved),
+                None => Ok(()),
             }
         })?;
         if let Some(uid) = &restored.replaced {
             let _ = fs::remove_file(layout.trash().join(format!("{uid}.json")));
         }
         Ok(())
+    }
+
+    /// Moves bytes that made room from the trash to where they were; their sidecar is for
+    /// the caller to remove once this stands in the catalog.
+    fn bring_back(
+        &self,
+        conn: &Connection,
+        was: Option<&FileRecord>,
+        replaced: FileRecord,
+        moved: &mut Moves,
+    ) -> Result<()> {
+        let layout = &self.inner.layout;
+        let owner = match was {
+            Some(was) if was.status == Status::Stored => was.clone(),
+            _ => replaced.clone(),
+        };
+        let (from, to) = (
+            layout.trash().join(&replaced.uid),
+            layout.file(&owner.relative_path)?,
+        );
+        layout.make_folders(&owner.relative_path)?;
+        durable::rename_no_replace(&from, &to)
+            .map_err(|e| StoreError::io(owner.filename.clone(), e))?;
+        moved.push((from, to.clone(), None));
+        durable::sync_dir(to.parent().unwrap_or(&layout.home))
+            .and_then(|()| durable::sync_dir(&layout.trash()))
+            .map_err(|e| StoreError::io("a folder of the store", e))?;
+        if owner.uid == replaced.uid {
+            let mut back = replaced;
+            back.status = Status::Stored;
+            if let Some(map) = back.metadata.as_object_mut() {
+                map.remove("deleted_at");
+                map.remove(REPLACED_BY);
+            }
+            write_row(conn, &back)
+        } else {
+            conn.execute("DELETE FROM user_files WHERE uid = ?", [&replaced.uid])
+                .map(|_| ())
+                .map_err(|e| catalog_error("take a restore back", &e))
+        }
     }
 
     /// Removes rows that a merge had brought: history and tables by uid, and files
@@ -302,22 +345,21 @@ impl Store {
         })
     }
 
-    /// Moves a stored file's bytes to the trash. With `row_stays` they get a row of
-    /// their own there, and the file's row is for the caller to write; without, the
-    /// row goes with them. Answers whether there were bytes.
+    /// Moves a stored file's bytes to the trash, under the uid `as_uid`. If that is not the
+    /// row's own they get a row there, and the file's row is for the caller to write; else
+    /// the row goes with them. Answers whether there were bytes.
     fn set_aside(
         &self,
         conn: &Connection,
         row: &FileRecord,
-        row_stays: bool,
+        as_uid: &str,
         mark: &str,
         moved: &mut Moves,
     ) -> Result<bool> {
         let layout = &self.inner.layout;
+        let row_stays = as_uid != row.uid;
         let mut aside = row.clone();
-        if row_stays {
-            aside.uid = ulid::Ulid::new().to_string();
-        }
+        as_uid.clone_into(&mut aside.uid);
         aside.status = Status::Trashed;
         if !aside.metadata.is_object() {
             aside.metadata = serde_json::json!({});
@@ -325,7 +367,7 @@ impl Store {
         aside.metadata["deleted_at"] = jiff::Timestamp::now().to_string().into();
         aside.metadata[REPLACED_BY] = mark.into();
         let from = layout.file(&row.relative_path)?;
-        let there = fs::symlink_metadata(&from).is_ok_and(|m| m.is_file());
+        let there = is_there(&from);
         if there {
             // Beside the bytes before they are: the trash can be read without the catalog.
             let sidecar = self.write_sidecar(&aside)?;
@@ -382,8 +424,8 @@ impl Store {
 /// Renames that were made: from, to, and the uid of what went to the trash.
 type Moves = Vec<(PathBuf, PathBuf, Option<String>)>;
 
-fn last_uid(moved: &Moves) -> Option<String> {
-    moved.iter().rev().find_map(|(_, _, uid)| uid.clone())
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|m| m.is_file())
 }
 
 fn write_row(conn: &Connection, row: &FileRecord) -> Result<()> {

@@ -270,6 +270,7 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
                     differing: Differing::MoveToTrash,
                     mark: "test",
                 },
+                &|_| Ok(()),
                 &(),
             )
             .unwrap();
@@ -303,7 +304,7 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
         mark: "test",
     };
     assert!(matches!(
-        fresh.restore_file(&evil, &()),
+        fresh.restore_file(&evil, &|_| Ok(()), &()),
         Err(StoreError::Damaged { .. })
     ));
     // Other bytes under the same name: both are kept, in either way.
@@ -319,7 +320,7 @@ fn a_snapshot_restores_into_an_empty_store_with_ids_history_and_hashes() {
         mark: "test",
     };
     fs::write(&temp, "other").unwrap();
-    let restored = fresh.restore_file(&differing, &()).unwrap();
+    let restored = fresh.restore_file(&differing, &|_| Ok(()), &()).unwrap();
     assert_ne!(restored.relative_path, files[0].relative_path);
     assert_eq!(fresh.verify(None, &()).unwrap().ok, 3);
     fresh.take_back(&restored, "undo").unwrap();

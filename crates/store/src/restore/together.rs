@@ -1,7 +1,7 @@
 //! Many restored files at once: one sync of the disk, one transaction. The catalog's
 //! price of a file is paid per batch; what is not plain is done one by one.
 
-use super::{RestoreFile, Restored};
+use super::{Intend, RestoreFile, Restored, not_noted};
 use crate::catalog::{FILE_COLUMNS, catalog_error, file_from_row};
 use crate::import::make_durable;
 use crate::open::Store;
@@ -18,8 +18,12 @@ impl Store {
     /// name nothing else has; the answers are in the order of `files`. What has none is for
     /// [`Store::restore_file`]: a file that has to make room, or that was in the way of all.
     /// Their bytes were hashed by whoever wrote them, and are not read again here.
-    pub fn restore_together(&self, files: &[RestoreFile<'_>]) -> Vec<Option<Restored>> {
-        let mut placed = self.place_together(files).unwrap_or_else(|error| {
+    pub fn restore_together(
+        &self,
+        files: &[RestoreFile<'_>],
+        intend: Intend<'_>,
+    ) -> Vec<Option<Restored>> {
+        let mut placed = self.place_together(files, intend).unwrap_or_else(|error| {
             // Nothing was done then; whose fault it was is found one by one.
             tracing::info!(%error, "restored files are placed one by one");
             HashMap::new()
@@ -28,7 +32,11 @@ impl Store {
     }
 
     /// By their place in `files`.
-    fn place_together(&self, files: &[RestoreFile<'_>]) -> Result<HashMap<usize, Restored>> {
+    fn place_together(
+        &self,
+        files: &[RestoreFile<'_>],
+        intend: Intend<'_>,
+    ) -> Result<HashMap<usize, Restored>> {
         let layout = &self.inner.layout;
         let whole = |file: &RestoreFile<'_>| {
             fs::symlink_metadata(file.temp).is_ok_and(|m| m.is_file() && m.len() == file.size)
@@ -42,20 +50,27 @@ impl Store {
             let mut done = HashMap::new();
             let mut placed: Vec<FileRecord> = Vec::new();
             let mut folders: BTreeSet<PathBuf> = BTreeSet::new();
-            for (n, row) in waiting(conn, files, &there)? {
+            let (same, waiting): (Vec<_>, Vec<_>) = waiting(conn, files, &there)?
+                .into_iter()
+                .partition(|(_, row)| row.status == Status::Stored && self.lies_there(row));
+            let restored = |n: usize, row: &FileRecord, same| Restored {
+                relative_path: row.relative_path.clone(),
+                uid: row.uid.clone(),
+                sha256: files[n].sha256.to_owned(),
+                same,
+                was: (!same).then(|| row.clone()),
+                replaced: None,
+            };
+            done.extend(same.iter().map(|(n, row)| (*n, restored(*n, row, true))));
+            let meant: Vec<Restored> = waiting
+                .iter()
+                .map(|(n, row)| restored(*n, row, false))
+                .collect();
+            if !meant.is_empty() {
+                intend(&meant).map_err(not_noted)?;
+            }
+            for ((n, row), meant) in waiting.into_iter().zip(meant) {
                 let file = &files[n];
-                let restored = |same| Restored {
-                    relative_path: row.relative_path.clone(),
-                    uid: row.uid.clone(),
-                    sha256: file.sha256.to_owned(),
-                    same,
-                    was: (!same).then(|| row.clone()),
-                    replaced: None,
-                };
-                if row.status == Status::Stored && self.lies_there(&row) {
-                    done.insert(n, restored(true));
-                    continue;
-                }
                 layout.make_folders(&row.relative_path)?;
                 let to = layout.file(&row.relative_path)?;
                 match durable::rename_no_replace(file.temp, &to) {
@@ -69,7 +84,7 @@ impl Store {
                 }
                 moved.push((file.temp.to_owned(), to.clone(), None));
                 folders.insert(to.parent().unwrap_or(&layout.home).to_owned());
-                done.insert(n, restored(false));
+                done.insert(n, meant);
                 let mut record = row;
                 record.mtime_ns = fs::symlink_metadata(&to)
                     .map_or(record.mtime_ns, |meta| durable::mtime_ns(&meta));
