@@ -227,8 +227,29 @@ struct Sink {
     hasher: Sha256,
     /// Bytes that were there before.
     kept: u64,
+    /// Bytes that are there now.
+    at: u64,
     opening: Option<Opening>,
 }
+
+/// Pieces of this size are let go of as they are written.
+const LARGE: u64 = 4 << 20;
+/// So far behind, what was let go of is on the disk, and its memory is there for the next piece.
+const BEHIND: u64 = 64 << 20;
+
+/// Asks the kernel to write this range out now and to forget what is written. It was hashed
+/// on its way, and nobody reads it again soon; kept, a file larger than memory would push out
+/// everything else, and the sync at the end would have all of it to write. A hint: failures
+/// do not matter.
+#[cfg(target_os = "linux")]
+fn let_go(file: &File, from: u64, to: u64) {
+    use rustix::fs::{Advice, fadvise};
+    let length = std::num::NonZeroU64::new(to.saturating_sub(from));
+    let _ = fadvise(file, from, length, Advice::DontNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_go(_: &File, _: u64, _: u64) {}
 
 impl Sink {
     /// Keeps at most `keep` bytes of what is there, in whole steps.
@@ -237,6 +258,7 @@ impl Sink {
             file: None,
             hasher: Sha256::new(),
             kept: 0,
+            at: 0,
             opening: None,
         };
         if let Some(path) = path {
@@ -261,6 +283,7 @@ impl Sink {
             }
             sink.file = Some(file);
         }
+        sink.at = sink.kept;
         sink.opening = seal.map(|seal| seal.opening(sink.kept));
         Ok(sink)
     }
@@ -276,11 +299,16 @@ impl Sink {
         };
         let bytes = opened.as_deref().unwrap_or(bytes);
         self.hasher.update(bytes);
+        let written = bytes.len() as u64;
         if let Some(file) = &mut self.file {
             file.write_all(bytes)
                 .map_err(|e| BackupError::io("write a restored file", e))?;
+            if written >= LARGE {
+                let_go(file, self.at.saturating_sub(BEHIND), self.at + written);
+            }
         }
-        Ok((self, Some(bytes.len() as u64)))
+        self.at += written;
+        Ok((self, Some(written)))
     }
 
     fn finish(self) -> Result<String> {

@@ -117,13 +117,18 @@ pub async fn plan_backup_with(
     previous: Option<&Manifest>,
     hints: &PlanHints,
 ) -> Result<BackupPlan> {
-    let highest = crate::points::point_names(bucket)
-        .await?
-        .into_iter()
-        .map(|name| name.generation)
-        .max()
-        .unwrap_or(0);
     let sealing = bucket.sealing();
+    // The first with this key, or the first of all: perhaps one was cut off before.
+    let first = previous.is_none_or(|m| m.head.encryption.as_deref() != sealing);
+    let left = async {
+        if first {
+            contents_there(bucket, files).await
+        } else {
+            Ok(HashMap::new())
+        }
+    };
+    let (names, left) = tokio::try_join!(crate::points::point_names(bucket), left)?;
+    let highest = names.iter().map(|name| name.generation).max().unwrap_or(0);
     let mut known: HashMap<String, u64> = match previous {
         Some(manifest) => manifest
             .files
@@ -133,10 +138,7 @@ pub async fn plan_backup_with(
             .collect(),
         None => HashMap::new(),
     };
-    // The first with this key, or the first of all: perhaps one was cut off before.
-    if previous.is_none_or(|m| m.head.encryption.as_deref() != sealing) {
-        known.extend(contents_there(bucket, files).await?);
-    }
+    known.extend(left);
     known.retain(|sha256, _| !hints.damaged.contains(sha256));
     let before: HashMap<&str, &FileEntry> = previous
         .map(|m| m.files.iter().map(|f| (f.path.as_str(), f)).collect())

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -260,11 +261,14 @@ impl Run {
         self.progress
             .set_total(plan.bytes, plan.upload.len() as u64);
         self.progress.phase(Phase::Uploading);
-        self.sweep(plan).await;
-        let marked = self.marked(plan).await?;
-        if !plan.upload.is_empty() {
-            key_store::ensure(&self.bucket, &self.key).await?;
-        }
+        let ensured = async {
+            match plan.upload.is_empty() {
+                true => Ok(()),
+                false => key_store::ensure(&self.bucket, &self.key).await,
+            }
+        };
+        let ((), marked, ()) =
+            tokio::try_join!(self.sweep(plan).map(Ok), self.marked(plan), ensured)?;
         let mut sent = self.send_files(plan, &marked).await?;
 
         let known = plan.carried.len() + plan.upload.len();
