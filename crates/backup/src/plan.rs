@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use futures::FutureExt;
+
 use crate::heads::{Conflict, beside};
 use crate::layout::PointName;
 use crate::manifest::{FileEntry, ManifestHead};
@@ -127,7 +129,8 @@ pub async fn plan_backup_with(
             Ok(HashMap::new())
         }
     };
-    let (names, left) = tokio::try_join!(crate::points::point_names(bucket), left)?;
+    let names = crate::points::point_names(bucket);
+    let (names, left) = tokio::try_join!(names.boxed(), left.boxed())?;
     let highest = names.iter().map(|name| name.generation).max().unwrap_or(0);
     let mut known: HashMap<String, u64> = match previous {
         Some(manifest) => manifest

@@ -9,6 +9,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::error::{Code, CoreError};
 use crate::redline;
 
+/// Bytes. Requests are deep in calls, and in a build for debugging deeper still.
+const STACK: usize = 8 << 20;
+
 #[derive(Default)]
 pub(crate) struct Network(OnceLock<Option<Runtime>>);
 
@@ -39,6 +42,7 @@ impl redline::Inner {
         std::thread::scope(|scope| {
             let running = std::thread::Builder::new()
                 .name("redline-net-call".into())
+                .stack_size(STACK)
                 .spawn_scoped(scope, || runtime.block_on(work))
                 .map_err(|_| unavailable())?;
             running

@@ -75,6 +75,10 @@ fn wherever_it_was_cut_off_the_local_file_is_back() {
                 (&local.uid, &local.sha256, Status::Stored),
                 "{when}"
             );
+            // What the look before took for an edit is told once, though it is undone.
+            let verified = store.verify(None, &()).unwrap();
+            let (ok, told) = (verified.ok, verified.changed.len() as u64);
+            assert_eq!(ok + told, 1, "{when}: {verified:?}");
             assert_eq!(store.verify(None, &()).unwrap().ok, 1, "{when}");
             // Twice is once.
             let again = store.take_back_unfinished(&meant, RESTORE, "undo").unwrap();

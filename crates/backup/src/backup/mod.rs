@@ -267,8 +267,11 @@ impl Run {
                 false => key_store::ensure(&self.bucket, &self.key).await,
             }
         };
-        let ((), marked, ()) =
-            tokio::try_join!(self.sweep(plan).map(Ok), self.marked(plan), ensured)?;
+        let ((), marked, ()) = tokio::try_join!(
+            self.sweep(plan).map(Ok).boxed(),
+            self.marked(plan).boxed(),
+            ensured.boxed()
+        )?;
         let mut sent = self.send_files(plan, &marked).await?;
 
         let known = plan.carried.len() + plan.upload.len();
@@ -302,10 +305,8 @@ impl Run {
             size: snapshot.size,
             seal: seal.clone(),
         };
-        let (_, head_shards) = tokio::try_join!(
-            self.send_catalog(plan, snapshot, &catalog),
-            self.send_shards(plan, shards)
-        )?;
+        self.send_catalog(plan, snapshot, &catalog).await?;
+        let head_shards = self.send_shards(plan, shards).await?;
 
         let name = PointName::new(plan.generation, device);
         sent.changes.removed_files = plan.removed.len() as u64;
